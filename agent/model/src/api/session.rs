@@ -1,0 +1,58 @@
+use serde::{Deserialize, Serialize};
+
+/// `GET /api/v1/session`: where the visitor stands. Answers without a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub enum SessionState {
+    /// The box has no owner yet: `POST /api/v1/setup` makes one.
+    NeedsSetup,
+    /// Nobody is signed in.
+    SignedOut,
+    /// Somebody is.
+    SignedIn {
+        /// Who.
+        user: User,
+    },
+}
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct User {
+    /// The name to sign in with.
+    pub username: String,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// What an account may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub enum Role {
+    /// Everything.
+    Owner,
+}
+
+/// `POST /api/v1/setup` and `POST /api/v1/session`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Credentials {
+    /// 1 to 32 letters, digits, `.`, `_` and `-`.
+    pub username: String,
+    /// 10 to 256 characters for a new account.
+    pub password: String,
+}
+
+/// `PUT /api/v1/session/password`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct ChangePassword {
+    /// The password now.
+    pub current: String,
+    /// The password from now on; signs out every other session.
+    pub new: String,
+}

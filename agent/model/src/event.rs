@@ -1,0 +1,43 @@
+use serde::{Deserialize, Serialize};
+
+use crate::condition::{AppStatus, Progress};
+use crate::id::{AppId, Generation};
+use crate::observed::EngineState;
+
+/// What the dashboard may hear on `GET /api/v1/events`; the SSE event's name is the variant's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub enum Event {
+    /// An app is there, or changed.
+    App {
+        /// All of it.
+        app: Box<AppStatus>,
+    },
+    /// An app is gone.
+    AppRemoved {
+        /// Which.
+        id: AppId,
+    },
+    /// Images of an app came further.
+    Progress {
+        /// Which app.
+        id: AppId,
+        /// How far.
+        progress: Progress,
+    },
+    /// The desired state changed.
+    Generation {
+        /// Its number now.
+        generation: Generation,
+    },
+    /// The engine came or went.
+    Engine {
+        /// How it is now.
+        engine: EngineState,
+    },
+    /// What the stores offer changed.
+    Store,
+    /// Events were missed (the listener was too slow, or was away): load everything again.
+    Reload,
+}

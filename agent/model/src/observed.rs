@@ -1,0 +1,196 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::container::Protocol;
+use crate::id::{AppId, Digest, ServiceName};
+use crate::image::ImageRef;
+use crate::package::Architecture;
+
+/// What was seen in one look. It may be stale the moment it is read and is never stored as truth.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Observed {
+    /// The engine, and whether it answered.
+    pub engine: EngineState,
+    /// Hearth's containers, by name. Containers of others are not here.
+    pub containers: BTreeMap<String, ObservedContainer>,
+    /// Names of containers that are not Hearth's: a name taken is a clash, never a thing to remove.
+    pub foreign_containers: BTreeSet<String>,
+    /// Networks by name, with the app when they are Hearth's.
+    pub networks: BTreeMap<String, ObservedNetwork>,
+    /// Volumes by name, with the app when they are Hearth's.
+    pub volumes: BTreeMap<String, ObservedVolume>,
+    /// Of the images that the desired apps name: those present, by the name they were asked for.
+    pub images: BTreeSet<ImageRef>,
+    /// Folders of apps.
+    pub data: BTreeMap<AppId, DataState>,
+    /// Snapshots of apps' data, by app, newest last.
+    pub snapshots: BTreeMap<AppId, Vec<Snapshot>>,
+    /// Host ports that something other than Hearth's containers listens on, with its name where known.
+    pub foreign_ports: BTreeMap<(Protocol, u16), String>,
+    /// The host.
+    pub host: HostFacts,
+}
+
+/// Whether the engine answered.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub enum EngineState {
+    /// It was not asked yet.
+    #[default]
+    Unknown,
+    /// It answered.
+    Ready {
+        /// The engine's version, `20.10.24`.
+        version: String,
+        /// The API's version, `1.41`.
+        api_version: String,
+    },
+    /// It did not answer.
+    Unreachable {
+        /// Why, and what to do.
+        reason: String,
+    },
+}
+
+/// A container that carries Hearth's labels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObservedContainer {
+    /// The engine's id, 64 hexadecimal digits.
+    pub id: String,
+    /// The app it belongs to.
+    pub app: AppId,
+    /// Its service.
+    pub service: ServiceName,
+    /// [`crate::ContainerSpec::hash`] of what it was created from.
+    pub spec_hash: Digest,
+    /// Digest of the package it was created from.
+    pub package_digest: Digest,
+    /// [`crate::desired::DesiredApp::restarts`] at the time of its last start by Hearth.
+    pub restarts: u64,
+    /// Its state.
+    pub state: ContainerState,
+    /// What its health check says; `None` without a check.
+    pub health: Option<Health>,
+    /// Times the engine restarted it by itself.
+    pub restart_count: u64,
+    /// When it was started last.
+    pub started_at: Option<Timestamp>,
+    /// Networks that it is connected to.
+    pub networks: BTreeSet<String>,
+}
+
+/// State of a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum ContainerState {
+    /// Created and never started, or its start failed.
+    Created {
+        /// The engine's words when the start failed.
+        error: Option<String>,
+    },
+    /// Running.
+    Running,
+    /// Paused.
+    Paused,
+    /// Exited, and the engine is about to start it again.
+    Restarting {
+        /// The last exit code.
+        exit_code: i64,
+    },
+    /// Ended.
+    Exited {
+        /// The exit code.
+        exit_code: i64,
+        /// Killed for want of memory.
+        oom_killed: bool,
+        /// When.
+        finished_at: Option<Timestamp>,
+        /// The engine's words, when it has any.
+        error: Option<String>,
+    },
+    /// Being removed.
+    Removing,
+    /// The engine could not remove it.
+    Dead,
+    /// A word that this version of Hearth does not know.
+    Other(String),
+}
+
+/// What a health check says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "health")]
+pub enum Health {
+    /// No verdict yet.
+    Starting,
+    /// Healthy.
+    Healthy,
+    /// Failed so often that it counts.
+    Unhealthy {
+        /// The last check's output, cut to 500 characters.
+        output: String,
+    },
+}
+
+/// A network of the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObservedNetwork {
+    /// The app it belongs to, `None` when it is not Hearth's or belongs to several apps.
+    pub app: Option<AppId>,
+    /// Whether it carries Hearth's labels.
+    pub ours: bool,
+    /// Digest of the [`crate::spec::NetworkSpec`] it was made from, when it is Hearth's.
+    pub spec_hash: Option<Digest>,
+    /// Ids of connected containers, of Hearth or of others.
+    pub connected: BTreeSet<String>,
+}
+
+/// A volume of the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObservedVolume {
+    /// The app it belongs to, when it is Hearth's.
+    pub app: Option<AppId>,
+}
+
+/// The folder of an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataState {
+    /// There is none and never was: it may be made.
+    New,
+    /// It is there, with its marker.
+    Present,
+    /// It was made once and is not there, or without its marker: a disk is missing, perhaps. Nothing is made in its place.
+    Missing,
+}
+
+/// A copy of an app's data, made before its update.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Snapshot {
+    /// Its name, unique for the app: the digest's first digits and the generation, chosen by who asks for it.
+    pub name: String,
+    /// When it was made, UTC.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
+    pub at: Timestamp,
+}
+
+/// What the host has.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct HostFacts {
+    /// Its processor, `None` when Hearth knows no name for it.
+    pub architecture: Option<Architecture>,
+    /// All memory in bytes.
+    pub memory_total_bytes: u64,
+    /// Memory that can be had without swapping, in bytes.
+    pub memory_available_bytes: u64,
+    /// Size of the file system that holds apps' data, in bytes.
+    pub data_total_bytes: u64,
+    /// Free space on it, in bytes.
+    pub data_free_bytes: u64,
+    /// Free space where the engine keeps images, in bytes; `None` when that is not on this host.
+    pub engine_free_bytes: Option<u64>,
+}

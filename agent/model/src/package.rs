@@ -1,0 +1,285 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::container::Protocol;
+use crate::form::Field;
+use crate::id::{AppId, Digest, StoreId};
+
+/// `app.yml`: what a package says of itself. The containers stand beside it in `compose.yml`.
+///
+/// Packages of other stores are read into this same type by their adapters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
+pub struct Manifest {
+    /// Version of this format: 1.
+    pub manifest: u32,
+    /// The app's id, and its folder's name in the store.
+    pub id: AppId,
+    /// The name that people know.
+    pub name: String,
+    /// One line.
+    pub tagline: String,
+    /// A few paragraphs, Markdown.
+    #[serde(default)]
+    pub description: String,
+    /// The software's version, free text; packages are compared by inequality, never by order.
+    pub version: String,
+    /// What is new in this version, Markdown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_notes: Option<String>,
+    /// What it is for.
+    pub category: Category,
+    /// Who makes the software.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub developer: Option<String>,
+    /// The software's web site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub website: Option<String>,
+    /// The software's source code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Where its users help each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub support: Option<String>,
+    /// SPDX expression of the software's licence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<String>,
+    /// Processors that the images run on; empty when not known.
+    #[serde(default)]
+    pub architectures: Vec<Architecture>,
+    /// The page that "open" leads to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web: Option<WebPage>,
+    /// What it needs to run well.
+    #[serde(default)]
+    pub requires: Requirements,
+    /// What the owner is asked for, each becoming a variable of the Compose file.
+    #[serde(default)]
+    pub settings: Vec<Field>,
+    /// Dangerous things that the package needs, each with its reason; without its entry here it is refused.
+    #[serde(default)]
+    pub permissions: Vec<Permission>,
+    /// First sign-in that the software ships with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_login: Option<DefaultLogin>,
+    /// Where each image's tag and digest was read.
+    #[serde(default)]
+    pub sources: Vec<ImageSource>,
+}
+
+/// What a package is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
+#[expect(missing_docs, reason = "each name says it")]
+pub enum Category {
+    Files,
+    Photos,
+    Media,
+    Documents,
+    Notes,
+    Passwords,
+    Home,
+    Network,
+    Communication,
+    Developer,
+    Monitoring,
+    Rss,
+    Productivity,
+    Finance,
+    Games,
+    Ai,
+    Other,
+}
+
+impl Category {
+    /// Every category, in the order in which the store shows them.
+    pub const ALL: [Category; 17] = [
+        Category::Files,
+        Category::Photos,
+        Category::Media,
+        Category::Documents,
+        Category::Notes,
+        Category::Passwords,
+        Category::Home,
+        Category::Network,
+        Category::Communication,
+        Category::Developer,
+        Category::Monitoring,
+        Category::Rss,
+        Category::Productivity,
+        Category::Finance,
+        Category::Games,
+        Category::Ai,
+        Category::Other,
+    ];
+}
+
+/// A processor, by [Go's names](https://go.dev/doc/install/source#environment) as image indexes use them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
+#[expect(missing_docs, reason = "each name says it")]
+pub enum Architecture {
+    Amd64,
+    Arm64,
+    Arm,
+}
+
+/// A page of the app.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
+pub struct WebPage {
+    /// The service that answers.
+    pub service: String,
+    /// Its port in the container.
+    pub port: u16,
+    /// The host port that is proposed; the owner may choose another.
+    pub host_port: u16,
+    /// The path to open.
+    #[serde(default = "root_path")]
+    pub path: String,
+    /// What the service speaks.
+    #[serde(default)]
+    pub scheme: Scheme,
+}
+
+fn root_path() -> String {
+    "/".to_owned()
+}
+
+/// HTTP or HTTPS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
+#[expect(missing_docs, reason = "each name says it")]
+pub enum Scheme {
+    #[default]
+    Http,
+    Https,
+}
+
+/// What an app needs to run well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
+pub struct Requirements {
+    /// Memory in mebibytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mb: Option<u64>,
+    /// Disk for images and first data in mebibytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_mb: Option<u64>,
+}
+
+/// A dangerous thing that a package asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
+pub struct Permission {
+    /// What.
+    pub kind: AccessKind,
+    /// Why, for the owner.
+    pub reason: String,
+}
+
+/// Kinds of [`Access`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
+pub enum AccessKind {
+    /// All the rights of root on the host.
+    Privileged,
+    /// The engine's own socket: as good as root on the host.
+    DockerSocket,
+    /// The host's own network.
+    HostNetwork,
+    /// The host's processes, IPC, host name or users.
+    HostNamespace,
+    /// Folders outside the app's own.
+    HostPaths,
+    /// Devices of the host.
+    Devices,
+    /// Capabilities beyond Docker's own set.
+    Capabilities,
+    /// Security confinement switched off.
+    Unconfined,
+}
+
+/// One thing that an app may do beyond its own folder and network, found in its resolved containers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
+pub struct Access {
+    /// What kind it is.
+    pub kind: AccessKind,
+    /// Which service.
+    pub service: String,
+    /// What exactly: the path, the device, the capability; empty where the kind says it all.
+    #[serde(default)]
+    pub detail: String,
+}
+
+/// First sign-in that the software ships with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
+pub struct DefaultLogin {
+    /// User name; may use `${…}` of the package's settings.
+    #[serde(default)]
+    pub username: String,
+    /// Password; may use `${…}` of the package's settings.
+    #[serde(default)]
+    pub password: String,
+}
+
+/// Where an image's tag and digest was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
+pub struct ImageSource {
+    /// The image's name without tag and digest.
+    pub image: String,
+    /// A link.
+    pub from: String,
+    /// SPDX expression, where it differs from the package's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<String>,
+}
+
+/// A package as it is kept: everything needed to resolve it again at any later time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    /// Where it came from.
+    pub store: StoreId,
+    /// What it says of itself.
+    pub manifest: Manifest,
+    /// The Compose file, as it stands in the store.
+    pub compose: String,
+    /// Further files of the package by path relative to it, text only; written into the app's folder as seeds.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
+}
+
+impl Package {
+    /// Returns the digest of everything in it but the store's name.
+    pub fn digest(&self) -> Digest {
+        let json = serde_json::to_vec(&(&self.manifest, &self.compose, &self.files))
+            .expect("a package is plain data with string keys");
+        Digest::of(&json)
+    }
+}
+
+/// One port that an app publishes on the host besides its web page.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
+pub struct PublishedPort {
+    /// Port on the host.
+    pub port: u16,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// The service that answers.
+    pub service: String,
+}

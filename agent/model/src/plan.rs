@@ -1,0 +1,196 @@
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::condition::{AppState, Reason};
+use crate::container::{ContainerSpec, PullPolicy};
+use crate::id::{AppId, Digest, ServiceName};
+use crate::image::ImageRef;
+use crate::spec::{FileSpec, FolderSpec, NetworkSpec, VolumeSpec};
+
+/// What must happen next to get from observed to desired.
+///
+/// A plan goes only as far as can be seen now: where an app waits for a container to get healthy, its plan says so
+/// in [`AppPlan::waiting`], and the next look goes on from there.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Plan {
+    /// By app. An app with nothing to do is there with no stages, for its state.
+    pub apps: BTreeMap<AppId, AppPlan>,
+    /// When to look again although nothing happened, if a deadline or a retry is due.
+    pub look_again_at: Option<Timestamp>,
+}
+
+impl Plan {
+    /// Tells whether nothing has to be done.
+    pub fn is_empty(&self) -> bool {
+        self.apps.values().all(|app| app.stages.is_empty())
+    }
+
+    /// Returns every step, app by app, in the order in which it may run.
+    pub fn steps(&self) -> impl Iterator<Item = (&AppId, &Step)> {
+        self.apps.iter().flat_map(|(id, app)| app.stages.iter().flatten().map(move |step| (id, step)))
+    }
+}
+
+/// What must happen for one app.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct AppPlan {
+    /// Stages in order; the steps of one stage may run at the same time. A failed step ends the app's turn, not
+    /// that of other apps.
+    pub stages: Vec<Vec<Step>>,
+    /// The state the app is in, or on its way to.
+    pub state: AppState,
+    /// Why, when the state does not say it all.
+    pub reason: Option<Reason>,
+    /// What it waits for: nothing can be done about these services now.
+    pub waiting: Vec<Waiting>,
+}
+
+/// A service that waits for another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Who waits.
+    pub service: ServiceName,
+    /// For whom.
+    pub on: ServiceName,
+    /// For what, in words: "to be healthy".
+    pub until: String,
+}
+
+/// One call on the engine or on the app's folder. Every step may be repeated: done twice is as good as done once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
+pub enum Step {
+    /// Fetches an image.
+    PullImage {
+        /// Which.
+        image: ImageRef,
+        /// Whether one that is there will do.
+        policy: PullPolicy,
+        /// `os/arch[/variant]`, the engine's own when `None`.
+        platform: Option<String>,
+    },
+    /// Makes the app's folder with its marker, when it is [`crate::observed::DataState::New`].
+    CreateData {
+        /// Whose.
+        app: AppId,
+    },
+    /// Makes missing folders and writes files below the app's folder.
+    WriteFiles {
+        /// Whose.
+        app: AppId,
+        /// Folders by absolute path.
+        folders: BTreeMap<String, FolderSpec>,
+        /// Files by absolute path.
+        files: BTreeMap<String, FileSpec>,
+    },
+    /// Makes a network.
+    CreateNetwork {
+        /// Whose; `None` for one that several apps share.
+        app: Option<AppId>,
+        /// Its name.
+        name: String,
+        /// What it is like.
+        network: NetworkSpec,
+    },
+    /// Removes a network that nothing is connected to.
+    RemoveNetwork {
+        /// Its name.
+        name: String,
+    },
+    /// Makes a volume.
+    CreateVolume {
+        /// Whose.
+        app: AppId,
+        /// Its name.
+        name: String,
+        /// What it is like.
+        volume: VolumeSpec,
+    },
+    /// Removes the engine's record of a volume. What it holds goes only if it is not in the app's folder.
+    RemoveVolume {
+        /// Its name.
+        name: String,
+    },
+    /// Creates a container and connects it to its networks.
+    CreateContainer {
+        /// Whose.
+        app: AppId,
+        /// Its service.
+        service: ServiceName,
+        /// Digest of the package, for its label.
+        package_digest: Digest,
+        /// [`crate::desired::DesiredApp::restarts`], for its label.
+        restarts: u64,
+        /// What from.
+        container: Box<ContainerSpec>,
+    },
+    /// Starts a container.
+    StartContainer {
+        /// Its name.
+        name: String,
+    },
+    /// Stops a container: its stop signal, then SIGKILL once its grace period is over.
+    StopContainer {
+        /// Its name.
+        name: String,
+    },
+    /// Removes a stopped container and its anonymous volumes.
+    RemoveContainer {
+        /// Its name.
+        name: String,
+    },
+    /// Copies the app's folder aside: a btrfs snapshot where it can, else a reflink or plain copy.
+    SnapshotData {
+        /// Whose.
+        app: AppId,
+        /// The snapshot's name.
+        name: String,
+    },
+    /// Puts a snapshot in the place of the app's folder, in one atomic exchange; what was there is kept until the
+    /// next update as `<name>.failed`.
+    RestoreData {
+        /// Whose.
+        app: AppId,
+        /// The snapshot's name.
+        name: String,
+    },
+    /// Removes a snapshot that is no longer needed.
+    RemoveSnapshot {
+        /// Whose.
+        app: AppId,
+        /// The snapshot's name.
+        name: String,
+    },
+    /// Deletes the app's folder and its snapshots for good, because the owner asked for it.
+    RemoveData {
+        /// Whose.
+        app: AppId,
+    },
+}
+
+impl Step {
+    /// Returns the step in words, for a log line or a page: "fetch redis:7".
+    pub fn describe(&self) -> String {
+        match self {
+            Step::PullImage { image, .. } => format!("fetch {}", image.familiar()),
+            Step::CreateData { app } => format!("make the folder of {app}"),
+            Step::WriteFiles { files, folders, .. } => {
+                format!("write {} files and {} folders", files.len(), folders.len())
+            }
+            Step::CreateNetwork { name, .. } => format!("make network {name}"),
+            Step::RemoveNetwork { name } => format!("remove network {name}"),
+            Step::CreateVolume { name, .. } => format!("make volume {name}"),
+            Step::RemoveVolume { name } => format!("remove volume {name}"),
+            Step::CreateContainer { container, .. } => format!("create container {}", container.name),
+            Step::StartContainer { name } => format!("start {name}"),
+            Step::StopContainer { name } => format!("stop {name}"),
+            Step::RemoveContainer { name } => format!("remove container {name}"),
+            Step::SnapshotData { app, name } => format!("copy the data of {app} aside as {name}"),
+            Step::RestoreData { app, name } => format!("put the data of {app} back from {name}"),
+            Step::RemoveSnapshot { app, name } => format!("remove the copy {name} of {app}"),
+            Step::RemoveData { app } => format!("delete the data of {app}"),
+        }
+    }
+}
