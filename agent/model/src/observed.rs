@@ -27,6 +27,10 @@ pub struct Observed {
     pub data: BTreeMap<AppId, DataState>,
     /// Snapshots of apps' data, by app, newest last.
     pub snapshots: BTreeMap<AppId, Vec<Snapshot>>,
+    /// Apps whose folder is a snapshot that was put back, with the snapshot's name: evidence that
+    /// [`crate::Step::RestoreData`] was done.
+    #[serde(default)]
+    pub restored_from: BTreeMap<AppId, String>,
     /// Host ports that something other than Hearth's containers listens on, with its name where known.
     pub foreign_ports: BTreeMap<(Protocol, u16), String>,
     /// The host.

@@ -122,6 +122,15 @@ pub struct NetworkSpec {
     pub shared: bool,
 }
 
+impl NetworkSpec {
+    /// Returns the digest of the whole spec: a network is made anew only when it changes.
+    pub fn hash(&self) -> Digest {
+        // Fields serialize in declaration order and maps are sorted, so equal specs give equal bytes.
+        let json = serde_json::to_vec(self).expect("a spec is plain data with string keys");
+        Digest::of(&json)
+    }
+}
+
 /// One address range of a network.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct IpamPool {
