@@ -84,6 +84,9 @@ pub struct ObservedContainer {
     pub started_at: Option<Timestamp>,
     /// Networks that it is connected to.
     pub networks: BTreeSet<String>,
+    /// Host ports that it publishes; they are taken for as long as it runs.
+    #[serde(default)]
+    pub ports: BTreeSet<(Protocol, u16)>,
 }
 
 /// State of a container.
@@ -156,6 +159,10 @@ pub struct ObservedNetwork {
 pub struct ObservedVolume {
     /// The app it belongs to, when it is Hearth's.
     pub app: Option<AppId>,
+    /// Whether what it holds lies in the app's folder ([`crate::spec::VolumeSpec::folder`]) and stays when the
+    /// engine's record goes. When false, the volume is removed only together with the app's data.
+    #[serde(default)]
+    pub in_app_folder: bool,
 }
 
 /// The folder of an app.

@@ -15,6 +15,10 @@ use crate::spec::{FileSpec, FolderSpec, NetworkSpec, VolumeSpec};
 /// in [`AppPlan::waiting`], and the next look goes on from there.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Plan {
+    /// Steps that belong to no single app: networks that several share. They run one by one, before any app's; when
+    /// one fails the apps' steps go ahead all the same.
+    #[serde(default)]
+    pub shared: Vec<Step>,
     /// By app. An app with nothing to do is there with no stages, for its state.
     pub apps: BTreeMap<AppId, AppPlan>,
     /// When to look again although nothing happened, if a deadline or a retry is due.
@@ -24,10 +28,10 @@ pub struct Plan {
 impl Plan {
     /// Tells whether nothing has to be done.
     pub fn is_empty(&self) -> bool {
-        self.apps.values().all(|app| app.stages.is_empty())
+        self.shared.is_empty() && self.apps.values().all(|app| app.stages.is_empty())
     }
 
-    /// Returns every step, app by app, in the order in which it may run.
+    /// Returns every step of the apps, app by app, in the order in which it may run; [`Plan::shared`] come before.
     pub fn steps(&self) -> impl Iterator<Item = (&AppId, &Step)> {
         self.apps.iter().flat_map(|(id, app)| app.stages.iter().flatten().map(move |step| (id, step)))
     }
