@@ -1,0 +1,41 @@
+# The front door. Every target sets up what it needs first; `.ci/` has the scripts behind them.
+
+# Folder that holds everything Hearth keeps.
+STATE ?= .state
+# Address to listen on; 0.0.0.0 opens Hearth to the home network.
+LISTEN ?= 127.0.0.1
+# Port to listen on; the first free one from 8080 upward when not given.
+PORT ?=
+# What `make test` is limited to: words of `.ci/test --help`.
+ONLY ?=
+
+export STATE LISTEN PORT
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench lint setup
+
+help:
+	@echo 'make run     sets up what is missing, builds and starts Hearth, and prints its address'
+	@echo '             STATE=$(STATE)  LISTEN=$(LISTEN)  PORT=$(or $(PORT),first free from 8080)'
+	@echo 'make test    sets up what is missing and runs every test; ONLY="lint unit docker" runs some'
+	@echo 'make bench   measures Hearth beside Docker Compose'
+	@echo 'make lint    formatting and lints, as the tests have them'
+	@echo 'make setup   only sets up what is missing'
+
+run:
+	@.ci/start
+
+test:
+	@.ci/test $(ONLY)
+
+bench:
+	@.ci/setup rust engine oracle tests dashboard browser
+	@.ci/test dashboard
+	@cargo build --release --package hearth-daemon
+	@cargo bench --package hearth-tests
+
+lint:
+	@.ci/test lint
+
+setup:
+	@.ci/setup
