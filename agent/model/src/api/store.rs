@@ -80,3 +80,16 @@ pub struct RefusedPackage {
     /// Why, with file, line and column where there is one.
     pub reason: String,
 }
+
+/// `POST /api/v1/stores`: adds a source of packages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct AddStore {
+    /// Its id; refused when another store has it.
+    pub id: StoreId,
+    /// Its name for people.
+    pub name: String,
+    /// A folder on the box (`/…`), or the address of a git repository or an archive (`https://…`).
+    pub location: String,
+}

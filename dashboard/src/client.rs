@@ -1,0 +1,179 @@
+use hearth_model::api::apps::{
+    AppSettings, Changed, ConfigureApp, DataChoice, InstallApp, InstallCheck, UpdateApp,
+};
+use hearth_model::api::generations::GenerationDetail;
+use hearth_model::api::session::{ChangePassword, Credentials, SessionState};
+use hearth_model::api::store::{AddStore, PackageDetail, PackageSummary, StoreSummary};
+use hearth_model::api::system::SystemInfo;
+use hearth_model::desired::{GenerationInfo, Settings};
+use hearth_model::{AppId, AppStatus, Generation, StoreId};
+
+use self::http::Method::{Delete, Get, Patch, Post, Put};
+use self::http::{order, order_body, send, send_body};
+use crate::route::encode;
+
+/// Requests and their errors.
+mod http;
+
+pub(crate) use self::http::{Error, on_signed_out};
+
+type Answer<T> = Result<T, Error>;
+
+/// Where the visitor stands.
+pub(crate) async fn session() -> Answer<SessionState> {
+    send(Get, "session").await
+}
+
+/// Makes the box's owner and signs in; refused when there is one.
+pub(crate) async fn set_up(credentials: &Credentials) -> Answer<()> {
+    order_body(Post, "setup", credentials).await
+}
+
+/// Signs in.
+pub(crate) async fn sign_in(credentials: &Credentials) -> Answer<()> {
+    order_body(Post, "session", credentials).await
+}
+
+/// Signs out.
+pub(crate) async fn sign_out() -> Answer<()> {
+    order(Delete, "session").await
+}
+
+/// Changes the password and signs out every other session.
+pub(crate) async fn change_password(change: &ChangePassword) -> Answer<()> {
+    order_body(Put, "session/password", change).await
+}
+
+/// Every installed app.
+pub(crate) async fn apps() -> Answer<Vec<AppStatus>> {
+    send(Get, "apps").await
+}
+
+/// Installs an app.
+pub(crate) async fn install(app: &InstallApp) -> Answer<Changed> {
+    send_body(Post, "apps", app).await
+}
+
+/// Looks what an install would meet, and changes nothing.
+pub(crate) async fn check(app: &InstallApp) -> Answer<InstallCheck> {
+    send_body(Post, "apps/check", app).await
+}
+
+/// Changes answers, ports or consent of an installed app.
+pub(crate) async fn configure(app: &AppId, change: &ConfigureApp) -> Answer<Changed> {
+    send_body(Patch, &format!("apps/{app}"), change).await
+}
+
+/// Takes an app away.
+pub(crate) async fn uninstall(app: &AppId, data: DataChoice) -> Answer<Changed> {
+    let data = match data {
+        DataChoice::Keep => "keep",
+        DataChoice::Delete => "delete",
+    };
+    send(Delete, &format!("apps/{app}?data={data}")).await
+}
+
+/// The form of an installed app with its answers.
+pub(crate) async fn app_settings(app: &AppId) -> Answer<AppSettings> {
+    send(Get, &format!("apps/{app}/settings")).await
+}
+
+/// What can be asked of an installed app without a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// Run it.
+    Start,
+    /// Stop it.
+    Stop,
+    /// Stop it and run it again.
+    Restart,
+    /// Take its last update back, with its data.
+    GoBack,
+    /// Try again now what failed.
+    Retry,
+    /// Begin with an empty folder where the app's own is missing.
+    StartFresh,
+}
+
+/// Asks something of an installed app.
+pub(crate) async fn tell(app: &AppId, verb: Verb) -> Answer<Changed> {
+    let verb = match verb {
+        Verb::Start => "start",
+        Verb::Stop => "stop",
+        Verb::Restart => "restart",
+        Verb::GoBack => "go-back",
+        Verb::Retry => "retry",
+        Verb::StartFresh => "start-fresh",
+    };
+    send(Post, &format!("apps/{app}/{verb}")).await
+}
+
+/// Brings an app to the version that its store has.
+pub(crate) async fn update(app: &AppId, update: &UpdateApp) -> Answer<Changed> {
+    send_body(Post, &format!("apps/{app}/update"), update).await
+}
+
+/// Address of the stream of an app's log; each event's data is a
+/// [`LogLine`](hearth_model::api::apps::LogLine).
+pub(crate) fn log_stream(app: &AppId, service: Option<&str>, tail: usize) -> String {
+    let service = service.map(|service| format!("&service={}", encode(service))).unwrap_or_default();
+    format!("/api/v1/apps/{app}/logs?follow=true&tail={tail}{service}")
+}
+
+/// Address of the stream of [`Event`](hearth_model::event::Event)s.
+pub(crate) const EVENT_STREAM: &str = "/api/v1/events";
+
+/// Every package of every store.
+pub(crate) async fn packages() -> Answer<Vec<PackageSummary>> {
+    send(Get, "store/packages").await
+}
+
+/// One package.
+pub(crate) async fn package(store: &str, package: &str) -> Answer<PackageDetail> {
+    send(Get, &format!("store/packages/{}/{}", encode(store), encode(package))).await
+}
+
+/// Every source of packages.
+pub(crate) async fn stores() -> Answer<Vec<StoreSummary>> {
+    send(Get, "stores").await
+}
+
+/// Adds a source of packages.
+pub(crate) async fn add_store(store: &AddStore) -> Answer<()> {
+    order_body(Post, "stores", store).await
+}
+
+/// Takes a source of packages away; apps that came from it stay.
+pub(crate) async fn remove_store(store: &StoreId) -> Answer<()> {
+    order(Delete, &format!("stores/{store}")).await
+}
+
+/// Reads a source of packages again.
+pub(crate) async fn refresh_store(store: &StoreId) -> Answer<()> {
+    order(Post, &format!("stores/{store}/refresh")).await
+}
+
+/// Every change of what the owner wants.
+pub(crate) async fn generations() -> Answer<Vec<GenerationInfo>> {
+    send(Get, "generations").await
+}
+
+/// One change, and what is different from now.
+pub(crate) async fn generation(generation: Generation) -> Answer<GenerationDetail> {
+    send(Get, &format!("generations/{generation}")).await
+}
+
+/// Wants again what was wanted then.
+pub(crate) async fn restore(generation: Generation) -> Answer<Changed> {
+    send(Post, &format!("generations/{generation}/restore")).await
+}
+
+/// The box.
+pub(crate) async fn system() -> Answer<SystemInfo> {
+    send(Get, "system").await
+}
+
+/// Changes the settings of the box.
+pub(crate) async fn change_settings(settings: &Settings) -> Answer<()> {
+    order_body(Patch, "system/settings", settings).await
+}
