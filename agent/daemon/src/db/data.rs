@@ -1,0 +1,57 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use hearth_model::AppId;
+use jiff::Timestamp;
+use sqlx::Row;
+
+use crate::db::Db;
+use crate::error::{Error, Result};
+
+/// Returns the apps whose folder was made once and not deleted since.
+pub(crate) async fn created(db: &Db) -> Result<BTreeSet<AppId>> {
+    let rows = sqlx::query("SELECT app FROM app_data").fetch_all(&db.reader).await?;
+    rows.iter()
+        .map(|row| {
+            row.get::<&str, _>("app").parse().map_err(|error| Error::Internal(format!("in the database: {error}")))
+        })
+        .collect()
+}
+
+/// Records that an app's folder was made.
+pub(crate) async fn set_created(db: &Db, app: &AppId, at: Timestamp) -> Result<()> {
+    sqlx::query("INSERT INTO app_data (app, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING")
+        .bind(app.as_str())
+        .bind(at.to_string())
+        .execute(&db.writer)
+        .await?;
+    Ok(())
+}
+
+/// Forgets an app's folder and the secrets that went with it: it was deleted, or its owner starts afresh.
+pub(crate) async fn forget(db: &Db, app: &AppId) -> Result<()> {
+    let mut tx = db.writer.begin().await?;
+    sqlx::query("DELETE FROM app_data WHERE app = ?").bind(app.as_str()).execute(&mut *tx).await?;
+    sqlx::query("DELETE FROM app_secrets WHERE app = ?").bind(app.as_str()).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Returns the secrets that Hearth made for an app.
+pub(crate) async fn secrets(db: &Db, app: &AppId) -> Result<BTreeMap<String, String>> {
+    let rows = sqlx::query("SELECT name, value FROM app_secrets WHERE app = ?")
+        .bind(app.as_str())
+        .fetch_all(&db.reader)
+        .await?;
+    Ok(rows.iter().map(|row| (row.get("name"), row.get("value"))).collect())
+}
+
+/// Adds a secret; one that is there already stays, since data may be locked with it.
+pub(crate) async fn add_secret(db: &Db, app: &AppId, name: &str, value: &str) -> Result<()> {
+    sqlx::query("INSERT INTO app_secrets (app, name, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+        .bind(app.as_str())
+        .bind(name)
+        .bind(value)
+        .execute(&db.writer)
+        .await?;
+    Ok(())
+}

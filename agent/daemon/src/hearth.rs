@@ -1,0 +1,226 @@
+//! The core: what the API, the command line and the loop share. Every change of what the owner wants goes through here.
+
+/// Changes of what the owner wants.
+pub(crate) mod edits;
+/// Answers to questions about apps, before and after their install.
+mod apps;
+/// Answers to questions about the stores.
+mod stores;
+/// Generations, export, plan and apply.
+mod history;
+/// The box.
+mod system;
+
+pub(crate) use stores::icon_path;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hearth_docker::Engine;
+use hearth_host::data::AppData;
+use hearth_model::event::Event;
+use hearth_model::observed::EngineState;
+use hearth_model::package::Package;
+use hearth_model::update::AppUpdate;
+use hearth_model::{AppId, AppStatus, Desired, Digest, Generation};
+use hearth_planner::Timing;
+use tokio::sync::{Semaphore, broadcast, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog::Catalog;
+use crate::db::{self, Db};
+use crate::error::{Error, Result};
+use crate::reconcile::look::SpecCache;
+use crate::reconcile::run::Reported;
+use crate::reconcile::{self, Wakeup};
+use crate::resolve::Surroundings;
+
+/// Wake-ups that may wait: one look answers all of them, so more than a few never pile up.
+const WAKEUPS: usize = 256;
+/// Events that a slow listener may be behind before it is told to load everything again.
+const EVENTS: usize = 1024;
+
+/// Images fetched at once: more would only share the same line.
+const PULLS: usize = 4;
+
+/// Where things are, and how patient to be.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder that holds everything of this box.
+    pub state_dir: PathBuf,
+    /// The engine's socket.
+    pub docker_socket: PathBuf,
+    /// Folders of packages that come with Hearth.
+    pub stores: Vec<PathBuf>,
+    /// How long to wait for what.
+    pub timing: Timing,
+}
+
+/// What the owner wants, with its number.
+#[derive(Debug, Clone)]
+pub(crate) struct InForce {
+    pub(crate) generation: Generation,
+    pub(crate) desired: Arc<Desired>,
+    pub(crate) updates: Arc<BTreeMap<AppId, AppUpdate>>,
+}
+
+/// What was published last: the state of every app, and the generation that it was planned from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Published {
+    pub(crate) generation: Generation,
+    pub(crate) apps: Arc<BTreeMap<AppId, AppStatus>>,
+}
+
+/// The handle of the core; clones share everything.
+#[derive(Clone)]
+pub struct Hearth(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) options: Options,
+    pub(crate) db: Db,
+    pub(crate) engine: Engine,
+    pub(crate) data: AppData,
+    pub(crate) catalog: Catalog,
+    pub(crate) hostname: String,
+    /// Held while what the owner wants is changed, so that changes come one after another.
+    pub(crate) editing: tokio::sync::Mutex<()>,
+    pub(crate) in_force: watch::Sender<InForce>,
+    pub(crate) published: watch::Sender<Published>,
+    pub(crate) engine_state: watch::Sender<EngineState>,
+    pub(crate) progress: Mutex<BTreeMap<AppId, Reported>>,
+    pub(crate) specs: Mutex<SpecCache>,
+    /// Images fetched at once, of all apps together.
+    pub(crate) pulls: Semaphore,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) wake: mpsc::Sender<Wakeup>,
+    wakeups: Mutex<Option<mpsc::Receiver<Wakeup>>>,
+    kept: Mutex<BTreeMap<Digest, Arc<Package>>>,
+}
+
+impl std::ops::Deref for Hearth {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Hearth {
+    /// Opens the core on a database that is open; nothing is observed or changed before [`Hearth::run`].
+    ///
+    /// # Errors
+    /// When the database or the state folder cannot be used.
+    pub async fn open(options: Options, db: Db) -> Result<Self> {
+        let box_id = db::identity::box_id(&db).await?;
+        let (generation, desired) = db::generations::current(&db).await?;
+        let updates = db::updates::all(&db).await?;
+        let data = AppData::new(&options.state_dir).map_err(|error| Error::Internal(error.to_string()))?;
+        let engine = Engine::connect(&options.docker_socket, &box_id);
+        let catalog = Catalog::new(options.stores.clone());
+        let (wake, wakeups) = mpsc::channel(WAKEUPS);
+        let hearth = Self(Arc::new(Inner {
+            db,
+            engine,
+            data,
+            catalog,
+            hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            editing: tokio::sync::Mutex::new(()),
+            in_force: watch::Sender::new(InForce {
+                generation,
+                desired: Arc::new(desired),
+                updates: Arc::new(updates),
+            }),
+            published: watch::Sender::new(Published::default()),
+            engine_state: watch::Sender::new(EngineState::Unknown),
+            progress: Mutex::default(),
+            specs: Mutex::default(),
+            pulls: Semaphore::new(PULLS),
+            events: broadcast::Sender::new(EVENTS),
+            wake,
+            wakeups: Mutex::new(Some(wakeups)),
+            kept: Mutex::default(),
+            options,
+        }));
+        let stores = hearth.in_force().desired.stores.clone();
+        if let Err(problem) = hearth.catalog.refresh(&stores).await {
+            tracing::warn!("{problem}");
+        }
+        Ok(hearth)
+    }
+
+    /// Keeps the box equal to what its owner wants, until the token is cancelled. Apps keep running when it ends.
+    ///
+    /// # Errors
+    /// When it runs already.
+    pub async fn run(&self, shutdown: CancellationToken) -> Result<()> {
+        let wakeups = self.wakeups.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let wakeups = wakeups.ok_or_else(|| Error::Internal("the loop runs already".to_owned()))?;
+        reconcile::run(self.clone(), wakeups, shutdown).await;
+        Ok(())
+    }
+
+    /// Returns a stream of what the dashboard may hear.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Returns the state of the engine as it was seen last.
+    pub fn engine_state(&self) -> EngineState {
+        self.engine_state.borrow().clone()
+    }
+
+    /// Returns the number of the generation in force.
+    pub fn generation(&self) -> Generation {
+        self.in_force.borrow().generation
+    }
+
+    pub(crate) fn in_force(&self) -> InForce {
+        self.in_force.borrow().clone()
+    }
+
+    /// Tells listeners; that nobody listens is fine.
+    pub(crate) fn tell(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
+
+    pub(crate) fn apps_dir(&self) -> PathBuf {
+        self.options.state_dir.join("apps")
+    }
+
+    /// Returns what packages are told of this box.
+    pub(crate) fn surroundings(&self, desired: &Desired) -> Surroundings {
+        Surroundings {
+            apps_dir: self.apps_dir().display().to_string(),
+            hostname: self.hostname.clone(),
+            time_zone: desired.settings.time_zone.clone().unwrap_or_else(|| host_time_zone(Path::new("/etc"))),
+        }
+    }
+
+    /// Returns a kept package, from memory where it was read before.
+    pub(crate) async fn kept_package(&self, digest: &Digest) -> Result<Option<Arc<Package>>> {
+        if let Some(package) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
+            return Ok(Some(Arc::clone(package)));
+        }
+        let Some(package) = db::packages::get(&self.db, digest).await? else { return Ok(None) };
+        let package = Arc::new(package);
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), Arc::clone(&package));
+        Ok(Some(package))
+    }
+
+    /// Forgets packages in memory that no installed app uses.
+    pub(crate) fn trim_kept(&self, desired: &Desired) {
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|digest, _| desired.apps.values().any(|app| &app.digest == digest));
+    }
+}
+
+/// Reads the host's time zone as Debian keeps it, `Etc/UTC` where it does not.
+fn host_time_zone(etc: &Path) -> String {
+    std::fs::read_to_string(etc.join("timezone"))
+        .ok()
+        .map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
+        .unwrap_or_else(|| "Etc/UTC".to_owned())
+}

@@ -1,0 +1,211 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::stream::BoxStream;
+use hearth_model::api::apps::{AccessRequest, AppSettings, Finding, InstallApp, InstallCheck, LogLine};
+use hearth_model::condition::ReasonCode;
+use hearth_model::desired::{DesiredApp, Run};
+use hearth_model::form::FieldKind;
+use hearth_model::observed::{DataState, EngineState};
+use hearth_model::package::Package;
+use hearth_model::{AppId, AppSpec, AppStatus, Digest};
+
+use crate::catalog::Entry;
+use crate::db;
+use crate::error::{Error, Result};
+use crate::hearth::Hearth;
+use crate::{logs, reconcile, resolve};
+
+pub use crate::logs::LogQuery;
+
+impl Hearth {
+    /// Returns every installed app, and those that are being removed, by id.
+    pub fn apps(&self) -> Vec<AppStatus> {
+        self.published.borrow().apps.values().cloned().collect()
+    }
+
+    /// Returns one app.
+    ///
+    /// # Errors
+    /// When it is not installed.
+    pub fn app(&self, app: &AppId) -> Result<AppStatus> {
+        self.published.borrow().apps.get(app).cloned().ok_or_else(|| Error::NoSuchApp(app.clone()))
+    }
+
+    /// Looks at what an install would meet: what stands in the way, what the owner should know, what it may do.
+    ///
+    /// # Errors
+    /// When there is no such package, or it does not resolve with these answers.
+    pub async fn check(&self, request: &InstallApp) -> Result<InstallCheck> {
+        let entry = self.catalog.entry(&request.store, &request.package)?;
+        let app = entry.package.manifest.id.clone();
+        let wanted = DesiredApp {
+            store: request.store.clone(),
+            package: request.package.clone(),
+            version: entry.package.manifest.version.clone(),
+            digest: entry.digest.clone(),
+            run: Run::Running,
+            settings: request.settings.clone(),
+            ports: request.ports.clone(),
+            granted: request.granted.clone(),
+            restarts: 0,
+        };
+        let mut check = InstallCheck {
+            blockers: Vec::new(),
+            warnings: Vec::new(),
+            access: Vec::new(),
+            has_kept_data: self.data_state(&app).await? == DataState::Present,
+            free_ports: BTreeMap::new(),
+        };
+        let spec = match self.rehearse(&app, &wanted, &entry.package).await? {
+            Ok(spec) => spec,
+            Err(reason) => {
+                check.blockers.push(Finding { code: reason.code, message: reason.message, field: None });
+                return Ok(check);
+            }
+        };
+        check.access = access_requests(&entry.package, &spec);
+        let mut view = reconcile::look::everything(self, &self.in_force()).await;
+        if let EngineState::Unreachable { reason } = &view.observed.engine {
+            let message = format!("Docker does not answer, so nothing can be installed now. {reason}");
+            check.blockers.push(Finding { code: ReasonCode::EngineUnreachable, message, field: None });
+            return Ok(check);
+        }
+        view.observed.images = self.present_images(&spec).await;
+        let found = hearth_planner::check::findings(&app, &spec, &view.specs, &view.observed);
+        check.blockers.extend(found.blockers);
+        check.warnings.extend(found.warnings);
+        check.free_ports = found.free_ports;
+        if self.data_state(&app).await? == DataState::Missing {
+            check.blockers.push(Finding {
+                code: ReasonCode::DataMissing,
+                message: format!(
+                    "{} was installed before and its kept data is not where it was: plug its disk in, or delete the kept data first.",
+                    entry.package.manifest.name
+                ),
+                field: None,
+            });
+        }
+        Ok(check)
+    }
+
+    /// Returns the form of an installed app with its answers; secrets are left out.
+    ///
+    /// # Errors
+    /// When the app is not installed, or its package is no longer kept.
+    pub async fn settings(&self, app: &AppId) -> Result<AppSettings> {
+        let (_, package) = self.name_and_package(app).await?;
+        let wanted = self.in_force().desired.apps.get(app).cloned().ok_or_else(|| Error::NoSuchApp(app.clone()))?;
+        let secret = |name: &str| {
+            package.manifest.settings.iter().any(|field| field.name == name && field.kind == FieldKind::Secret)
+        };
+        let access = match self.rehearse(app, &wanted, &package).await? {
+            Ok(spec) => access_requests(&package, &spec),
+            Err(_) => Vec::new(),
+        };
+        Ok(AppSettings {
+            id: app.clone(),
+            fields: package.manifest.settings.clone(),
+            answers: wanted.settings.iter().filter(|(name, _)| !secret(name)).map(|(k, v)| (k.clone(), v.clone())).collect(),
+            ports: wanted.ports,
+            access,
+        })
+    }
+
+    /// Returns lines that an app wrote: the last ones, and with `follow` every one that comes.
+    ///
+    /// # Errors
+    /// When the app has no containers, or the engine does not answer.
+    pub async fn logs(&self, app: &AppId, query: LogQuery) -> Result<BoxStream<'static, LogLine>> {
+        logs::stream(self, app, query).await
+    }
+
+    /// Returns the name for people and the package of an installed app.
+    pub(crate) async fn name_and_package(&self, app: &AppId) -> Result<(String, Arc<Package>)> {
+        let digest = self
+            .in_force()
+            .desired
+            .apps
+            .get(app)
+            .map(|wanted| wanted.digest.clone())
+            .ok_or_else(|| Error::NoSuchApp(app.clone()))?;
+        let package = self.kept(&digest).await?;
+        Ok((package.manifest.name.clone(), package))
+    }
+
+    async fn kept(&self, digest: &Digest) -> Result<Arc<Package>> {
+        self.kept_package(digest)
+            .await?
+            .ok_or_else(|| Error::Internal(format!("the package {} is no longer kept", digest.short())))
+    }
+
+    /// Keeps a package of the catalogue, so that it can be resolved for as long as a generation names it.
+    pub(crate) async fn keep(&self, entry: &Entry) -> Result<()> {
+        let mut tx = self.db.writer.begin().await?;
+        db::packages::keep(&mut tx, &entry.package, entry.icon.as_ref()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Resolves an app as it would be, with stand-ins for secrets that are not made yet and all consent given.
+    async fn rehearse(
+        &self,
+        app: &AppId,
+        wanted: &DesiredApp,
+        package: &Package,
+    ) -> Result<std::result::Result<AppSpec, hearth_model::Reason>> {
+        let secrets = db::data::secrets(&self.db, app).await?;
+        let secrets = resolve::placeholders(&package.manifest.settings, &secrets);
+        let around = self.surroundings(&self.in_force().desired);
+        let spec = match resolve::resolve(app, wanted, package, &secrets, &around) {
+            Err(reason) if reason.code == ReasonCode::ConsentNeeded => {
+                resolve::rehearse_with(app, wanted, package, &secrets, &around)
+            }
+            other => other,
+        };
+        Ok(spec)
+    }
+
+    /// Refuses a version that does not resolve with the answers that are there, or asks for more consent.
+    pub(crate) async fn refuse_unresolvable(
+        &self,
+        app: &AppId,
+        wanted: &DesiredApp,
+        package: &Package,
+    ) -> Result<()> {
+        let spec = self.rehearse(app, wanted, package).await?.map_err(|reason| Error::Package(reason.message))?;
+        let missing: Vec<String> = resolve::missing_consent(&spec, &wanted.granted)
+            .iter()
+            .map(hearth_compose::means)
+            .collect();
+        if missing.is_empty() { Ok(()) } else { Err(Error::ConsentNeeded(missing)) }
+    }
+
+    pub(crate) async fn data_state(&self, app: &AppId) -> Result<DataState> {
+        let created = db::data::created(&self.db).await?.contains(app);
+        self.data.state(app, created).map_err(|error| Error::Internal(error.to_string()))
+    }
+
+    /// Returns which of a spec's images the engine has.
+    async fn present_images(&self, spec: &AppSpec) -> std::collections::BTreeSet<hearth_model::ImageRef> {
+        let wanted = spec.services.values().map(|service| service.container.image.clone()).collect();
+        self.engine.observe(&wanted).await.map(|view| view.images).unwrap_or_default()
+    }
+}
+
+/// Returns what a spec may do in words, with the package's reasons.
+pub(crate) fn access_requests(package: &Package, spec: &AppSpec) -> Vec<AccessRequest> {
+    spec.access
+        .iter()
+        .map(|access| AccessRequest {
+            access: access.clone(),
+            means: hearth_compose::means(access),
+            reason: package
+                .manifest
+                .permissions
+                .iter()
+                .find(|permission| permission.kind == access.kind)
+                .map(|permission| permission.reason.clone()),
+        })
+        .collect()
+}

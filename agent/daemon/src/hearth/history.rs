@@ -1,0 +1,160 @@
+use std::collections::BTreeMap;
+
+use hearth_model::api::generations::{AppPlanPreview, GenerationDetail, PlanPreview, Proposal};
+use hearth_model::desired::{Actor, GenerationInfo};
+use hearth_model::update::{AppUpdate, UpdatePhase};
+use hearth_model::{AppId, Desired, Generation};
+
+use crate::db;
+use crate::error::{Error, Result};
+use crate::hearth::edits::{Change, snapshot_name};
+use crate::hearth::{Hearth, InForce};
+use crate::reconcile::look;
+
+impl Hearth {
+    /// Returns every generation, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn generations(&self) -> Result<Vec<GenerationInfo>> {
+        db::generations::all(&self.db).await
+    }
+
+    /// Returns one generation, and how it differs from the one in force.
+    ///
+    /// # Errors
+    /// When there is none of that number.
+    pub async fn generation_detail(&self, generation: Generation) -> Result<GenerationDetail> {
+        let (info, desired) = db::generations::one(&self.db, generation).await?;
+        let changes_from_current = hearth_planner::diff::changes(&self.in_force().desired, &desired);
+        Ok(GenerationDetail { info, desired, changes_from_current })
+    }
+
+    /// Goes back to a generation, or to the one before the one in force, by making a new one that says the same.
+    ///
+    /// # Errors
+    /// When there is no such generation, or a package that it names is no longer kept.
+    pub async fn roll_back(&self, by: &Actor, to: Option<Generation>) -> Result<Generation> {
+        let current = self.generation();
+        let to = match to {
+            Some(to) => to,
+            None => current
+                .0
+                .checked_sub(1)
+                .map(Generation)
+                .ok_or_else(|| Error::Refused("nothing was changed yet: there is nothing to go back to".to_owned()))?,
+        };
+        let desired = match to {
+            Generation(0) => Desired { hearth: 1, ..Desired::default() },
+            _ => db::generations::one(&self.db, to).await?.1,
+        };
+        // Going back must never delete data: what was to be deleted then is done, or was taken back since.
+        let desired = Desired { deleted_data: self.in_force().desired.deleted_data.clone(), ..desired };
+        self.replace(by, desired, &format!("Go back to generation {to}"), None).await
+    }
+
+    /// Returns what the owner wants, with its number.
+    pub fn export(&self) -> (Generation, Desired) {
+        let now = self.in_force();
+        (now.generation, (*now.desired).clone())
+    }
+
+    /// Returns what applying a document would do; nothing is changed.
+    ///
+    /// # Errors
+    /// When the document names a package that is not known, or an answer is wrong.
+    pub async fn plan(&self, desired: &Desired) -> Result<PlanPreview> {
+        let desired = self.with_known_packages(desired).await?;
+        let now = self.in_force();
+        let changes = hearth_planner::diff::changes(&now.desired, &desired);
+        let wanted = InForce { desired: std::sync::Arc::new(desired), ..now };
+        let view = look::everything(self, &wanted).await;
+        let plan = look::plan(self, &wanted, &view, &BTreeMap::new(), &BTreeMap::new());
+        let apps = plan
+            .apps
+            .into_iter()
+            .map(|(app, plan)| AppPlanPreview {
+                app,
+                steps: plan.stages.iter().flatten().map(hearth_model::Step::describe).collect(),
+                state: plan.state,
+                reason: plan.reason,
+            })
+            .collect();
+        Ok(PlanPreview { changes, apps })
+    }
+
+    /// Makes a document what is wanted.
+    ///
+    /// # Errors
+    /// When it was made for another generation, names a package that is not known, or deletes data without being asked.
+    pub async fn apply(&self, by: &Actor, proposal: Proposal) -> Result<Generation> {
+        let why = proposal.why.filter(|why| !why.trim().is_empty());
+        let why = why.as_deref().unwrap_or("Apply a document");
+        self.replace(by, proposal.desired, why, proposal.based_on).await
+    }
+
+    async fn replace(
+        &self,
+        by: &Actor,
+        desired: Desired,
+        why: &str,
+        based_on: Option<Generation>,
+    ) -> Result<Generation> {
+        let mut desired = self.with_known_packages(&desired).await?;
+        desired.deleted_data.retain(|app| !desired.apps.contains_key(app));
+        let stores = desired.stores.clone();
+        let generation = self
+            .edit(by, why, |now| {
+                if let Some(expected) = based_on.filter(|expected| *expected != now.generation) {
+                    return Err(Error::Moved { expected, found: now.generation });
+                }
+                let updates = changed_packages(&now, &desired);
+                Ok(Change { desired, updates })
+            })
+            .await?;
+        if let Err(problem) = self.catalog.refresh(&stores).await {
+            tracing::warn!("{problem}");
+        }
+        Ok(generation)
+    }
+
+    /// Checks that every package that a document names is kept or on offer, and keeps those on offer.
+    async fn with_known_packages(&self, desired: &Desired) -> Result<Desired> {
+        for (app, wanted) in &desired.apps {
+            if self.kept_package(&wanted.digest).await?.is_some() {
+                continue;
+            }
+            match self.catalog.entry(&wanted.store, &wanted.package) {
+                Ok(entry) if entry.digest == wanted.digest => self.keep(&entry).await?,
+                Ok(entry) => {
+                    return Err(Error::Refused(format!(
+                        "{app}: the document names the package {} of {}, and the store `{}` offers {} ({})",
+                        wanted.digest.short(),
+                        wanted.package,
+                        wanted.store,
+                        entry.digest.short(),
+                        entry.package.manifest.version
+                    )));
+                }
+                Err(error) => return Err(Error::Refused(format!("{app}: {error}"))),
+            }
+        }
+        Ok(desired.clone())
+    }
+}
+
+/// Returns the updates that a document begins: an app that changes its package goes the same careful way as by a click.
+fn changed_packages(now: &InForce, desired: &Desired) -> Vec<(AppId, Option<AppUpdate>)> {
+    let removed = now.desired.apps.keys().filter(|app| !desired.apps.contains_key(*app)).map(|app| (app.clone(), None));
+    let changed = desired.apps.iter().filter_map(|(app, wanted)| {
+        let from = now.desired.apps.get(app).filter(|from| from.digest != wanted.digest)?;
+        let update = AppUpdate {
+            from: from.clone(),
+            to: wanted.digest.clone(),
+            snapshot: snapshot_name(now.generation.next(), &wanted.digest),
+            phase: UpdatePhase::Fetching,
+        };
+        Some((app.clone(), Some(update)))
+    });
+    removed.chain(changed).collect()
+}

@@ -1,0 +1,65 @@
+//! Lines that the containers of an app wrote, of all its services in one stream.
+
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use hearth_docker::LogOptions;
+use hearth_model::AppId;
+use hearth_model::api::apps::LogLine;
+use hearth_model::observed::EngineState;
+
+use crate::error::{Error, Result};
+use crate::hearth::Hearth;
+
+/// Most lines of the past that are sent, for each service.
+const MAX_TAIL: usize = 5_000;
+
+/// Which lines.
+#[derive(Debug, Clone, Default)]
+pub struct LogQuery {
+    /// Only this service.
+    pub service: Option<String>,
+    /// So many lines of the past, for each service; 200 when `None`.
+    pub tail: Option<usize>,
+    /// Also every line that comes.
+    pub follow: bool,
+}
+
+/// Opens the stream. Past lines of several services come in the order of their times.
+pub(crate) async fn stream(hearth: &Hearth, app: &AppId, query: LogQuery) -> Result<BoxStream<'static, LogLine>> {
+    let known = hearth.app(app)?;
+    if let EngineState::Unreachable { reason } = hearth.engine_state() {
+        return Err(Error::EngineUnreachable(format!("Docker does not answer, so there are no logs to read. {reason}")));
+    }
+    let view = hearth
+        .engine
+        .observe(&std::collections::BTreeSet::new())
+        .await
+        .map_err(|error| Error::EngineUnreachable(error.to_string()))?;
+    let containers: Vec<(String, String)> = view
+        .containers
+        .iter()
+        .filter(|(_, container)| &container.app == app)
+        .filter(|(_, container)| query.service.as_deref().is_none_or(|wanted| container.service.as_str() == wanted))
+        .map(|(name, container)| (name.clone(), container.service.to_string()))
+        .collect();
+    if containers.is_empty() {
+        if let Some(service) = query.service {
+            return Err(Error::Refused(format!("{} has no container of a service `{service}`", known.name)));
+        }
+        return Ok(stream::empty().boxed());
+    }
+    let tail = query.tail.unwrap_or(200).min(MAX_TAIL);
+    let mut past = Vec::new();
+    let mut live = Vec::new();
+    for (name, service) in containers {
+        let options = LogOptions { tail, follow: false };
+        let lines = hearth.engine.logs(&name, &service, options).collect::<Vec<_>>().await;
+        let after = lines.last().and_then(|line: &LogLine| line.at);
+        past.extend(lines);
+        if query.follow {
+            live.push(hearth.engine.follow(&name, &service, after));
+        }
+    }
+    past.sort_by_key(|line| line.at);
+    Ok(stream::iter(past).chain(stream::select_all(live)).boxed())
+}

@@ -1,0 +1,273 @@
+//! The loop: observe, plan, execute, publish. Level-triggered: whatever happened meanwhile, the next look sees it.
+
+/// One look at everything a plan is made from.
+pub(crate) mod look;
+/// Runs the steps of one app.
+pub(crate) mod run;
+/// What the owner reads, from a plan and what was observed.
+mod report;
+/// The last lines of logs that show why something failed.
+mod evidence;
+/// The way of apps from one version to the next.
+mod updates;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use hearth_model::desired::DesiredApp;
+use hearth_model::event::Event;
+use hearth_model::observed::EngineState;
+use hearth_model::{AppId, Plan};
+use hearth_planner::Failure;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::hearth::{Hearth, InForce};
+use crate::reconcile::look::View;
+use crate::reconcile::run::Outcome;
+
+/// A look at least so often, in case an event was lost.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How often an engine that does not answer is asked again.
+const ENGINE_AGAIN: Duration = Duration::from_secs(3);
+/// Events come in bursts; one look answers those that come within this time.
+const SETTLE: Duration = Duration::from_millis(15);
+
+/// Everything that makes the loop look again.
+#[derive(Debug)]
+pub(crate) enum Wakeup {
+    /// What the owner wants changed.
+    DesiredChanged,
+    /// Something of ours changed on the engine.
+    Engine,
+    /// The steps of an app came to an end.
+    StepsEnded { app: AppId, outcome: Outcome },
+    /// The owner wants an app tried now.
+    Retry(AppId),
+    /// What an app is resolved from changed behind the desired state: its secrets.
+    Reresolve(AppId),
+}
+
+/// Steps of an app that are under way.
+struct Running {
+    /// What they were planned for: when that changes they stop at the next step.
+    wanted: Wanted,
+    cancel: CancellationToken,
+}
+
+/// What the steps of an app depend on: its wish, and whether its update is on its way back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wanted {
+    app: Option<DesiredApp>,
+    reverting: bool,
+}
+
+impl Wanted {
+    fn of(app: &AppId, now: &InForce) -> Self {
+        let reverting = now.updates.get(app).is_some_and(|update| {
+            matches!(update.phase, hearth_model::update::UpdatePhase::Reverting { .. })
+        });
+        Self { app: now.desired.apps.get(app).cloned(), reverting }
+    }
+}
+
+struct Loop {
+    hearth: Hearth,
+    running: BTreeMap<AppId, Running>,
+    failures: BTreeMap<AppId, Failure>,
+    wanted_since: BTreeMap<AppId, Timestamp>,
+    last_wanted: BTreeMap<AppId, Wanted>,
+    evidence: evidence::Evidence,
+    engine_ready: bool,
+}
+
+/// Runs the loop until the token is cancelled. Steps that are under way are left at a step's end; apps keep running.
+pub(crate) async fn run(hearth: Hearth, mut wakeups: mpsc::Receiver<Wakeup>, shutdown: CancellationToken) {
+    let events = tokio::spawn(forward_engine_events(hearth.clone(), shutdown.clone()));
+    let mut state = Loop {
+        hearth,
+        running: BTreeMap::new(),
+        failures: BTreeMap::new(),
+        wanted_since: BTreeMap::new(),
+        last_wanted: BTreeMap::new(),
+        evidence: evidence::Evidence::default(),
+        engine_ready: false,
+    };
+    loop {
+        let look_again_at = state.turn().await;
+        let pause = state.pause(look_again_at);
+        // Both arms are cancel-safe: `recv` loses nothing when it is dropped, and a sleep has nothing to lose.
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            wakeup = wakeups.recv() => {
+                let Some(wakeup) = wakeup else { break };
+                state.take(wakeup);
+                tokio::time::sleep(SETTLE).await;
+                while let Ok(wakeup) = wakeups.try_recv() {
+                    state.take(wakeup);
+                }
+            }
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+    for running in state.running.values() {
+        running.cancel.cancel();
+    }
+    while !state.running.is_empty() {
+        match wakeups.recv().await {
+            Some(Wakeup::StepsEnded { app, .. }) => drop(state.running.remove(&app)),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    events.abort();
+}
+
+async fn forward_engine_events(hearth: Hearth, shutdown: CancellationToken) {
+    let mut events = hearth.engine.events();
+    while let Some(()) = tokio::select! {
+        () = shutdown.cancelled() => None,
+        event = events.next() => event,
+    } {
+        // A full queue means that a look is due anyway.
+        let _ = hearth.wake.try_send(Wakeup::Engine);
+    }
+}
+
+impl Loop {
+    fn take(&mut self, wakeup: Wakeup) {
+        match wakeup {
+            Wakeup::DesiredChanged | Wakeup::Engine => {}
+            Wakeup::StepsEnded { app, outcome } => {
+                self.running.remove(&app);
+                self.hearth.clear_progress(&app);
+                match outcome {
+                    Outcome::Done | Outcome::Cancelled => {}
+                    Outcome::Failed { reason, attempt } => {
+                        tracing::warn!(app.id = %app, "a step failed: {}", reason.message);
+                        let attempts = self.failures.get(&app).map_or(0, |failure| {
+                            if failure.spec == attempt { failure.attempts } else { 0 }
+                        }) + 1;
+                        let retry_at = hearth_planner::retry::after(attempts, Timestamp::now());
+                        self.failures.insert(app, Failure { reason, attempts, retry_at, spec: attempt });
+                    }
+                }
+            }
+            Wakeup::Retry(app) => {
+                self.failures.remove(&app);
+                self.wanted_since.insert(app, Timestamp::now());
+            }
+            Wakeup::Reresolve(app) => {
+                self.hearth.forget_spec(&app);
+                self.failures.remove(&app);
+                self.wanted_since.insert(app, Timestamp::now());
+            }
+        }
+    }
+
+    /// Looks, decides, sets going, publishes. Returns when the plan wants to be made anew although nothing happened.
+    async fn turn(&mut self) -> Option<Timestamp> {
+        loop {
+            let now = self.hearth.in_force();
+            self.note_wishes(&now);
+            let view = look::everything(&self.hearth, &now).await;
+            self.note_engine(&view, &now);
+            if updates::advance(self, &now, &view).await {
+                continue;
+            }
+            let plan = look::plan(&self.hearth, &now, &view, &self.failures, &self.wanted_since);
+            self.forget_old_failures(&plan);
+            self.execute(&now, &view, &plan).await;
+            report::publish(self, &now, &view, &plan).await;
+            return plan.look_again_at;
+        }
+    }
+
+    /// Notes since when each app is wanted as it is.
+    fn note_wishes(&mut self, now: &InForce) {
+        let moment = Timestamp::now();
+        let apps: Vec<AppId> =
+            now.desired.apps.keys().chain(self.last_wanted.keys()).chain(self.running.keys()).cloned().collect();
+        for app in apps {
+            let wanted = Wanted::of(&app, now);
+            if let Some(running) = self.running.get(&app)
+                && running.wanted != wanted
+            {
+                running.cancel.cancel();
+            }
+            if wanted.app.is_none() {
+                self.wanted_since.remove(&app);
+                self.failures.remove(&app);
+                self.last_wanted.remove(&app);
+            } else if self.last_wanted.get(&app) != Some(&wanted) {
+                self.wanted_since.insert(app.clone(), moment);
+                self.last_wanted.insert(app, wanted);
+            }
+        }
+    }
+
+    /// Notes that the engine came or went; when it comes, every app is wanted anew.
+    fn note_engine(&mut self, view: &View, now: &InForce) {
+        let engine = &view.observed.engine;
+        let ready = matches!(engine, EngineState::Ready { .. });
+        if ready && !self.engine_ready {
+            let moment = Timestamp::now();
+            self.wanted_since = now.desired.apps.keys().map(|app| (app.clone(), moment)).collect();
+            self.failures.clear();
+        }
+        self.engine_ready = ready;
+        let changed = self.hearth.engine_state.send_if_modified(|last| {
+            let changed = last != engine;
+            last.clone_from(engine);
+            changed
+        });
+        if changed {
+            match engine {
+                EngineState::Ready { version, api_version } => {
+                    tracing::info!("Docker {version} answers (API {api_version})");
+                }
+                EngineState::Unreachable { reason } => tracing::warn!("Docker does not answer: {reason}"),
+                EngineState::Unknown => {}
+            }
+            self.hearth.tell(Event::Engine { engine: engine.clone() });
+        }
+    }
+
+    /// Forgets the failure of an app that got where it should be.
+    fn forget_old_failures(&mut self, plan: &Plan) {
+        use hearth_model::AppState::{Running, Stopped};
+        self.failures.retain(|app, _| {
+            plan.apps.get(app).is_some_and(|plan| !matches!(plan.state, Running | Stopped))
+        });
+    }
+
+    async fn execute(&mut self, now: &InForce, view: &View, plan: &Plan) {
+        for step in &plan.shared {
+            if let Err(error) = self.hearth.engine.execute(step, &|_| {}).await {
+                tracing::warn!("failed to {}: {error}", step.describe());
+            }
+        }
+        for (app, app_plan) in &plan.apps {
+            if app_plan.stages.is_empty() || self.running.contains_key(app) {
+                continue;
+            }
+            let cancel = CancellationToken::new();
+            let attempt = hearth_planner::retry::attempt(&now.desired, &view.specs, app);
+            self.running.insert(
+                app.clone(),
+                Running { wanted: Wanted::of(app, now), cancel: cancel.clone() },
+            );
+            run::spawn(self.hearth.clone(), app.clone(), app_plan.stages.clone(), attempt, cancel);
+        }
+    }
+
+    fn pause(&self, look_again_at: Option<Timestamp>) -> Duration {
+        let longest = if self.engine_ready { LOOK_EVERY } else { ENGINE_AGAIN };
+        look_again_at.map_or(longest, |at| {
+            let until = Timestamp::now().duration_until(at);
+            Duration::try_from(until).unwrap_or(Duration::ZERO).clamp(Duration::from_millis(50), longest)
+        })
+    }
+}

@@ -1,0 +1,217 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
+
+use hearth_model::desired::DesiredApp;
+use hearth_model::condition::ReasonCode;
+use hearth_model::observed::{DataState, EngineState, HostFacts};
+use hearth_model::{AppId, AppSpec, AppState, Observed, Plan, Reason};
+use hearth_planner::{Failure, Input};
+use jiff::Timestamp;
+
+use crate::db;
+use crate::error::Result;
+use crate::hearth::{Hearth, InForce};
+use crate::resolve::{self, Surroundings};
+
+/// What each desired app is made of, or why that cannot be told.
+pub(crate) type Specs = BTreeMap<AppId, std::result::Result<AppSpec, Reason>>;
+
+/// Everything that a plan is made from besides the wish.
+pub(crate) struct View {
+    pub(crate) specs: Arc<Specs>,
+    pub(crate) observed: Observed,
+}
+
+/// Resolved apps, kept from look to look.
+#[derive(Default)]
+pub(crate) struct SpecCache {
+    /// What each was resolved from.
+    from: BTreeMap<AppId, (DesiredApp, Surroundings)>,
+    specs: Arc<Specs>,
+}
+
+impl Hearth {
+    /// Makes the next look resolve an app anew.
+    pub(crate) fn forget_spec(&self, app: &AppId) {
+        self.specs.lock().unwrap_or_else(PoisonError::into_inner).from.remove(app);
+    }
+}
+
+/// Looks at the engine and the host. Whatever cannot be seen is said in [`Observed::engine`].
+pub(crate) async fn everything(hearth: &Hearth, now: &InForce) -> View {
+    let specs = specs(hearth, now).await;
+    let images = specs
+        .values()
+        .flatten()
+        .flat_map(|spec| spec.services.values().map(|service| service.container.image.clone()))
+        .collect();
+    let mut observed = Observed::default();
+    match hearth.engine.observe(&images).await {
+        Ok(view) => {
+            observed.engine = view.engine;
+            observed.containers = view.containers;
+            observed.foreign_containers = view.foreign_containers;
+            observed.networks = view.networks;
+            observed.volumes = view.volumes;
+            observed.images = view.images;
+        }
+        Err(error) => observed.engine = EngineState::Unreachable { reason: error.to_string() },
+    }
+    if let Err(error) = look_at_data(hearth, now, &mut observed).await {
+        tracing::error!("{error}");
+    }
+    if !settled(hearth, now) {
+        observed.foreign_ports = listening().await;
+    }
+    observed.host = host(hearth).await;
+    View { specs, observed }
+}
+
+/// Tells whether every app is where it should be, so that nothing is about to take a port.
+fn settled(hearth: &Hearth, now: &InForce) -> bool {
+    let published = hearth.published.borrow();
+    published.generation == now.generation
+        && published.apps.len() == now.desired.apps.len()
+        && published.apps.values().all(|app| matches!(app.state, AppState::Running | AppState::Stopped))
+}
+
+/// Ports that something listens on, less those that Docker holds for containers.
+async fn listening() -> BTreeMap<(hearth_model::container::Protocol, u16), String> {
+    let ports = tokio::task::spawn_blocking(hearth_host::ports::listening).await;
+    let mut ports = ports.ok().and_then(std::result::Result::ok).unwrap_or_default();
+    ports.retain(|_, process| process != "docker-proxy");
+    ports
+}
+
+async fn look_at_data(hearth: &Hearth, now: &InForce, observed: &mut Observed) -> Result<()> {
+    let created = db::data::created(&hearth.db).await?;
+    let apps: BTreeSet<AppId> = now
+        .desired
+        .apps
+        .keys()
+        .chain(&now.desired.deleted_data)
+        .chain(&created)
+        .chain(observed.containers.values().map(|container| &container.app))
+        .cloned()
+        .collect();
+    for app in apps {
+        // What cannot be read may hold the owner's data: it counts as missing, never as new.
+        let state = hearth.data.state(&app, created.contains(&app)).unwrap_or_else(|error| {
+            tracing::warn!(app.id = %app, "{error}");
+            DataState::Missing
+        });
+        observed.data.insert(app.clone(), state);
+        if let Ok(snapshots) = hearth.data.snapshots(&app)
+            && !snapshots.is_empty()
+        {
+            observed.snapshots.insert(app.clone(), snapshots);
+        }
+        if let Ok(Some(snapshot)) = hearth.data.restored_from(&app) {
+            observed.restored_from.insert(app, snapshot);
+        }
+    }
+    Ok(())
+}
+
+/// Returns what the host has.
+pub(crate) async fn host(hearth: &Hearth) -> HostFacts {
+    let state_dir = hearth.options.state_dir.clone();
+    tokio::task::spawn_blocking(move || hearth_host::facts::observe(&state_dir, None)).await.unwrap_or_default()
+}
+
+/// Resolves every desired app, those that changed anew.
+async fn specs(hearth: &Hearth, now: &InForce) -> Arc<Specs> {
+    let around = hearth.surroundings(&now.desired);
+    let (mut from, old) = {
+        let cache = hearth.specs.lock().unwrap_or_else(PoisonError::into_inner);
+        (cache.from.clone(), Arc::clone(&cache.specs))
+    };
+    let fresh = |app: &AppId, wanted: &DesiredApp| {
+        old.contains_key(app) && from.get(app).is_some_and(|(last, last_around)| last == wanted && *last_around == around)
+    };
+    let changed: Vec<(AppId, DesiredApp)> = now
+        .desired
+        .apps
+        .iter()
+        .filter(|(app, wanted)| !fresh(app, wanted))
+        .map(|(app, wanted)| (app.clone(), wanted.clone()))
+        .collect();
+    if changed.is_empty() && old.len() == now.desired.apps.len() {
+        return old;
+    }
+    let mut specs: Specs = old
+        .iter()
+        .filter(|(app, _)| now.desired.apps.contains_key(*app))
+        .map(|(app, spec)| (app.clone(), spec.clone()))
+        .collect();
+    for (app, wanted) in changed {
+        let spec = match resolve_installed(hearth, &app, &wanted, &around).await {
+            Ok(spec) => spec,
+            Err(error) => Err(Reason::new(ReasonCode::FileError, error.to_string())),
+        };
+        specs.insert(app.clone(), spec);
+        from.insert(app, (wanted, around.clone()));
+    }
+    let specs = Arc::new(specs);
+    // A document that is only being looked at must not take the place of the one in force.
+    if now.generation == hearth.generation() && Arc::ptr_eq(&now.desired, &hearth.in_force().desired) {
+        let mut cache = hearth.specs.lock().unwrap_or_else(PoisonError::into_inner);
+        from.retain(|app, _| now.desired.apps.contains_key(app));
+        *cache = SpecCache { from, specs: Arc::clone(&specs) };
+    }
+    specs
+}
+
+async fn resolve_installed(
+    hearth: &Hearth,
+    app: &AppId,
+    wanted: &DesiredApp,
+    around: &Surroundings,
+) -> Result<std::result::Result<AppSpec, Reason>> {
+    let Some(package) = hearth.kept_package(&wanted.digest).await? else {
+        return Ok(Err(Reason::new(
+            ReasonCode::PackageMissing,
+            format!("The package {} of {app} is no longer kept on this box; reinstall the app from its store.", wanted.version),
+        )));
+    };
+    let mut secrets = db::data::secrets(&hearth.db, app).await?;
+    for field in resolve::to_generate(&package.manifest.settings, &wanted.settings, &secrets.clone()) {
+        let value = resolve::generate(field).map_err(|error| {
+            crate::error::Error::Internal(format!("the system gives no random numbers: {error}"))
+        })?;
+        db::data::add_secret(&hearth.db, app, &field.name, &value).await?;
+        secrets.insert(field.name.clone(), value);
+    }
+    Ok(resolve::resolve(app, wanted, &package, &secrets, around))
+}
+
+/// Plans from a view.
+pub(crate) fn plan(
+    hearth: &Hearth,
+    now: &InForce,
+    view: &View,
+    failures: &BTreeMap<AppId, Failure>,
+    wanted_since: &BTreeMap<AppId, Timestamp>,
+) -> Plan {
+    hearth_planner::plan(&input(hearth, now, view, failures, wanted_since))
+}
+
+/// Puts together what the planner decides from.
+pub(crate) fn input<'a>(
+    hearth: &Hearth,
+    now: &'a InForce,
+    view: &'a View,
+    failures: &'a BTreeMap<AppId, Failure>,
+    wanted_since: &'a BTreeMap<AppId, Timestamp>,
+) -> Input<'a> {
+    Input {
+        desired: &now.desired,
+        specs: &view.specs,
+        observed: &view.observed,
+        updates: &now.updates,
+        failures,
+        wanted_since,
+        timing: hearth.options.timing,
+        now: Timestamp::now(),
+    }
+}

@@ -1,0 +1,171 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hearth_model::condition::{
+    AppStatus, AvailableUpdate, LastUpdate, OpenTarget, Progress, Reason, ReasonCode,
+};
+use hearth_model::desired::DesiredApp;
+use hearth_model::event::Event;
+use hearth_model::package::{DefaultLogin, Package, PublishedPort, Scheme};
+use hearth_model::plan::AppPlan;
+use hearth_model::update::{AppUpdate, UpdatePhase};
+use hearth_model::{AppId, AppSpec, Generation, Plan};
+
+use crate::db;
+use crate::hearth::{Hearth, InForce, Published};
+use crate::reconcile::Loop;
+use crate::reconcile::look::View;
+use crate::resolve;
+
+/// Publishes the state of every app, and tells listeners what changed.
+pub(super) async fn publish(state: &mut Loop, now: &InForce, view: &View, plan: &Plan) {
+    let last = Arc::clone(&state.hearth.published.borrow().apps);
+    let mut apps = BTreeMap::new();
+    for (app, app_plan) in &plan.apps {
+        let status = match now.desired.apps.get(app) {
+            Some(wanted) => installed(state, now, view, app, wanted, app_plan).await,
+            None => removing(last.get(app), now.generation, app, app_plan),
+        };
+        if let Some(status) = status {
+            apps.insert(app.clone(), status);
+        }
+    }
+    for (app, status) in &apps {
+        if last.get(app) != Some(status) {
+            state.hearth.tell(Event::App { app: Box::new(status.clone()) });
+        }
+    }
+    for app in last.keys().filter(|app| !apps.contains_key(*app)) {
+        state.evidence.forget(app);
+        state.hearth.tell(Event::AppRemoved { id: app.clone() });
+    }
+    state.hearth.published.send_replace(Published { generation: now.generation, apps: Arc::new(apps) });
+}
+
+async fn installed(
+    state: &mut Loop,
+    now: &InForce,
+    view: &View,
+    app: &AppId,
+    wanted: &DesiredApp,
+    plan: &AppPlan,
+) -> Option<AppStatus> {
+    let hearth = state.hearth.clone();
+    let package = hearth.kept_package(&wanted.digest).await.ok().flatten();
+    let spec = view.specs.get(app).and_then(|spec| spec.as_ref().ok());
+    let mut reason = plan.reason.clone();
+    if let Some(reason) = &mut reason {
+        state.evidence.add(&hearth, app, reason, &view.observed).await;
+    }
+    let update = now.updates.get(app);
+    Some(AppStatus {
+        id: app.clone(),
+        name: package.as_ref().map_or_else(|| app.to_string(), |package| package.manifest.name.clone()),
+        tagline: package.as_ref().map(|package| package.manifest.tagline.clone()).unwrap_or_default(),
+        icon: crate::hearth::icon_path(&wanted.store, &wanted.package),
+        store: wanted.store.clone(),
+        package: wanted.package.clone(),
+        version: wanted.version.clone(),
+        update: available_update(&hearth, wanted, update),
+        state: plan.state,
+        reason,
+        progress: progress(&hearth, app, plan),
+        services: spec.map(|spec| hearth_planner::status::services(app, spec, &view.observed, plan)).unwrap_or_default(),
+        open: spec.and_then(|spec| open_target(spec)),
+        ports: spec.map(other_ports).unwrap_or_default(),
+        default_login: default_login(&hearth, now, app, wanted, package.as_deref()).await,
+        last_update: update.and_then(|update| last_update(update)),
+        generation: now.generation,
+    })
+}
+
+fn removing(
+    last: Option<&AppStatus>,
+    generation: Generation,
+    app: &AppId,
+    plan: &AppPlan,
+) -> Option<AppStatus> {
+    let busy = !plan.stages.is_empty() || plan.state.is_busy() || plan.reason.is_some();
+    let last = last.filter(|_| busy)?;
+    Some(AppStatus {
+        id: app.clone(),
+        state: plan.state,
+        reason: plan.reason.clone(),
+        progress: None,
+        open: None,
+        update: None,
+        generation,
+        ..last.clone()
+    })
+}
+
+/// Returns what is going on: the steps under way, or what is waited for.
+fn progress(hearth: &Hearth, app: &AppId, plan: &AppPlan) -> Option<Progress> {
+    if let Some(progress) = hearth.progress_of(app) {
+        return Some(progress);
+    }
+    let waiting = plan.waiting.first().filter(|_| plan.state.is_busy())?;
+    let text = format!("Waiting for {} {}", waiting.on, waiting.until);
+    Some(Progress { text, images: BTreeMap::new() })
+}
+
+fn available_update(hearth: &Hearth, wanted: &DesiredApp, update: Option<&AppUpdate>) -> Option<AvailableUpdate> {
+    let under_way = update.is_some_and(|update| {
+        !matches!(update.phase, UpdatePhase::Done { .. } | UpdatePhase::Reverted { .. })
+    });
+    let entry = hearth.catalog.entry(&wanted.store, &wanted.package).ok()?;
+    (!under_way && entry.digest != wanted.digest).then(|| AvailableUpdate {
+        version: entry.package.manifest.version.clone(),
+        release_notes: entry.package.manifest.release_notes.clone(),
+    })
+}
+
+fn open_target(spec: &AppSpec) -> Option<OpenTarget> {
+    let web = spec.web.as_ref()?;
+    let scheme = match web.scheme {
+        Scheme::Http => "http",
+        Scheme::Https => "https",
+    };
+    Some(OpenTarget { scheme: scheme.to_owned(), port: web.host_port, path: web.path.clone() })
+}
+
+fn other_ports(spec: &AppSpec) -> Vec<PublishedPort> {
+    let web = spec.web.as_ref().map(|web| web.host_port);
+    spec.published_ports()
+        .filter_map(|(service, port)| {
+            let number = port.host_port.filter(|number| Some(*number) != web)?;
+            Some(PublishedPort { port: number, protocol: port.protocol, service: service.to_string() })
+        })
+        .collect()
+}
+
+async fn default_login(
+    hearth: &Hearth,
+    now: &InForce,
+    app: &AppId,
+    wanted: &DesiredApp,
+    package: Option<&Package>,
+) -> Option<DefaultLogin> {
+    let package = package?;
+    let login = package.manifest.default_login.as_ref()?;
+    let secrets = db::data::secrets(&hearth.db, app).await.unwrap_or_default();
+    let around = hearth.surroundings(&now.desired);
+    let fill = |text: &str| resolve::fill(text, app, wanted, package, &secrets, &around);
+    Some(DefaultLogin { username: fill(&login.username), password: fill(&login.password) })
+}
+
+fn last_update(update: &AppUpdate) -> Option<LastUpdate> {
+    let from_version = update.from.version.clone();
+    match &update.phase {
+        UpdatePhase::Done { at } => Some(LastUpdate { from_version, at: *at, reverted: None, can_go_back: true }),
+        UpdatePhase::Reverted { reason, log, at } => {
+            let mut why = Reason::new(ReasonCode::UpdateReverted, reason.clone());
+            why.log.clone_from(log);
+            Some(LastUpdate { from_version, at: *at, reverted: Some(why), can_go_back: false })
+        }
+        UpdatePhase::Fetching
+        | UpdatePhase::Switching
+        | UpdatePhase::Probation { .. }
+        | UpdatePhase::Reverting { .. } => None,
+    }
+}

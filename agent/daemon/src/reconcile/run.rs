@@ -1,0 +1,181 @@
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use hearth_docker::PullProgress;
+use hearth_model::condition::{Progress, ReasonCode};
+use hearth_model::event::Event;
+use hearth_model::{AppId, Digest, Reason, Step};
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::db;
+use crate::hearth::Hearth;
+use crate::reconcile::Wakeup;
+
+/// How often listeners hear of a pull's progress.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+
+/// How the steps of an app ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// All were done.
+    Done,
+    /// Something else is wanted by now.
+    Cancelled,
+    /// One failed; later ones were not begun.
+    Failed {
+        /// Why.
+        reason: Reason,
+        /// What was attempted: [`hearth_planner::retry::attempt`].
+        attempt: Digest,
+    },
+}
+
+/// Runs the stages of an app on their own; the loop hears when they ended.
+pub(super) fn spawn(
+    hearth: Hearth,
+    app: AppId,
+    stages: Vec<Vec<Step>>,
+    attempt: Digest,
+    cancel: CancellationToken,
+) {
+    tokio::spawn(async move {
+        let outcome = match stages_of(&hearth, &app, stages, &cancel).await {
+            Ok(()) if cancel.is_cancelled() => Outcome::Cancelled,
+            Ok(()) => Outcome::Done,
+            Err(reason) => Outcome::Failed { reason, attempt },
+        };
+        // The loop ends only after it has heard of every app, so it is there to listen.
+        let _ = hearth.wake.send(Wakeup::StepsEnded { app, outcome }).await;
+    });
+}
+
+async fn stages_of(
+    hearth: &Hearth,
+    app: &AppId,
+    stages: Vec<Vec<Step>>,
+    cancel: &CancellationToken,
+) -> Result<(), Reason> {
+    for stage in stages {
+        if cancel.is_cancelled() {
+            return Ok(());
+        }
+        hearth.set_progress_text(app, &describe(&stage));
+        let results = join_all(stage.iter().map(|step| one(hearth, app, step, cancel))).await;
+        results.into_iter().collect::<Result<Vec<()>, Reason>>()?;
+    }
+    Ok(())
+}
+
+async fn one(hearth: &Hearth, app: &AppId, step: &Step, cancel: &CancellationToken) -> Result<(), Reason> {
+    tracing::debug!(app.id = %app, "{}", step.describe());
+    match step {
+        Step::PullImage { .. } => {
+            let report = |progress: PullProgress| hearth.set_image_progress(app, progress);
+            let _permit = hearth.pulls.acquire().await;
+            tokio::select! {
+                // Dropping the pull ends it; layers that are complete stay on the engine.
+                () = cancel.cancelled() => Ok(()),
+                result = hearth.engine.execute(step, &report) => result.map_err(|error| error.reason()),
+            }
+        }
+        Step::CreateData { app } => {
+            on_disk(hearth, step).await?;
+            recorded(db::data::set_created(&hearth.db, app, Timestamp::now()).await)
+        }
+        Step::RemoveData { app } => {
+            on_disk(hearth, step).await?;
+            recorded(db::data::forget(&hearth.db, app).await)
+        }
+        Step::WriteFiles { .. }
+        | Step::SnapshotData { .. }
+        | Step::RestoreData { .. }
+        | Step::RemoveSnapshot { .. } => on_disk(hearth, step).await,
+        Step::CreateNetwork { .. }
+        | Step::RemoveNetwork { .. }
+        | Step::CreateVolume { .. }
+        | Step::RemoveVolume { .. }
+        | Step::CreateContainer { .. }
+        | Step::StartContainer { .. }
+        | Step::StopContainer { .. }
+        | Step::RemoveContainer { .. } => {
+            hearth.engine.execute(step, &|_| {}).await.map_err(|error| error.reason())
+        }
+    }
+}
+
+async fn on_disk(hearth: &Hearth, step: &Step) -> Result<(), Reason> {
+    let data = hearth.data.clone();
+    let step = step.clone();
+    tokio::task::spawn_blocking(move || data.execute(&step))
+        .await
+        .map_err(|error| Reason::new(ReasonCode::FileError, format!("Work on the app's folder broke off: {error}.")))?
+        .map_err(|error| error.reason())
+}
+
+fn recorded(result: crate::error::Result<()>) -> Result<(), Reason> {
+    result.map_err(|error| Reason::new(ReasonCode::FileError, format!("{error}. Look at the disk of this box.")))
+}
+
+/// Returns a stage in words for the owner.
+fn describe(stage: &[Step]) -> String {
+    let text = match stage.first() {
+        Some(Step::PullImage { .. }) if stage.len() == 1 => "Fetching an image",
+        Some(Step::PullImage { .. }) => return format!("Fetching {} images", stage.len()),
+        Some(Step::CreateContainer { .. }) => "Making containers",
+        Some(Step::StartContainer { .. }) => "Starting",
+        Some(Step::StopContainer { .. }) => "Stopping",
+        Some(Step::RemoveContainer { .. }) => "Removing containers",
+        Some(Step::SnapshotData { .. }) => "Copying the data aside",
+        Some(Step::RestoreData { .. }) => "Putting the data back",
+        Some(Step::RemoveData { .. }) => "Deleting the data",
+        Some(Step::RemoveNetwork { .. } | Step::RemoveVolume { .. } | Step::RemoveSnapshot { .. }) => "Tidying up",
+        Some(
+            Step::CreateData { .. }
+            | Step::WriteFiles { .. }
+            | Step::CreateNetwork { .. }
+            | Step::CreateVolume { .. },
+        )
+        | None => "Preparing",
+    };
+    text.to_owned()
+}
+
+/// Progress of one app, with the moment listeners heard of it last.
+#[derive(Debug, Default)]
+pub(crate) struct Reported {
+    pub(crate) progress: Progress,
+    told: Option<Instant>,
+}
+
+impl Hearth {
+    fn set_progress_text(&self, app: &AppId, text: &str) {
+        self.report_progress(app, true, |progress| text.clone_into(&mut progress.text));
+    }
+
+    fn set_image_progress(&self, app: &AppId, update: PullProgress) {
+        self.report_progress(app, update.progress.complete, |progress| {
+            progress.images.insert(update.image.familiar(), update.progress);
+        });
+    }
+
+    fn report_progress(&self, app: &AppId, at_once: bool, change: impl FnOnce(&mut Progress)) {
+        let mut all = self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let reported = all.entry(app.clone()).or_default();
+        change(&mut reported.progress);
+        if at_once || reported.told.is_none_or(|told| told.elapsed() >= PROGRESS_EVERY) {
+            reported.told = Some(Instant::now());
+            self.tell(Event::Progress { id: app.clone(), progress: reported.progress.clone() });
+        }
+    }
+
+    /// Returns how far the steps of an app are, while they run.
+    pub(crate) fn progress_of(&self, app: &AppId) -> Option<Progress> {
+        let all = self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        all.get(app).map(|reported| reported.progress.clone())
+    }
+
+    pub(crate) fn clear_progress(&self, app: &AppId) {
+        self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(app);
+    }
+}

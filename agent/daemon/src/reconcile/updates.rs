@@ -1,0 +1,58 @@
+use hearth_model::desired::Actor;
+use hearth_model::update::{AppUpdate, UpdatePhase};
+use hearth_model::{AppId, Desired};
+
+use crate::error::Result;
+use crate::hearth::InForce;
+use crate::hearth::edits::Change;
+use crate::reconcile::look::{self, View};
+use crate::reconcile::{Loop, evidence};
+
+/// Takes every update one phase further where it can be. Returns whether anything changed, so that a new look is due.
+pub(super) async fn advance(state: &mut Loop, now: &InForce, view: &View) -> bool {
+    let mut changed = false;
+    for (app, update) in now.updates.iter() {
+        let input = look::input(&state.hearth, now, view, &state.failures, &state.wanted_since);
+        let Some(phase) = hearth_planner::app_update::next(app, update, &input) else { continue };
+        match step(state, now, view, app, update, phase).await {
+            Ok(()) => changed = true,
+            Err(error) => tracing::error!(app.id = %app, "the update could not be recorded: {error}"),
+        }
+    }
+    changed
+}
+
+async fn step(
+    state: &mut Loop,
+    now: &InForce,
+    view: &View,
+    app: &AppId,
+    update: &AppUpdate,
+    phase: UpdatePhase,
+) -> Result<()> {
+    tracing::info!(app.id = %app, phase = ?phase, "the update came further");
+    let UpdatePhase::Reverting { reason, log } = phase else {
+        let update = AppUpdate { phase, ..update.clone() };
+        return state.hearth.set_update(app, Some(update)).await;
+    };
+    // What is wanted goes back first: from then on every look leads to the old version.
+    let log = if log.is_empty() { evidence::of_app(&state.hearth, app, &view.observed).await } else { log };
+    let back = AppUpdate { phase: UpdatePhase::Reverting { reason: reason.clone(), log }, ..update.clone() };
+    let name = state.hearth.name_and_package(app).await.map_or_else(|_| app.to_string(), |(name, _)| name);
+    let why = format!("Take the update of {name} back: {reason}");
+    let generation = now.generation;
+    state.failures.remove(app);
+    state
+        .hearth
+        .edit(&Actor::Hearth, &why, |now| {
+            let mut desired: Desired = (*now.desired).clone();
+            // Somebody changed the app meanwhile: the next look decides anew.
+            if now.generation != generation {
+                return Ok(Change { desired, updates: Vec::new() });
+            }
+            desired.apps.insert(app.clone(), update.from.clone());
+            Ok(Change { desired, updates: vec![(app.clone(), Some(back))] })
+        })
+        .await?;
+    Ok(())
+}
