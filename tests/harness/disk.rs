@@ -1,0 +1,113 @@
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::machine::Machine;
+use crate::process::run;
+
+/// File systems that Hearth keeps data on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileSystem {
+    /// Snapshots are cheap and atomic.
+    Btrfs,
+    /// Snapshots are copies.
+    Ext4,
+}
+
+impl FileSystem {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Btrfs => "btrfs",
+            Self::Ext4 => "ext4",
+        }
+    }
+}
+
+/// A disk of a chosen size, held in a file and mounted in the test's folder.
+#[derive(Debug)]
+pub struct Disk {
+    file: PathBuf,
+    mount_point: PathBuf,
+    mounted: bool,
+}
+
+impl Disk {
+    /// Makes and mounts a disk; at least 128 MiB for btrfs.
+    ///
+    /// # Errors
+    /// Without root or the file system's tools.
+    pub fn new(machine: &Machine, name: &str, file_system: FileSystem, mebibytes: u64) -> Result<Self> {
+        let file = machine.path(&format!("{name}.disk"));
+        let mount_point = machine.path(name);
+        File::create(&file)?.set_len(mebibytes * 1024 * 1024).context("failed to make a disk")?;
+        run(&format!("mkfs.{}", file_system.name()), &["-q", &file.to_string_lossy()])?;
+        fs::create_dir(&mount_point)?;
+        let mut disk = Self { file, mount_point, mounted: false };
+        disk.mount()?;
+        Ok(disk)
+    }
+
+    /// Returns where it is mounted.
+    pub fn path(&self) -> &Path {
+        &self.mount_point
+    }
+
+    /// Mounts it.
+    ///
+    /// # Errors
+    /// When it is mounted or damaged.
+    pub fn mount(&mut self) -> Result<()> {
+        run("mount", &["-o", "loop", &self.file.to_string_lossy(), &self.mount_point.to_string_lossy()])?;
+        self.mounted = true;
+        Ok(())
+    }
+
+    /// Takes it away, even while files on it are open: new look-ups no longer find it.
+    ///
+    /// # Errors
+    /// When it is not mounted.
+    pub fn unmount(&mut self) -> Result<()> {
+        run("umount", &["--lazy", &self.mount_point.to_string_lossy()])?;
+        self.mounted = false;
+        Ok(())
+    }
+
+    /// Fills it up to `left_kibibytes`.
+    ///
+    /// # Errors
+    /// When the file system cannot be asked.
+    pub fn fill(&self, left_kibibytes: u64) -> Result<()> {
+        let free: u64 =
+            run("df", &["--output=avail", "--block-size=1K", &self.mount_point.to_string_lossy()])?
+                .lines()
+                .last()
+                .context("df prints a number")?
+                .trim()
+                .parse()?;
+        let kibibytes = free.saturating_sub(left_kibibytes).to_string();
+        let file = format!("of={}", self.mount_point.join("filler").display());
+        // Ends with an error when the disk is full a little earlier, which is as good.
+        let _full =
+            run("dd", &["if=/dev/zero", &file, "bs=1K", &format!("count={kibibytes}"), "status=none"]);
+        run("sync", &["--file-system", &self.mount_point.to_string_lossy()])?;
+        Ok(())
+    }
+
+    /// Takes away what [`Self::fill`] wrote.
+    ///
+    /// # Errors
+    /// When it was not filled.
+    pub fn empty(&self) -> Result<()> {
+        Ok(fs::remove_file(self.mount_point.join("filler"))?)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if self.mounted {
+            // Mounts end with the test's thread in any case.
+            let _mounted = self.unmount();
+        }
+    }
+}
