@@ -1,0 +1,135 @@
+//! What must hold of the tree itself: which crate may know which, who may use a heavy library, how files are laid out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Arrows between our crates that may exist; anything else is a change of the architecture.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("hearth-model", &[]),
+    ("hearth-compose", &["hearth-model"]),
+    ("hearth-planner", &["hearth-model"]),
+    ("hearth-docker", &["hearth-model"]),
+    ("hearth-host", &["hearth-model"]),
+    (
+        "hearth-daemon",
+        &["hearth-model", "hearth-compose", "hearth-planner", "hearth-docker", "hearth-host"],
+    ),
+    ("hearth-dashboard", &["hearth-model"]),
+    ("hearth-dashboard-build", &[]),
+    ("hearth-tests", &["hearth-model"]),
+];
+
+/// Libraries that only these crates may use.
+const WALLS: &[(&str, &[&str])] = &[
+    ("bollard", &["hearth-docker"]),
+    ("zbus", &["hearth-host"]),
+    ("sqlx", &["hearth-daemon"]),
+    ("axum", &["hearth-daemon"]),
+    ("argon2", &["hearth-daemon"]),
+    ("leptos", &["hearth-dashboard"]),
+    ("tokio", &["hearth-docker", "hearth-host", "hearth-daemon", "hearth-tests"]),
+];
+
+/// Longest source file in lines, tests beside the code included: a longer one holds two things.
+const LONGEST_FILE: usize = 500;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
+}
+
+/// Normal and build dependencies of each workspace member, as cargo sees them.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo writes JSON");
+    let text = |value: &serde_json::Value| value.as_str().expect("a name").to_owned();
+    metadata["packages"]
+        .as_array()
+        .expect("packages")
+        .iter()
+        .map(|package| {
+            let dependencies = package["dependencies"].as_array().expect("dependencies").iter();
+            let names = dependencies.filter(|one| one["kind"] != "dev").map(|one| text(&one["name"])).collect();
+            (text(&package["name"]), names)
+        })
+        .collect()
+}
+
+/// Files that git knows or would take, below the root.
+fn files(pattern: &str) -> Vec<PathBuf> {
+    let output = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard", "--", pattern])
+        .current_dir(root())
+        .output()
+        .expect("git runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let listed = String::from_utf8(output.stdout).expect("paths are UTF-8");
+    let files: Vec<PathBuf> = listed.lines().map(|line| root().join(line)).filter(|path| path.exists()).collect();
+    assert!(!files.is_empty(), "git names no file like {pattern}");
+    files
+}
+
+#[test]
+fn crates_know_only_whom_they_may() {
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+    for (name, dependencies) in dependencies() {
+        let may = allowed.get(name.as_str()).unwrap_or_else(|| panic!("{name} has no entry in ARROWS"));
+        for ours in dependencies.iter().filter(|dependency| dependency.starts_with("hearth-")) {
+            assert!(may.contains(&ours.as_str()), "{name} must not depend on {ours}");
+        }
+    }
+}
+
+#[test]
+fn heavy_libraries_stay_behind_their_walls() {
+    for (name, dependencies) in dependencies() {
+        for (library, may) in WALLS {
+            let uses = dependencies.contains(*library);
+            assert!(!uses || may.contains(&name.as_str()), "{name} must not use {library}");
+        }
+    }
+}
+
+#[test]
+fn no_second_crypto_library_comes_in() {
+    let lock = std::fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock");
+    for unwanted in ["openssl-sys", "aws-lc-sys", "native-tls"] {
+        assert!(!lock.contains(&format!("name = \"{unwanted}\"")), "{unwanted} is in Cargo.lock");
+    }
+}
+
+#[test]
+fn source_files_are_small_and_finished() {
+    // Put together here, so that this file does not find itself.
+    let unfinished = ["TO", "DO"].concat();
+    let fix_me = ["FIX", "ME"].concat();
+    for path in files("*.rs") {
+        assert!(!path.ends_with("mod.rs"), "{}: use foo.rs and foo/", path.display());
+        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        let lines = text.lines().count();
+        assert!(lines <= LONGEST_FILE, "{}: {lines} lines, at most {LONGEST_FILE}", path.display());
+        for mark in [&unfinished, &fix_me] {
+            assert!(!text.contains(mark.as_str()), "{}: `{mark}`", path.display());
+        }
+    }
+}
+
+#[test]
+fn links_in_documents_lead_somewhere() {
+    for path in files("*.md") {
+        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = link.split('#').next().unwrap_or_default();
+            if target.is_empty() || target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            let from = path.parent().expect("a file has a folder");
+            assert!(from.join(target).exists(), "{}: nothing at `{target}`", path.display());
+        }
+    }
+}
