@@ -1,0 +1,248 @@
+//! Only what is needed, and nothing that can fail over a new word: every word stays text, every part may be missing.
+
+use std::collections::BTreeMap;
+
+use hearth_model::container::Protocol;
+use serde::{Deserialize, Deserializer};
+
+/// One entry of `GET /containers/json`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ContainerSummary {
+    pub(crate) id: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) names: Vec<String>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) labels: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) state: String,
+    #[serde(default)]
+    pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) network_settings: Networks,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) ports: Vec<Port>,
+}
+
+/// A port of a container that runs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Port {
+    #[serde(default)]
+    pub(crate) public_port: Option<u16>,
+    #[serde(default, rename = "Type")]
+    pub(crate) protocol: String,
+}
+
+impl Port {
+    /// Returns the port on the host, for one that is published.
+    pub(crate) fn published(&self) -> Option<(Protocol, u16)> {
+        let protocol = match self.protocol.as_str() {
+            "tcp" => Protocol::Tcp,
+            "udp" => Protocol::Udp,
+            "sctp" => Protocol::Sctp,
+            _ => return None,
+        };
+        Some((protocol, self.public_port.filter(|port| *port > 0)?))
+    }
+}
+
+impl ContainerSummary {
+    /// Returns the container's own name: the one that is not a legacy link, `/container/alias`.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.names.iter().filter_map(|name| name.strip_prefix('/')).find(|name| !name.contains('/'))
+    }
+}
+
+/// Networks of a container, by name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Networks {
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) networks: BTreeMap<String, serde::de::IgnoredAny>,
+}
+
+/// `GET /containers/{id}/json`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Container {
+    pub(crate) id: String,
+    #[serde(default)]
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) restart_count: u64,
+    #[serde(default)]
+    pub(crate) state: State,
+    #[serde(default)]
+    pub(crate) config: Config,
+    #[serde(default)]
+    pub(crate) network_settings: Networks,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct State {
+    #[serde(default)]
+    pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) exit_code: i64,
+    #[serde(default, rename = "OOMKilled")]
+    pub(crate) oom_killed: bool,
+    #[serde(default)]
+    pub(crate) error: String,
+    #[serde(default)]
+    pub(crate) started_at: String,
+    #[serde(default)]
+    pub(crate) finished_at: String,
+    #[serde(default)]
+    pub(crate) health: Option<HealthLog>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct HealthLog {
+    #[serde(default)]
+    pub(crate) status: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) log: Vec<HealthResult>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct HealthResult {
+    #[serde(default)]
+    pub(crate) output: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Config {
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) labels: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) tty: bool,
+    #[serde(default)]
+    pub(crate) stop_timeout: Option<u64>,
+}
+
+/// One entry of `GET /networks`; in `GET /networks/{id}` with the containers that run in it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Network {
+    #[serde(default)]
+    pub(crate) id: String,
+    pub(crate) name: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) labels: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) containers: BTreeMap<String, serde::de::IgnoredAny>,
+}
+
+/// `GET /volumes`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Volumes {
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) volumes: Vec<Volume>,
+}
+
+/// One volume.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Volume {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) driver: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) labels: BTreeMap<String, String>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) options: BTreeMap<String, String>,
+}
+
+/// One entry of `GET /images/json`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ImageSummary {
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) repo_tags: Vec<String>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) repo_digests: Vec<String>,
+}
+
+/// `GET /images/{name}/json`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Image {
+    pub(crate) id: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) repo_tags: Vec<String>,
+    #[serde(default)]
+    pub(crate) architecture: String,
+}
+
+/// `GET /version`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Version {
+    #[serde(default)]
+    pub(crate) version: String,
+    #[serde(default)]
+    pub(crate) api_version: String,
+    #[serde(default)]
+    pub(crate) arch: String,
+}
+
+/// `GET /info`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Info {
+    #[serde(default)]
+    pub(crate) docker_root_dir: String,
+}
+
+/// One line of `GET /events`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Event {
+    #[serde(default)]
+    pub(crate) action: String,
+    #[serde(default)]
+    pub(crate) actor: Actor,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Actor {
+    #[serde(default, rename = "ID")]
+    pub(crate) id: String,
+    #[serde(default, rename = "Attributes", deserialize_with = "null_is_empty")]
+    pub(crate) attributes: BTreeMap<String, String>,
+}
+
+/// Reads what Go writes as `null` when it is empty.
+fn null_is_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_a_future_engine_fails_nothing() {
+        let list: Vec<ContainerSummary> = serde_json::from_str(
+            r#"[{"Id":"1","Names":["/other/alias","/web"],"State":"hibernating","Status":"Hibernating","Labels":null,
+                 "Health":{"Status":"new"},"Mounts":[{"Type":"crystal"}],"NetworkSettings":{"Networks":null}}]"#,
+        )
+        .expect("tolerated");
+        assert_eq!(list[0].name(), Some("web"));
+        assert_eq!(list[0].state, "hibernating");
+    }
+
+    #[test]
+    fn parts_that_are_missing_fail_nothing() {
+        let container: Container = serde_json::from_str(r#"{"Id":"1"}"#).expect("tolerated");
+        assert_eq!(container.state.exit_code, 0);
+    }
+}
