@@ -1,0 +1,95 @@
+use anyhow::{Result, ensure};
+use hearth_model::AppState;
+use hearth_tests::machine::on_a_machine;
+
+use crate::apps::{PATIENCE, Site, container_ids, install, page};
+
+#[test]
+fn ctrl_c_leaves_apps_running_and_the_next_start_touches_nothing() -> Result<()> {
+    on_a_machine(|machine| {
+        let mut site = Site::new(machine)?;
+        site.offer_page("page", "1", 8090)?;
+        let (hearth, client) = site.set_up()?;
+        install(&client, "page")?;
+        let before = container_ids(&site.engine, "page")?;
+        ensure!(before.len() == 1, "one container was expected: {before:?}");
+
+        hearth.stop()?;
+        ensure!(page(8090)?.contains("it works"));
+
+        let (_hearth, client) = site.start()?;
+        client.wait_for_state("page", AppState::Running, PATIENCE)?;
+        ensure!(container_ids(&site.engine, "page")? == before, "containers were made again");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_killed_engine_is_named_as_the_reason_and_apps_come_back_with_it() -> Result<()> {
+    on_a_machine(|machine| {
+        let mut site = Site::new(machine)?;
+        site.offer_page("page", "1", 8090)?;
+        let (_hearth, client) = site.set_up()?;
+        install(&client, "page")?;
+        let before = container_ids(&site.engine, "page")?;
+
+        site.engine.kill()?;
+        let status = client.wait_for_state("page", AppState::EngineUnreachable, PATIENCE)?;
+        let reason = status.reason.map(|reason| reason.message).unwrap_or_default();
+        ensure!(!reason.is_empty(), "no reason is given");
+
+        site.engine.start_again()?;
+        client.wait_for_state("page", AppState::Running, PATIENCE)?;
+        ensure!(container_ids(&site.engine, "page")? == before, "containers were made again");
+        ensure!(page(8090)?.contains("it works"));
+        Ok(())
+    })
+}
+
+#[test]
+fn an_install_goes_on_when_the_engine_comes_back() -> Result<()> {
+    on_a_machine(|machine| {
+        let mut site = Site::new(machine)?;
+        site.offer_page("page", "1", 8090)?;
+        let (_hearth, client) = site.set_up()?;
+        site.engine.stop()?;
+
+        client.install("store", "page")?;
+        client.wait_for_app("page", "waiting for the engine", PATIENCE, |app| app.reason.is_some())?;
+        site.engine.start_again()?;
+
+        client.wait_for_state("page", AppState::Running, PATIENCE)?;
+        Ok(())
+    })
+}
+
+#[test]
+fn stop_start_and_removal_do_what_they_say() -> Result<()> {
+    on_a_machine(|machine| {
+        let mut site = Site::new(machine)?;
+        site.offer_page("page", "1", 8090)?;
+        let (hearth, client) = site.set_up()?;
+        install(&client, "page")?;
+
+        client.act("POST", "apps/page/stop")?;
+        client.wait_for_state("page", AppState::Stopped, PATIENCE)?;
+        ensure!(page(8090).is_err(), "a stopped app answers");
+        client.act("POST", "apps/page/start")?;
+        client.wait_for_state("page", AppState::Running, PATIENCE)?;
+
+        let kept = hearth.app_folder("page").join("data/index.html");
+        client.act("DELETE", "apps/page?data=keep")?;
+        client.wait_until_gone("page", PATIENCE)?;
+        ensure!(
+            site.engine.containers()?.is_empty()
+                && !site.engine.names("network")?.contains(&"page_default".to_owned())
+        );
+        ensure!(kept.is_file(), "data that was to be kept is gone");
+
+        install(&client, "page")?;
+        client.act("DELETE", "apps/page?data=delete")?;
+        client.wait_until_gone("page", PATIENCE)?;
+        ensure!(!hearth.app_folder("page").exists(), "data that was to be deleted is there");
+        Ok(())
+    })
+}

@@ -1,0 +1,19 @@
+//! Hearth as a process against an engine of its own: what it does when it, the engine or a disk goes away half-way, and what
+//! it does with bad input. Each test has a machine of its own; see `hearth_tests::machine`.
+
+/// Apps that tests install.
+mod apps;
+/// Packages that nobody should install.
+mod bad_input;
+/// The `hearth` command.
+mod command_line;
+/// App folders that are gone.
+mod data;
+/// Hearth and the engine end and come back.
+mod endings;
+/// Random kills.
+mod kills;
+/// Two Hearths on one engine.
+mod neighbours;
+/// Updates that are kept and updates that are not.
+mod updates;
