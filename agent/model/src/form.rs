@@ -116,9 +116,7 @@ pub struct FieldError {
 pub fn check(field: &Field, answer: &str) -> Result<(), FieldError> {
     match problem(field, answer) {
         None => Ok(()),
-        Some(problem) => {
-            Err(FieldError { field: field.name.clone(), label: field.label.clone(), problem })
-        }
+        Some(problem) => Err(FieldError { field: field.name.clone(), label: field.label.clone(), problem }),
     }
 }
 
@@ -131,9 +129,13 @@ pub fn check_all(fields: &[Field], answers: &BTreeMap<String, String>) -> Vec<Fi
             check(field, answer).err()
         })
         .collect();
-    errors.extend(answers.keys().filter(|name| !fields.iter().any(|field| &field.name == *name)).map(|name| {
-        FieldError { field: name.clone(), label: name.clone(), problem: "this package has no such setting".to_owned() }
-    }));
+    errors.extend(answers.keys().filter(|name| !fields.iter().any(|field| &field.name == *name)).map(
+        |name| FieldError {
+            field: name.clone(),
+            label: name.clone(),
+            problem: "this package has no such setting".to_owned(),
+        },
+    ));
     errors
 }
 
@@ -162,16 +164,16 @@ fn problem(field: &Field, answer: &str) -> Option<String> {
         FieldKind::Email => (!is_email(answer)).then(|| "is not an e-mail address".to_owned()),
         FieldKind::Url => {
             let rest = answer.strip_prefix("https://").or_else(|| answer.strip_prefix("http://"));
-            let ok = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(' '));
+            let ok =
+                rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(' '));
             (!ok).then(|| "must start with https:// or http://".to_owned())
         }
         FieldKind::Ip => (!is_ip(answer)).then(|| "is not an IP address".to_owned()),
         FieldKind::Domain => {
             (!(is_host(answer) && answer.contains('.'))).then(|| "is not a domain name".to_owned())
         }
-        FieldKind::Host => {
-            (!is_host(answer) && !is_ip(answer)).then(|| "is neither a host name nor an IP address".to_owned())
-        }
+        FieldKind::Host => (!is_host(answer) && !is_ip(answer))
+            .then(|| "is neither a host name nor an IP address".to_owned()),
         FieldKind::Text | FieldKind::Secret => {
             let characters = i64::try_from(answer.chars().count()).unwrap_or(i64::MAX);
             range_problem(field, characters, "its length in characters must be")

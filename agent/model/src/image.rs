@@ -127,7 +127,9 @@ impl FromStr for ImageRef {
                 && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_.-".contains(&b))
         };
         if !path.split('/').all(part_ok) {
-            return Err(bad("each part of the name has lower-case letters, digits, and `.`, `_`, `-` between them"));
+            return Err(bad(
+                "each part of the name has lower-case letters, digits, and `.`, `_`, `-` between them",
+            ));
         }
         if registry.len() + path.len() > 254 {
             return Err(bad("the name is longer than 255 characters"));

@@ -3,32 +3,32 @@
 //! This crate knows nothing of Docker's client, of files, of the clock or of the network, and it compiles to wasm,
 //! because the dashboard speaks the same types as the agent. In reading order:
 
+/// Request and response bodies of the HTTP API.
+pub mod api;
+/// What the owner reads about an app.
+pub mod condition;
+/// What a container is created from.
+pub mod container;
+/// What the owner wants.
+pub mod desired;
+/// What the dashboard may hear.
+pub mod event;
+/// Form fields of a package and the check of their answers.
+pub mod form;
 /// Parsed names: [`AppId`], [`StoreId`], [`ServiceName`], [`Generation`], [`Digest`].
 pub mod id;
 /// Image references, `name:tag@digest`.
 pub mod image;
-/// A package: what a store offers.
-pub mod package;
-/// Form fields of a package and the check of their answers.
-pub mod form;
-/// What the owner wants.
-pub mod desired;
-/// What a container is created from.
-pub mod container;
-/// What an app is made of once its package is resolved.
-pub mod spec;
 /// What was seen on the engine and the host.
 pub mod observed;
-/// The state of an app's update from one version to the next.
-pub mod update;
+/// A package: what a store offers.
+pub mod package;
 /// What must happen to get from observed to desired.
 pub mod plan;
-/// What the owner reads about an app.
-pub mod condition;
-/// What the dashboard may hear.
-pub mod event;
-/// Request and response bodies of the HTTP API.
-pub mod api;
+/// What an app is made of once its package is resolved.
+pub mod spec;
+/// The state of an app's update from one version to the next.
+pub mod update;
 
 #[cfg(feature = "schema")]
 mod schema;

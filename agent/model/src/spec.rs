@@ -44,7 +44,9 @@ pub struct AppSpec {
 impl AppSpec {
     /// Returns every port published on the host, with the service that publishes it.
     pub fn published_ports(&self) -> impl Iterator<Item = (&ServiceName, &PortBinding)> {
-        self.services.iter().flat_map(|(name, service)| service.container.ports.iter().map(move |port| (name, port)))
+        self.services
+            .iter()
+            .flat_map(|(name, service)| service.container.ports.iter().map(move |port| (name, port)))
     }
 }
 

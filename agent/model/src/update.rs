@@ -54,3 +54,16 @@ pub enum UpdatePhase {
         at: Timestamp,
     },
 }
+
+impl UpdatePhase {
+    /// Tells whether the update has ended, one way or the other.
+    pub fn is_over(&self) -> bool {
+        match self {
+            UpdatePhase::Fetching
+            | UpdatePhase::Switching
+            | UpdatePhase::Probation { .. }
+            | UpdatePhase::Reverting { .. } => false,
+            UpdatePhase::Done { .. } | UpdatePhase::Reverted { .. } => true,
+        }
+    }
+}

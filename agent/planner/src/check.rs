@@ -1,0 +1,205 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use hearth_model::api::apps::Finding;
+use hearth_model::condition::ReasonCode;
+use hearth_model::container::Protocol;
+use hearth_model::package::Architecture;
+use hearth_model::{AppId, AppSpec, Observed, Reason};
+
+const MIB: u64 = 1024 * 1024;
+/// Ports offered instead of taken ones begin here: below are those that need rights, above 32767 are those that the
+/// kernel gives to outgoing connections
+/// ([`ip_local_port_range`](https://docs.kernel.org/networking/ip-sysctl.html)).
+const FREE_PORTS: std::ops::RangeInclusive<u16> = 8100..=32767;
+
+/// What is to be installed or changed.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// What it would be made of.
+    pub spec: &'a AppSpec,
+    /// Processors that its images run on; empty when not known.
+    pub architectures: &'a [Architecture],
+    /// The owner's choice of ports, by `port/protocol` as the package has it.
+    pub ports: &'a BTreeMap<String, u16>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Findings {
+    /// What stands in the way.
+    pub blockers: Vec<Finding>,
+    /// What the owner should know.
+    pub warnings: Vec<Finding>,
+    /// A free port for each that is taken, by `port/protocol` as the package has it.
+    pub free_ports: BTreeMap<String, u16>,
+}
+
+/// Looks whether an app would fit on this box beside the others, before anything is tried.
+///
+/// `others` may hold the app itself, which never clashes with itself.
+pub fn findings(
+    candidate: &Candidate<'_>,
+    others: &BTreeMap<AppId, Result<AppSpec, Reason>>,
+    observed: &Observed,
+) -> Findings {
+    let mut findings = Findings::default();
+    ports(&mut findings, candidate, others, observed);
+    names(&mut findings, candidate.spec, observed);
+    architecture(&mut findings, candidate, observed);
+    disk(&mut findings, candidate.spec, observed);
+    memory(&mut findings, candidate.spec, observed);
+    findings
+}
+
+fn finding(code: ReasonCode, message: String) -> Finding {
+    Finding { code, message, field: None }
+}
+
+fn ports(
+    findings: &mut Findings,
+    candidate: &Candidate<'_>,
+    others: &BTreeMap<AppId, Result<AppSpec, Reason>>,
+    observed: &Observed,
+) {
+    let app = &candidate.spec.app;
+    let taken = taken_ports(app, others, observed);
+    let mut own: BTreeSet<(Protocol, u16)> = BTreeSet::new();
+    let wanted: BTreeSet<(Protocol, u16)> = candidate
+        .spec
+        .published_ports()
+        .filter_map(|(_, port)| Some((port.protocol, port.host_port?)))
+        .collect();
+    for port in wanted.iter().copied() {
+        let Some(holder) = taken.get(&port) else { continue };
+        let (protocol, number) = port;
+        let field = package_port(candidate.ports, port);
+        let free = FREE_PORTS
+            .map(|free| (protocol, free))
+            .find(|free| !taken.contains_key(free) && !wanted.contains(free) && own.insert(*free));
+        let advice = match free {
+            Some((_, free)) => format!("Port {free} is free."),
+            None => "Stop one of the two.".to_owned(),
+        };
+        findings.blockers.push(Finding {
+            code: ReasonCode::PortTaken,
+            message: format!("Port {number} ({}) is used by {holder}. {advice}", protocol.as_str()),
+            field: Some(field.clone()),
+        });
+        if let Some((_, free)) = free {
+            findings.free_ports.insert(field, free);
+        }
+    }
+}
+
+/// Returns who has which port or will have it once it runs.
+fn taken_ports(
+    app: &AppId,
+    others: &BTreeMap<AppId, Result<AppSpec, Reason>>,
+    observed: &Observed,
+) -> BTreeMap<(Protocol, u16), String> {
+    let mut taken = observed.foreign_ports.clone();
+    for container in observed.containers.values().filter(|container| container.app != *app) {
+        if crate::world::is_active(container) {
+            taken.extend(container.ports.iter().map(|port| (*port, format!("the app {}", container.app))));
+        }
+    }
+    for container in observed.containers.values().filter(|container| container.app == *app) {
+        // What its own containers have it keeps, whatever name the host gives their listener.
+        for port in &container.ports {
+            taken.remove(port);
+        }
+    }
+    for (other, spec) in others.iter().filter(|(other, _)| *other != app) {
+        let ports = spec.iter().flat_map(AppSpec::published_ports);
+        let ports = ports.filter_map(|(_, port)| Some((port.protocol, port.host_port?)));
+        taken.extend(ports.map(|port| (port, format!("the app {other}"))));
+    }
+    taken
+}
+
+/// Returns the package's own name of a port: the one that the owner replaced by it, or the same.
+fn package_port(chosen: &BTreeMap<String, u16>, (protocol, port): (Protocol, u16)) -> String {
+    let suffix = format!("/{}", protocol.as_str());
+    let replaced = chosen.iter().find(|(key, to)| **to == port && key.ends_with(&suffix));
+    replaced.map_or_else(|| format!("{port}{suffix}"), |(key, _)| key.clone())
+}
+
+fn names(findings: &mut Findings, spec: &AppSpec, observed: &Observed) {
+    for service in spec.services.values() {
+        let name = &service.container.name;
+        let holder = match observed.containers.get(name) {
+            Some(container) if container.app != spec.app => format!("the app {}", container.app),
+            _ if observed.foreign_containers.contains(name) => {
+                "a container that was not made by Hearth; rename or remove it".to_owned()
+            }
+            _ => continue,
+        };
+        let message = format!("The container name `{name}` is used by {holder}.");
+        findings.blockers.push(finding(ReasonCode::NameTaken, message));
+    }
+}
+
+fn architecture(findings: &mut Findings, candidate: &Candidate<'_>, observed: &Observed) {
+    let Some(own) = observed.host.architecture else { return };
+    if candidate.architectures.is_empty() || candidate.architectures.contains(&own) {
+        return;
+    }
+    let known: Vec<String> =
+        candidate.architectures.iter().map(|one| format!("{one:?}").to_lowercase()).collect();
+    findings.blockers.push(finding(
+        ReasonCode::WrongArchitecture,
+        format!(
+            "This box has a processor of the kind {}, and the app is made for {} only.",
+            format!("{own:?}").to_lowercase(),
+            known.join(" and ")
+        ),
+    ));
+}
+
+fn disk(findings: &mut Findings, spec: &AppSpec, observed: &Observed) {
+    let Some(needed) = spec.requires.disk_mb.map(|mb| mb.saturating_mul(MIB)) else { return };
+    let host = &observed.host;
+    if host.data_total_bytes == 0 {
+        return;
+    }
+    let free = host.engine_free_bytes.map_or(host.data_free_bytes, |engine| engine.min(host.data_free_bytes));
+    let message = |what: &str| {
+        format!("The app needs {} of disk space, and {what} {} are free.", size(needed), size(free))
+    };
+    if free < needed {
+        let text = format!("{} Remove what you no longer need, then try again.", message("only"));
+        findings.blockers.push(finding(ReasonCode::DiskFull, text));
+    } else if free - needed < host.data_total_bytes / 20 {
+        let text = format!("{} Little will be left for its data.", message("just"));
+        findings.warnings.push(finding(ReasonCode::DiskFull, text));
+    }
+}
+
+fn memory(findings: &mut Findings, spec: &AppSpec, observed: &Observed) {
+    let Some(needed) = spec.requires.memory_mb.map(|mb| mb.saturating_mul(MIB)) else { return };
+    let host = &observed.host;
+    if host.memory_total_bytes == 0 {
+        return;
+    }
+    if host.memory_total_bytes < needed {
+        let text = format!(
+            "The app needs {} of memory, and this box has {} in all.",
+            size(needed),
+            size(host.memory_total_bytes)
+        );
+        findings.blockers.push(finding(ReasonCode::MemoryShort, text));
+    } else if host.memory_available_bytes < needed {
+        let text = format!(
+            "The app needs {} of memory, and {} are free now. It may be slow, or other apps may be stopped.",
+            size(needed),
+            size(host.memory_available_bytes)
+        );
+        findings.warnings.push(finding(ReasonCode::MemoryShort, text));
+    }
+}
+
+/// Writes a size for people: 1.5 GB, 300 MB, in powers of 1024 as the package's numbers are.
+fn size(bytes: u64) -> String {
+    let mib = bytes / MIB;
+    if mib < 1024 { format!("{mib} MB") } else { format!("{}.{} GB", mib / 1024, mib % 1024 * 10 / 1024) }
+}

@@ -1,0 +1,204 @@
+use hearth_model::container::{Healthcheck, RestartPolicy};
+use hearth_model::observed::{ContainerState, Health, ObservedContainer};
+use hearth_model::spec::ServiceSpec;
+use hearth_model::{AppSpec, AppState, Reason};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::changed::is_done;
+use crate::retry::later;
+use crate::world::World;
+use crate::{Timing, words};
+
+/// Restarts by the engine that count as a crash loop.
+pub const CRASH_LOOP_RESTARTS: u64 = 3;
+/// Docker's own interval between health checks
+/// ([`HEALTHCHECK`](https://docs.docker.com/reference/dockerfile/#healthcheck)).
+const DEFAULT_INTERVAL_MS: u64 = 30_000;
+/// Docker's own count of failures that make a container unhealthy.
+const DEFAULT_RETRIES: u32 = 3;
+
+/// How one service is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceHealth {
+    /// It has no container.
+    Missing,
+    /// Its container was never started, or its start failed with these words of the engine.
+    NotStarted(Option<String>),
+    /// It runs, and its health check has no verdict yet.
+    Starting,
+    /// It runs and has no health check.
+    Running,
+    /// It runs and is healthy.
+    Healthy,
+    /// It runs and its health check fails, with this output.
+    Unhealthy(String),
+    /// It ended with this exit code, and the engine is about to start it again.
+    Restarting(i64),
+    /// The engine started it again that often, the last time just now.
+    CrashLoop(u64),
+    /// A one-shot service that ended well.
+    Done,
+    /// It ended.
+    Ended {
+        /// Its exit code.
+        exit_code: i64,
+        /// Killed for want of memory.
+        out_of_memory: bool,
+    },
+    /// Somebody paused it.
+    Paused,
+    /// It is being removed, or in a state that Hearth has no word for.
+    Unclear,
+}
+
+/// Returns how a service is.
+pub fn of_service(
+    service: &ServiceSpec,
+    container: Option<&ObservedContainer>,
+    timing: &Timing,
+    now: Timestamp,
+) -> ServiceHealth {
+    let Some(container) = container else { return ServiceHealth::Missing };
+    if is_done(service, container) {
+        return ServiceHealth::Done;
+    }
+    let often = container.restart_count >= CRASH_LOOP_RESTARTS;
+    match &container.state {
+        ContainerState::Created { error } => ServiceHealth::NotStarted(error.clone()),
+        ContainerState::Restarting { .. } if often => ServiceHealth::CrashLoop(container.restart_count),
+        ContainerState::Restarting { exit_code } => ServiceHealth::Restarting(*exit_code),
+        ContainerState::Running
+            if often && crash_window_end(container, timing).is_some_and(|end| now < end) =>
+        {
+            ServiceHealth::CrashLoop(container.restart_count)
+        }
+        ContainerState::Running => match &container.health {
+            None => ServiceHealth::Running,
+            Some(Health::Starting) => ServiceHealth::Starting,
+            Some(Health::Healthy) => ServiceHealth::Healthy,
+            Some(Health::Unhealthy { output }) => ServiceHealth::Unhealthy(output.clone()),
+        },
+        ContainerState::Exited { exit_code, oom_killed, .. } => {
+            ServiceHealth::Ended { exit_code: *exit_code, out_of_memory: *oom_killed }
+        }
+        ContainerState::Paused => ServiceHealth::Paused,
+        ContainerState::Removing | ContainerState::Dead | ContainerState::Other(_) => ServiceHealth::Unclear,
+    }
+}
+
+/// What a look at a whole app says.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct AppHealth {
+    pub(crate) state: AppState,
+    pub(crate) reason: Option<Reason>,
+    /// When the answer may be another although nothing happens.
+    pub(crate) look_again_at: Option<Timestamp>,
+}
+
+/// Returns the state of an app for which nothing has to be done: the worst of its services.
+pub(crate) fn of_app(world: &World<'_>, spec: &AppSpec) -> AppHealth {
+    let input = &world.input;
+    let mut worst = AppHealth { state: AppState::Running, reason: None, look_again_at: None };
+    for (name, service) in &spec.services {
+        let container = input.observed.containers.get(&service.container.name);
+        let health = of_service(service, container, &input.timing, input.now);
+        let (state, reason) = match &health {
+            ServiceHealth::Done | ServiceHealth::Running | ServiceHealth::Healthy => {
+                (AppState::Running, None)
+            }
+            ServiceHealth::Missing
+            | ServiceHealth::NotStarted(None)
+            | ServiceHealth::Starting
+            | ServiceHealth::Unclear => (AppState::Starting, None),
+            ServiceHealth::Restarting(_)
+            | ServiceHealth::CrashLoop(_)
+            | ServiceHealth::Unhealthy(_)
+            | ServiceHealth::Paused => (AppState::Unhealthy, words::of_health(name, &health)),
+            ServiceHealth::NotStarted(Some(_)) | ServiceHealth::Ended { .. } => {
+                (AppState::Failed, words::of_health(name, &health))
+            }
+        };
+        if let (ServiceHealth::CrashLoop(_), Some(container)) = (&health, container) {
+            worst.look_again_at = earliest(worst.look_again_at, crash_window_end(container, &input.timing));
+        }
+        if severity(state) > severity(worst.state) {
+            worst.state = state;
+            worst.reason = reason;
+        }
+    }
+    worst
+}
+
+fn severity(state: AppState) -> u8 {
+    match state {
+        AppState::Failed => 3,
+        AppState::Unhealthy => 2,
+        AppState::Starting => 1,
+        _ => 0,
+    }
+}
+
+/// Returns the earlier of two moments, where there are any.
+pub(crate) fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
+}
+
+fn crash_window_end(container: &ObservedContainer, timing: &Timing) -> Option<Timestamp> {
+    container.started_at.map(|at| later(at, timing.crash_loop_window))
+}
+
+/// Returns how long a service may need until its health check has a verdict: its start period, and as many checks as
+/// must fail in a row. Zero without a health check.
+pub fn verdict_within(healthcheck: Option<&Healthcheck>) -> SignedDuration {
+    let Some(healthcheck) = healthcheck else { return SignedDuration::ZERO };
+    let interval_ms = healthcheck.interval_ms.unwrap_or(DEFAULT_INTERVAL_MS);
+    let timeout_ms = healthcheck.timeout_ms.unwrap_or(DEFAULT_INTERVAL_MS);
+    let retries = u64::from(healthcheck.retries.unwrap_or(DEFAULT_RETRIES).max(1));
+    let checks_ms = interval_ms.saturating_add(timeout_ms).saturating_mul(retries);
+    let total_ms = healthcheck.start_period_ms.unwrap_or(0).saturating_add(checks_ms);
+    SignedDuration::from_millis(i64::try_from(total_ms).unwrap_or(i64::MAX))
+}
+
+/// What is to be done about a container that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// Start it.
+    Now,
+    /// Start it then.
+    At(Timestamp),
+    /// It ended by itself and its restart policy leaves it so.
+    No,
+}
+
+/// Decides whether a container that ended is started again.
+pub(crate) fn start_again(
+    service: &ServiceSpec,
+    container: &ObservedContainer,
+    wanted_since: Option<Timestamp>,
+    timing: &Timing,
+    now: Timestamp,
+) -> Again {
+    let ContainerState::Exited { exit_code, finished_at, .. } = &container.state else { return Again::No };
+    if is_done(service, container) {
+        return Again::No;
+    }
+    // The engine starts these again itself unless they were stopped by hand.
+    if matches!(service.container.restart, RestartPolicy::Always | RestartPolicy::UnlessStopped) {
+        return Again::Now;
+    }
+    if let RestartPolicy::OnFailure(most) = service.container.restart
+        && *exit_code != 0
+        && (most == 0 || container.restart_count < u64::from(most))
+    {
+        return Again::Now;
+    }
+    match (wanted_since, finished_at) {
+        (Some(since), Some(finished)) if *finished <= since => Again::Now,
+        (Some(_), Some(_)) => Again::No,
+        (_, None) => Again::Now,
+        (None, Some(finished)) => {
+            let at = later(*finished, timing.restart_pause);
+            if at <= now { Again::Now } else { Again::At(at) }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+use std::collections::BTreeMap;
+
+use hearth_model::Step;
+use hearth_model::spec::NetworkSpec;
+
+use crate::Input;
+
+/// Makes networks that several apps share before the first app needs them, and removes them when none names them.
+pub(crate) fn steps(input: &Input<'_>) -> Vec<Step> {
+    let mut wanted: BTreeMap<&str, &NetworkSpec> = BTreeMap::new();
+    let mut all_known = true;
+    for app in input.desired.apps.keys() {
+        let Some(spec) = input.spec(app) else {
+            all_known = false;
+            continue;
+        };
+        for (name, network) in spec.networks.iter().filter(|(_, network)| network.shared && !network.external)
+        {
+            wanted.entry(name).or_insert(network);
+        }
+    }
+    let observed = &input.observed.networks;
+    let missing = wanted.iter().filter(|(name, _)| !observed.contains_key(**name));
+    let mut steps: Vec<Step> = missing
+        .map(|(name, network)| Step::CreateNetwork {
+            app: None,
+            name: (*name).to_owned(),
+            network: (*network).clone(),
+        })
+        .collect();
+    // An app whose spec cannot be told may need any of them.
+    if all_known {
+        let unused = observed.iter().filter(|(name, network)| {
+            network.ours
+                && network.app.is_none()
+                && network.connected.is_empty()
+                && !wanted.contains_key(name.as_str())
+        });
+        steps.extend(unused.map(|(name, _)| Step::RemoveNetwork { name: name.clone() }));
+    }
+    steps
+}

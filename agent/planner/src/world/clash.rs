@@ -1,0 +1,178 @@
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use hearth_model::condition::ReasonCode;
+use hearth_model::container::Protocol;
+use hearth_model::desired::Run;
+use hearth_model::{AppId, AppSpec, Reason};
+
+use crate::Input;
+
+/// Something that an app needs and another has.
+#[derive(Debug, Clone)]
+pub(crate) struct Clash {
+    /// Who has it, and what to do.
+    pub(crate) reason: Reason,
+    /// Whether the other lets go by itself: it is being removed, stopped or changed.
+    pub(crate) passing: bool,
+}
+
+type Holders<'a> = BTreeMap<(Protocol, u16), Vec<&'a AppId>>;
+
+struct Claim<'a> {
+    app: &'a AppId,
+    service: &'a str,
+    address: Option<&'a str>,
+}
+
+/// Finds for each app that should run the first thing that stands in its way, a lasting one before a passing one.
+pub(super) fn find<'a>(input: &Input<'a>, holders: &Holders<'a>) -> BTreeMap<&'a AppId, Clash> {
+    let mut clashes: BTreeMap<&'a AppId, Clash> = BTreeMap::new();
+    let mut add = |app: &'a AppId, passing: bool, reason: Reason| {
+        let clash = Clash { reason, passing };
+        match clashes.entry(app) {
+            Entry::Occupied(mut known) if known.get().passing && !passing => {
+                known.insert(clash);
+            }
+            Entry::Occupied(_) => {}
+            Entry::Vacant(entry) => {
+                entry.insert(clash);
+            }
+        }
+    };
+    let mut names: BTreeMap<&str, &AppId> = BTreeMap::new();
+    let mut claims: BTreeMap<(Protocol, u16), Vec<Claim<'a>>> = BTreeMap::new();
+    for (app, spec) in running_specs(input) {
+        for (service, port) in spec.published_ports() {
+            let Some(host_port) = port.host_port else { continue };
+            let claim = Claim { app, service: service.as_str(), address: port.host_ip.as_deref() };
+            claims.entry((port.protocol, host_port)).or_default().push(claim);
+        }
+        for service in spec.services.values() {
+            let name = service.container.name.as_str();
+            let holder = input.observed.containers.get(name).map(|container| &container.app);
+            let first = *names.entry(name).or_insert(app);
+            if input.observed.foreign_containers.contains(name) {
+                add(app, false, taken("container", name, None));
+            } else if let Some(other) = holder.filter(|other| *other != app) {
+                add(app, !input.desired.apps.contains_key(other), taken("container", name, Some(other)));
+            } else if first != app && holder.is_none() {
+                add(app, false, taken("container", name, Some(first)));
+            }
+        }
+        networks_and_volumes(input, app, spec, &mut add);
+    }
+    for (port, mut claims) in claims {
+        let holding: BTreeSet<&AppId> = holders.get(&port).into_iter().flatten().copied().collect();
+        claims.sort_by_key(|claim| (!holding.contains(claim.app), claim.app));
+        for (position, claim) in claims.iter().enumerate() {
+            let winner = claims[..position].iter().find(|other| overlap(claim, other));
+            if let Some(winner) = winner {
+                add(claim.app, false, port_clash(port, claim, winner));
+                continue;
+            }
+            if holding.contains(claim.app) {
+                continue;
+            }
+            if let Some(process) = input.observed.foreign_ports.get(&port) {
+                add(
+                    claim.app,
+                    false,
+                    port_taken(port, claim, &format!("`{process}`, which is not an app of Hearth")),
+                );
+            }
+            // Whoever has the port without a claim to it lets go soon, unless it is left as it is.
+            let other = holding.iter().find(|other| !claims.iter().any(|claim| claim.app == **other));
+            if let Some(other) = other {
+                let stays = input.desired.apps.get(*other).is_some_and(|entry| entry.run == Run::Running)
+                    && !matches!(input.specs.get(*other), Some(Ok(_)));
+                add(claim.app, !stays, port_taken(port, claim, &format!("the app {other}")));
+            }
+        }
+    }
+    clashes
+}
+
+fn running_specs<'a>(input: &Input<'a>) -> impl Iterator<Item = (&'a AppId, &'a AppSpec)> {
+    let specs = input.specs;
+    let running = input.desired.apps.iter().filter(|(_, entry)| entry.run == Run::Running);
+    running.filter_map(move |(app, _)| Some((app, specs.get(app)?.as_ref().ok()?)))
+}
+
+fn networks_and_volumes<'a>(
+    input: &Input<'a>,
+    app: &'a AppId,
+    spec: &'a AppSpec,
+    add: &mut impl FnMut(&'a AppId, bool, Reason),
+) {
+    for (name, network) in &spec.networks {
+        match input.observed.networks.get(name) {
+            None if network.external => add(app, false, absent("network", name)),
+            Some(seen) if !network.external && !seen.ours => add(app, false, taken("network", name, None)),
+            Some(seen) if !network.external && !network.shared && seen.app.as_ref() != Some(app) => {
+                let passing = seen.app.as_ref().is_some_and(|other| !input.desired.apps.contains_key(other));
+                add(app, passing, taken("network", name, seen.app.as_ref()));
+            }
+            None | Some(_) => {}
+        }
+    }
+    for (name, volume) in &spec.volumes {
+        match input.observed.volumes.get(name) {
+            None if volume.external => add(app, false, absent("volume", name)),
+            Some(seen) if !volume.external && seen.app.as_ref() != Some(app) => {
+                let passing = seen.app.as_ref().is_some_and(|other| !input.desired.apps.contains_key(other));
+                add(app, passing, taken("volume", name, seen.app.as_ref()));
+            }
+            None | Some(_) => {}
+        }
+    }
+}
+
+fn overlap(one: &Claim<'_>, other: &Claim<'_>) -> bool {
+    let any = |address: Option<&str>| matches!(address, None | Some("" | "0.0.0.0" | "::"));
+    // One app may publish a port for IPv4 and for IPv6 apart.
+    one.address == other.address || (one.app != other.app && (any(one.address) || any(other.address)))
+}
+
+fn port_clash(port: (Protocol, u16), claim: &Claim<'_>, winner: &Claim<'_>) -> Reason {
+    if winner.app != claim.app {
+        return port_taken(port, claim, &format!("the app {}", winner.app));
+    }
+    let message = format!(
+        "The services {} and {} of this app both want port {} ({}). Give one of them another port in the app's settings.",
+        winner.service,
+        claim.service,
+        port.1,
+        port.0.as_str()
+    );
+    Reason::of_service(ReasonCode::PortTaken, claim.service, message)
+}
+
+fn port_taken((protocol, port): (Protocol, u16), claim: &Claim<'_>, holder: &str) -> Reason {
+    let message = format!(
+        "Port {port} ({}) is used by {holder}. Choose another port in the app's settings, or stop what uses it.",
+        protocol.as_str()
+    );
+    Reason::of_service(ReasonCode::PortTaken, claim.service, message)
+}
+
+fn taken(what: &str, name: &str, by: Option<&AppId>) -> Reason {
+    let message = match by {
+        Some(app) => {
+            format!("The {what} name `{name}` is used by the app {app}. Remove one of the two apps.")
+        }
+        None => format!(
+            "There is a {what} named `{name}` that was not made by Hearth, and Hearth does not touch it. Rename or remove it, then try again."
+        ),
+    };
+    Reason::new(ReasonCode::NameTaken, message)
+}
+
+fn absent(what: &str, name: &str) -> Reason {
+    Reason::new(
+        ReasonCode::DependencyFailed,
+        format!(
+            "The app needs the {what} `{name}`, which it expects to be there already. Install what makes it, or run `docker {what} create {name}`, then try again."
+        ),
+    )
+}
