@@ -5,6 +5,8 @@
 mod apps;
 /// Packages that nobody should install.
 mod bad_input;
+/// The engine, registry and network that tests bring.
+mod ground;
 /// The `hearth` command.
 mod command_line;
 /// App folders that are gone.
