@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use bollard::BollardRequest;
 use hearth_model::observed::EngineState;
+use hyper::header::HeaderValue;
+use hyper_util::client::legacy::Client;
+use hyperlocal::UnixClientExt;
 
 use crate::error::Error;
 use crate::http::{Failure, Reader};
@@ -57,28 +60,18 @@ impl Options {
 }
 
 impl Engine {
-    /// Makes a connection to the engine at a Unix socket. Nothing is sent yet: the engine may come up later.
-    pub fn connect(socket: &Path, options: Options) -> Result<Self, Error> {
-        let failed = |error: bollard::errors::Error| {
-            Failure::from(error).while_trying(socket, "set up the connection to the engine")
-        };
-        // The number only ends up in paths that bollard drops again; nothing is pinned to it.
-        let docker = bollard::Docker::connect_with_unix(
-            &socket.to_string_lossy(),
-            bollard_timeout_secs(Duration::ZERO),
-            bollard::API_DEFAULT_VERSION,
-        )
-        .map_err(failed)?
-        .with_request_modifier(url_safe_credentials);
+    /// Returns the engine behind a Unix socket. Nothing is sent, and the socket need not be there: the engine may come
+    /// up later, go away and come back.
+    pub fn connect(socket: &Path, options: Options) -> Self {
         let inner = Inner {
-            docker,
+            docker: bollard_over(socket),
             reader: Reader::new(socket),
             socket: socket.to_owned(),
             options,
             cache: Cache::default(),
             making_network: tokio::sync::Mutex::new(()),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Self { inner: Arc::new(inner) }
     }
 
     /// Returns whether the engine answers, and its versions.
@@ -128,23 +121,48 @@ fn bollard_timeout_secs(duration: Duration) -> u64 {
     120 + duration.as_secs()
 }
 
-/// Rewrites bollard's `X-Registry-Auth` header to the alphabet that engines read
-/// ([Docker API, authentication](https://docs.docker.com/reference/api/engine/version/v1.41/#section/Authentication)):
-/// in the other one, passwords with `?`, `>` or `~` at certain places are lost without a word.
-fn url_safe_credentials(mut request: BollardRequest) -> BollardRequest {
-    if let Some(value) = request.headers_mut().get_mut("X-Registry-Auth") {
-        let safe: Vec<u8> = value
-            .as_bytes()
-            .iter()
-            .map(|byte| match *byte {
-                b'+' => b'-',
-                b'/' => b'_',
-                other => other,
-            })
-            .collect();
-        if let Ok(safe) = hyper::header::HeaderValue::from_bytes(&safe) {
-            *value = safe;
+/// Returns bollard's client over connections that are kept and used again. Its own way to a Unix socket fails when the
+/// socket is not there yet, and makes a connection for every request.
+fn bollard_over(socket: &Path) -> bollard::Docker {
+    let client = Client::unix();
+    let send = move |mut request: BollardRequest| {
+        if let Some(value) = request.headers_mut().get_mut("X-Registry-Auth") {
+            *value = url_safe(value);
         }
+        let sent = client.request(request);
+        async move { sent.await.map_err(bollard::errors::Error::from) }
+    };
+    let address = format!("unix://{}", hex::encode(socket.to_string_lossy().as_bytes()));
+    // The number only ends up in paths that bollard drops again; nothing is pinned to it.
+    let version = bollard::API_DEFAULT_VERSION;
+    bollard::Docker::connect_with_custom_transport(
+        send,
+        Some(address),
+        bollard_timeout_secs(Duration::ZERO),
+        version,
+    )
+    .expect("a transport of our own is taken without a look at it")
+}
+
+/// Returns credentials in the alphabet that engines read
+/// ([Docker API, authentication](https://docs.docker.com/reference/api/engine/version/v1.41/#section/Authentication)).
+/// In bollard's, a password with `?`, `>` or `~` at certain places would be lost without a word.
+fn url_safe(credentials: &HeaderValue) -> HeaderValue {
+    let safe = credentials.as_bytes().iter().map(|byte| match *byte {
+        b'+' => b'-',
+        b'/' => b'_',
+        other => other,
+    });
+    HeaderValue::from_bytes(&safe.collect::<Vec<u8>>()).unwrap_or_else(|_| credentials.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_with_any_signs_is_read_by_the_engine() {
+        let bollards = HeaderValue::from_static("eyJ+/Q==");
+        assert_eq!(url_safe(&bollards), "eyJ-_Q==");
     }
-    request
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use serde_json::json;
 
 use crate::engine::Engine;
@@ -37,7 +38,7 @@ pub enum EngineEvent {
 impl Engine {
     /// Returns what happens to containers of ours, for as long as it is listened to. It never ends: when the engine
     /// goes away it says [`EngineEvent::Lost`] once and tries again, 0.2 to 10 seconds apart.
-    pub fn events(&self) -> impl Stream<Item = EngineEvent> + Send + use<> {
+    pub fn events(&self) -> BoxStream<'static, EngineEvent> {
         let engine = self.clone();
         let (sender, receiver) = tokio::sync::mpsc::channel(64);
         // Ends with the first event that nobody takes.

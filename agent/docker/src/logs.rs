@@ -1,7 +1,8 @@
 /// Bytes of a log into lines.
 mod decode;
 
-use futures_util::{Stream, StreamExt, TryStreamExt};
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
 use hearth_model::api::apps::LogLine;
 
 use crate::engine::Engine;
@@ -28,7 +29,7 @@ impl Engine {
         &self,
         container: &str,
         options: LogOptions,
-    ) -> Result<impl Stream<Item = Result<LogLine, Error>> + Send + use<>, Error> {
+    ) -> Result<BoxStream<'static, Result<LogLine, Error>>, Error> {
         let doing = format!("read the log of {container}");
         let found = self.find_container(container).await.map_err(|failure| self.error(failure, &*doing))?;
         let Some(found) = found else {

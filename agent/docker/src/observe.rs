@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::StreamExt;
 use hearth_model::id::Digest;
 use hearth_model::image::ImageRef;
-use hearth_model::observed::{ContainerState, ObservedContainer, ObservedNetwork, ObservedVolume};
+use hearth_model::observed::{
+    ContainerState, EngineState, ObservedContainer, ObservedNetwork, ObservedVolume,
+};
 use serde_json::json;
 
 pub(crate) use cache::Cache;
@@ -27,6 +29,8 @@ const INSPECTED_AT_ONCE: usize = 8;
 /// What was seen on the engine in one look.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EngineView {
+    /// The engine.
+    pub engine: EngineState,
     /// Containers of this Hearth, by name.
     pub containers: BTreeMap<String, ObservedContainer>,
     /// Names of all other containers.
@@ -49,13 +53,15 @@ impl Engine {
     }
 
     async fn look(&self, wanted_images: &BTreeSet<ImageRef>) -> Result<EngineView, Failure> {
-        let (containers, networks, volumes, images) = futures_util::try_join!(
+        let (version, containers, networks, volumes, images) = futures_util::try_join!(
+            self.version(),
             self.get::<Vec<wire::ContainerSummary>>("/containers/json?all=1"),
             self.get::<Vec<wire::Network>>("/networks"),
             self.get::<wire::Volumes>("/volumes"),
             self.present(wanted_images),
         )?;
         let mut view = EngineView {
+            engine: EngineState::Ready { version: version.version, api_version: version.api_version },
             networks: networks.into_iter().map(|network| self.network(network)).collect(),
             volumes: volumes.volumes.into_iter().map(|volume| self.volume(volume)).collect(),
             images,
