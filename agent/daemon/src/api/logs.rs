@@ -1,0 +1,102 @@
+use std::collections::VecDeque;
+use std::convert::Infallible;
+
+use axum::extract::State;
+use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use hearth_model::AppId;
+use hearth_model::api::apps::LogLine;
+use serde::Deserialize;
+
+use crate::logs::LogQuery;
+
+use super::ApiState;
+use super::extract::{Json, Path, Query};
+use super::guard::{self, Session};
+use super::problem::ApiError;
+
+/// Lines of the past that one request may ask for.
+const MAX_TAIL: usize = 10_000;
+/// Bytes of lines that one answer may hold; the newest are kept.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// Which lines.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LogsQuery {
+    /// Only this service.
+    service: Option<String>,
+    /// So many lines of the past for each service, 200 when left out, 10000 at most.
+    tail: Option<usize>,
+    /// Also every line that comes, each as a server-sent event named `line`.
+    #[serde(default)]
+    #[param(required = false)]
+    follow: bool,
+}
+
+/// Returns lines that an app wrote.
+#[utoipa::path(get, path = "/apps/{id}/logs", tag = "apps", params(("id" = String, Path), LogsQuery), responses(
+    (status = 200, content((Vec<LogLine> = "application/json"), (String = "text/event-stream"))),
+))]
+pub(super) async fn logs(
+    State(state): State<ApiState>,
+    session: Session,
+    Path(id): Path<AppId>,
+    Query(query): Query<LogsQuery>,
+) -> Result<Response, ApiError> {
+    let LogsQuery { service, tail, follow } = query;
+    let query = LogQuery { service, tail: tail.map(|tail| tail.min(MAX_TAIL)), follow };
+    if !follow {
+        return Ok(Json(newest(state.hearth.logs(&id, query).await?).await).into_response());
+    }
+    let place = state.streams.clone().try_acquire_owned().map_err(|_| ApiError::too_many_streams())?;
+    let lines = state.hearth.logs(&id, query).await?;
+    let lines = lines
+        .map(move |line| {
+            let _held_until_the_stream_ends = &place;
+            let event = SseEvent::default().event("line").json_data(&line);
+            Ok::<_, Infallible>(event.unwrap_or_else(|_| SseEvent::default().comment("a line was lost")))
+        })
+        .take_until(guard::over(state, session));
+    Ok(Sse::new(lines).keep_alive(KeepAlive::default()).into_response())
+}
+
+async fn newest(lines: impl futures_util::Stream<Item = LogLine>) -> VecDeque<LogLine> {
+    let mut lines = std::pin::pin!(lines);
+    let mut kept = VecDeque::new();
+    let mut bytes = 0;
+    while let Some(line) = lines.next().await {
+        bytes += size(&line);
+        kept.push_back(line);
+        while bytes > MAX_BYTES
+            && let Some(oldest) = kept.pop_front()
+        {
+            bytes -= size(&oldest);
+        }
+    }
+    kept
+}
+
+/// What a line takes in the answer, about.
+fn size(line: &LogLine) -> usize {
+    line.line.len() + line.service.len() + 80
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_keeps_the_newest_lines_within_its_bound() {
+        let line = |n: usize| LogLine {
+            service: "web".into(),
+            at: None,
+            stderr: false,
+            line: format!("{n}{}", "x".repeat(100_000)),
+        };
+        let kept = newest(futures_util::stream::iter((0..100).map(line))).await;
+        assert!(kept.len() < 50, "{}", kept.len());
+        assert!(kept.back().is_some_and(|line| line.line.starts_with("99x")));
+    }
+}
