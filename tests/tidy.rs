@@ -11,10 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hearth-planner", &["hearth-model"]),
     ("hearth-docker", &["hearth-model"]),
     ("hearth-host", &["hearth-model"]),
-    (
-        "hearth-daemon",
-        &["hearth-model", "hearth-compose", "hearth-planner", "hearth-docker", "hearth-host"],
-    ),
+    ("hearth-daemon", &["hearth-model", "hearth-compose", "hearth-planner", "hearth-docker", "hearth-host"]),
     ("hearth-dashboard", &["hearth-model"]),
     ("hearth-dashboard-build", &[]),
     ("hearth-tests", &["hearth-model"]),
@@ -54,7 +51,8 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .iter()
         .map(|package| {
             let dependencies = package["dependencies"].as_array().expect("dependencies").iter();
-            let names = dependencies.filter(|one| one["kind"] != "dev").map(|one| text(&one["name"])).collect();
+            let names =
+                dependencies.filter(|one| one["kind"] != "dev").map(|one| text(&one["name"])).collect();
             (text(&package["name"]), names)
         })
         .collect()
@@ -69,7 +67,8 @@ fn files(pattern: &str) -> Vec<PathBuf> {
         .expect("git runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let listed = String::from_utf8(output.stdout).expect("paths are UTF-8");
-    let files: Vec<PathBuf> = listed.lines().map(|line| root().join(line)).filter(|path| path.exists()).collect();
+    let files: Vec<PathBuf> =
+        listed.lines().map(|line| root().join(line)).filter(|path| path.exists()).collect();
     assert!(!files.is_empty(), "git names no file like {pattern}");
     files
 }

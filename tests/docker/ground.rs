@@ -16,7 +16,18 @@ fn the_ground_that_tests_stand_on_holds() -> Result<()> {
         let mut registry = Registry::start(machine)?;
         let image = registry.push("ground", "1", 100_000)?.to_string();
         let script = "echo it works >/data/index.html; exec httpd -f -p 80 -h /data";
-        engine.docker(&["run", "--detach", "--name", "ground", "--publish", "8096:80", &image, "sh", "-c", script])?;
+        engine.docker(&[
+            "run",
+            "--detach",
+            "--name",
+            "ground",
+            "--publish",
+            "8096:80",
+            &image,
+            "sh",
+            "-c",
+            script,
+        ])?;
         wait_for("the page", Duration::from_secs(10), || Ok(Answer::when(page(8096).is_ok(), "no answer")))?;
 
         engine.kill()?;
@@ -24,7 +35,10 @@ fn the_ground_that_tests_stand_on_holds() -> Result<()> {
         registry.stop()?;
         engine.start_again()?;
         ensure!(engine.containers()?["ground"].state == "exited");
-        ensure!(engine.docker(&["pull", &registry.missing_image()]).is_err(), "a registry that is gone answered");
+        ensure!(
+            engine.docker(&["pull", &registry.missing_image()]).is_err(),
+            "a registry that is gone answered"
+        );
         Ok(())
     })
 }

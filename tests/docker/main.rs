@@ -5,14 +5,14 @@
 mod apps;
 /// Packages that nobody should install.
 mod bad_input;
-/// The engine, registry and network that tests bring.
-mod ground;
 /// The `hearth` command.
 mod command_line;
 /// App folders that are gone.
 mod data;
 /// Hearth and the engine end and come back.
 mod endings;
+/// The engine, registry and network that tests bring.
+mod ground;
 /// Random kills.
 mod kills;
 /// Two Hearths on one engine.

@@ -340,6 +340,11 @@ impl Drop for Browser {
 }
 
 impl Element {
+    /// Returns what stands for it among the arguments of [`Browser::run`].
+    pub fn reference(&self) -> &Value {
+        &self.0
+    }
+
     fn path(&self) -> Result<String> {
         let id = self.0.get(ELEMENT).and_then(Value::as_str).context("the script returned no element")?;
         Ok(format!("element/{id}"))

@@ -42,13 +42,14 @@ pub struct Container {
 }
 
 impl Engine {
-    /// Starts an engine without images and waits until it answers.
+    /// Starts an engine without images and waits until it answers. What it keeps stands in the machine's folder `engine`.
     ///
     /// # Errors
     /// When Docker is not installed or does not start.
     pub fn start(machine: &Machine) -> Result<Self> {
         let folder = machine.path("engine");
-        fs::create_dir(&folder)?;
+        // May be there: a disk of the test's choice.
+        fs::create_dir_all(&folder)?;
         let name =
             machine.folder().file_name().context("the folder has a name")?.to_string_lossy().into_owned();
         let mut engine = Self { folder, cgroup: name, process: None };

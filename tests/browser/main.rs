@@ -1,0 +1,11 @@
+//! A person's journeys through the dashboard, in Chromium, against a real engine. Each has a machine of its own and leaves
+//! pictures of every page it saw in `target/screenshots/<journey>/`, on a desktop and a phone, light and dark.
+
+/// What can go wrong, and how the page explains it.
+mod failures;
+/// The first minutes: an account, the store, the pages.
+mod first_visit;
+/// A person at the dashboard.
+mod person;
+/// WordPress with its database, from the store to its own pages and back again.
+mod wordpress;
