@@ -27,10 +27,11 @@ mod system;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, OriginalUri};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
@@ -98,7 +99,8 @@ pub fn router(state: ApiState) -> Router {
                 .layer(DefaultBodyLimit::max(MAX_BODY_BYTES)),
         )
         .with_state(state);
-    Router::new().nest(PREFIX, routes)
+    // Whatever else begins with /api is an error for programs too, not the dashboard's page.
+    Router::new().nest(PREFIX, routes).route("/api/{*rest}", any(unknown_route)).route("/api", any(unknown_route))
 }
 
 /// Routes that answer without a session. A test holds this list against [`document::OPEN`].
@@ -139,7 +141,7 @@ fn guarded_routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(events::events))
 }
 
-async fn unknown_route(State(_): State<ApiState>, uri: axum::http::Uri) -> ApiError {
+async fn unknown_route(OriginalUri(uri): OriginalUri) -> ApiError {
     ApiError::new(
         StatusCode::NOT_FOUND,
         "no-such-route",
@@ -148,7 +150,7 @@ async fn unknown_route(State(_): State<ApiState>, uri: axum::http::Uri) -> ApiEr
     )
 }
 
-async fn method_not_allowed(method: axum::http::Method, uri: axum::http::Uri) -> ApiError {
+async fn method_not_allowed(method: Method, OriginalUri(uri): OriginalUri) -> ApiError {
     ApiError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method-not-allowed",
@@ -158,11 +160,7 @@ async fn method_not_allowed(method: axum::http::Method, uri: axum::http::Uri) ->
 }
 
 fn cross_site(_: ProtectionError) -> Response {
-    axum::response::IntoResponse::into_response(ApiError::new(
-        StatusCode::FORBIDDEN,
-        "cross-site",
-        "The request came from another site",
-        "a page of another site, or of another port, asked for a change; open Hearth's own page and do it there"
-            .to_owned(),
-    ))
+    let detail = "a page of another site, or of another port, asked for a change; open Hearth's own page and do it there";
+    ApiError::new(StatusCode::FORBIDDEN, "cross-site", "The request came from another site", detail.to_owned())
+        .into_response()
 }

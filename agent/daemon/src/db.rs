@@ -15,6 +15,7 @@ pub(crate) mod sessions;
 /// Apps on their way to another version.
 pub(crate) mod updates;
 
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -84,6 +85,7 @@ impl Cause {
     pub fn of(error: &sqlx::Error) -> Self {
         let code = match error {
             sqlx::Error::Database(error) => error.code().and_then(|code| code.parse::<u32>().ok()),
+            sqlx::Error::Io(error) => return Self::of_io(error),
             _ => None,
         };
         // The low byte is the primary result code, whatever the extended one adds.
@@ -95,6 +97,16 @@ impl Cause {
             Some(13) => Cause::DiskFull,
             Some(14) => Cause::CannotOpen,
             _ => Cause::Other,
+        }
+    }
+
+    fn of_io(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => Cause::CannotOpen,
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::IsADirectory => Cause::ReadOnly,
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Cause::DiskFull,
+            _ => Cause::Io,
         }
     }
 }
@@ -116,6 +128,7 @@ impl Db {
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
+        make_private(path).map_err(|error| failed(error.into()))?;
         let mut connection = SqliteConnection::connect_with(&options).await.map_err(failed)?;
         check_integrity(&mut connection).await.map_err(|source| match Cause::of(&source) {
             Cause::Other => OpenError { path: path.to_owned(), cause: Cause::Damaged, source },
@@ -141,6 +154,12 @@ impl Db {
         self.reader.close().await;
         self.writer.close().await;
     }
+}
+
+/// Makes the file, when there is none, so that only this user can read it: it holds secrets of apps. SQLite gives the
+/// files beside it the same rights.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
 }
 
 /// Migrations only add: the database stays readable by the previous release, which may come back on the same data.

@@ -21,3 +21,7 @@ pub(crate) mod logs;
 pub mod auth;
 /// The HTTP API.
 pub mod api;
+/// The dashboard's files.
+pub mod assets;
+/// The service: listeners, start and stop.
+pub mod serve;

@@ -17,7 +17,7 @@ use super::guard::{self, Session};
 use super::problem::ApiError;
 
 /// Lines of the past that one request may ask for.
-const MAX_TAIL: usize = 10_000;
+const MAX_TAIL: u32 = 10_000;
 /// Bytes of lines that one answer may hold; the newest are kept.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -28,7 +28,7 @@ pub(super) struct LogsQuery {
     /// Only this service.
     service: Option<String>,
     /// So many lines of the past for each service, 200 when left out, 10000 at most.
-    tail: Option<usize>,
+    tail: Option<u32>,
     /// Also every line that comes, each as a server-sent event named `line`.
     #[serde(default)]
     #[param(required = false)]

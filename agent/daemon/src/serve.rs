@@ -1,0 +1,148 @@
+//! The service: takes hold of its state folder, opens everything, listens, and stops in good order.
+
+/// Accepts connections and speaks HTTP on them.
+mod connections;
+/// Where the service listens.
+mod listen;
+/// One service per state folder.
+mod lock;
+/// What systemd wants to know.
+mod notify;
+/// Who is at the other end of the Unix socket.
+mod peer;
+
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::{self, ApiState};
+use crate::assets;
+use crate::auth::Auth;
+use crate::db::Db;
+use crate::hearth::{Hearth, Options};
+
+use connections::Connections;
+use lock::StateLock;
+
+/// How long open connections and the loop have to come to their end.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// The address that the service listens on, in the state folder, for scripts.
+const ADDRESS_FILE: &str = "address";
+
+/// How the service runs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the dashboard is offered: `host:port`; port 0 takes any.
+    pub listen: String,
+    /// Takes the next free port when the one of `listen` is taken.
+    pub port_fallback: bool,
+    /// The built dashboard.
+    pub assets: Option<PathBuf>,
+    /// What the core needs to know.
+    pub core: Options,
+}
+
+/// Returns the Unix socket of the service that uses a state folder.
+pub fn socket_path(state_dir: &Path) -> PathBuf {
+    state_dir.join("hearth.sock")
+}
+
+/// Runs the service until SIGINT or SIGTERM. Apps keep running.
+///
+/// # Errors
+/// When the state folder is used by another service, the database cannot be opened, or the address is taken.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let state_dir = config.core.state_dir.clone();
+    prepare_state_dir(&state_dir)?;
+    let lock = StateLock::acquire(&state_dir)?;
+    // The listeners come before everything slow, so that a taken port is said at once.
+    let network = listen::network(&config.listen, config.port_fallback).await?;
+    let local = listen::local(&socket_path(&state_dir), &lock)?;
+    let address = network.local_addr().context("failed to read the address that was bound")?;
+    let db = Db::open(&state_dir.join("hearth.db")).await?;
+    let hearth = Hearth::open(config.core, db.clone()).await.context("failed to open the state")?;
+
+    let shutdown = CancellationToken::new();
+    let state = ApiState::new(hearth.clone(), Auth::new(db.clone()), shutdown.clone());
+    let router = api::router(state).merge(assets::router(config.assets));
+    let connections = Connections::new(router, shutdown.clone());
+    let tasks = TaskTracker::new();
+    tasks.spawn(connections.clone().accept_network(network));
+    tasks.spawn(connections.clone().accept_local(local));
+    let mut core = tokio::spawn({
+        let (hearth, shutdown) = (hearth.clone(), shutdown.clone());
+        async move { hearth.run(shutdown).await }
+    });
+    tasks.spawn(notify::watchdog(shutdown.clone()));
+
+    announce(&state_dir, address)?;
+    notify::send("READY=1");
+    let ended = tokio::select! {
+        reason = stop_signal() => {
+            tracing::info!("stopping on {}; apps keep running", reason?);
+            None
+        }
+        ended = &mut core => Some(ended),
+    };
+    notify::send("STOPPING=1");
+    shutdown.cancel();
+    tasks.close();
+    let finished = async {
+        tasks.wait().await;
+        connections.closed().await;
+        if ended.is_none() {
+            let _ = (&mut core).await;
+        }
+    };
+    if tokio::time::timeout(STOP_WITHIN, finished).await.is_err() {
+        tracing::warn!("stopped although something was still going on; the next start takes it up again");
+    }
+    db.close().await;
+    for file in [state_dir.join(ADDRESS_FILE), socket_path(&state_dir)] {
+        // They are of no use once nobody answers; a file that stays is replaced by the next start.
+        let _ = std::fs::remove_file(file);
+    }
+    match ended {
+        None => Ok(()),
+        Some(result) => {
+            result.context("the loop panicked")?.context("the loop ended")?;
+            anyhow::bail!("the loop ended although nobody asked it to");
+        }
+    }
+}
+
+/// Only the service's own user may look into a state folder that it makes.
+fn prepare_state_dir(state_dir: &Path) -> anyhow::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).with_context(|| {
+        let path = state_dir.display();
+        format!("failed to make the state folder {path}; choose one that this user may write with --state-dir")
+    })
+}
+
+fn announce(state_dir: &Path, address: std::net::SocketAddr) -> anyhow::Result<()> {
+    let file = state_dir.join(ADDRESS_FILE);
+    let unfinished = state_dir.join(".address-unfinished");
+    std::fs::write(&unfinished, format!("{address}\n"))
+        .and_then(|()| std::fs::rename(&unfinished, &file))
+        .with_context(|| format!("failed to write {}", file.display()))?;
+    let mut stdout = std::io::stdout().lock();
+    // A closed standard output is no reason not to serve.
+    let _ = writeln!(stdout, "Hearth listens on http://{address}/").and_then(|()| stdout.flush());
+    tracing::info!("listening on http://{address}/");
+    Ok(())
+}
+
+async fn stop_signal() -> anyhow::Result<&'static str> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
+    Ok(tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+    })
+}

@@ -1,0 +1,117 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use crate::auth::Peer;
+
+use super::peer;
+
+/// Connections at once; more wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 512;
+/// A client that takes longer to send its request's head is let go, so that slow ones do not fill the places.
+const HEAD_WITHIN: Duration = Duration::from_secs(20);
+/// How long to wait when the system has no more file descriptors.
+const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(500);
+
+/// Everything that connections share. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Connections {
+    router: Router,
+    places: Arc<Semaphore>,
+    open: TaskTracker,
+    shutdown: CancellationToken,
+}
+
+impl Connections {
+    pub(super) fn new(router: Router, shutdown: CancellationToken) -> Self {
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        Self { router, places, open: TaskTracker::new(), shutdown }
+    }
+
+    /// Accepts connections from the network until the shutdown.
+    pub(super) async fn accept_network(self, listener: TcpListener) {
+        while let Some(accepted) = self.shutdown.run_until_cancelled(listener.accept()).await {
+            match accepted {
+                Ok((stream, address)) => {
+                    // Small answers and events should not wait for more to send.
+                    let _ = stream.set_nodelay(true);
+                    self.serve(stream, Peer::Address(address.ip())).await;
+                }
+                Err(error) => failed_accept(&error).await,
+            }
+        }
+    }
+
+    /// Accepts connections from this host until the shutdown.
+    pub(super) async fn accept_local(self, listener: UnixListener) {
+        while let Some(accepted) = self.shutdown.run_until_cancelled(listener.accept()).await {
+            match accepted.and_then(|(stream, _)| Ok((peer::of(&stream)?, stream))) {
+                Ok((Ok(peer), stream)) => self.serve(stream, peer).await,
+                Ok((Err(uid), _)) => {
+                    tracing::warn!(target: "audit", uid, "refused a connection to the socket");
+                }
+                Err(error) => failed_accept(&error).await,
+            }
+        }
+    }
+
+    /// Resolves when every connection is closed. To be called after the shutdown.
+    pub(super) async fn closed(&self) {
+        self.open.close();
+        self.open.wait().await;
+    }
+
+    /// Begins to serve a connection, once there is a place.
+    async fn serve<I>(&self, stream: I, peer: Peer)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
+        let router = self.router.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer.clone());
+            router.clone().oneshot(request)
+        });
+        let shutdown = self.shutdown.clone();
+        self.open.spawn(async move {
+            let _place = place;
+            let mut connection = std::pin::pin!(
+                http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEAD_WITHIN)
+                    .serve_connection(TokioIo::new(stream), service)
+                    .with_upgrades()
+            );
+            // A connection that breaks is the client's business: what it asked for is done or is not.
+            tokio::select! {
+                _ = &mut connection => return,
+                () = shutdown.cancelled() => {}
+            }
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        });
+    }
+}
+
+async fn failed_accept(error: &std::io::Error) {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+        return;
+    }
+    tracing::warn!("a connection could not be accepted: {error}");
+    tokio::time::sleep(AFTER_FAILED_ACCEPT).await;
+}
