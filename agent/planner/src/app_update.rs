@@ -46,6 +46,17 @@ use probation::Verdict;
 /// Whether the new version proved itself.
 mod probation;
 
+/// Every transition there is, by the names of the phases, as it is drawn above.
+pub const TRANSITIONS: [(&str, &str); 7] = [
+    ("Fetching", "Switching"),
+    ("Fetching", "Reverting"),
+    ("Switching", "Probation"),
+    ("Switching", "Reverting"),
+    ("Probation", "Done"),
+    ("Probation", "Reverting"),
+    ("Reverting", "Reverted"),
+];
+
 /// A step that failed so often in a row ends the update.
 const TRIES: u32 = 3;
 

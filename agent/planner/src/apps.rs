@@ -32,8 +32,8 @@ impl Decision {
 
 /// Decides what must happen next for every app, and says what state each is in.
 ///
-/// Executing a plan and planning again reaches
-/// the desired state whatever was observed first, and then nothing is planned any more.
+/// Executing a plan and planning again reaches the desired state whatever was observed first, and then nothing is
+/// planned any more. [`crate::checks::problems`] finds nothing in any plan.
 pub fn plan(input: &Input<'_>) -> Plan {
     match &input.observed.engine {
         EngineState::Ready { .. } => {}

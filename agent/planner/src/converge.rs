@@ -158,7 +158,7 @@ impl<'a> Converge<'a> {
         let waits = clash.is_some() || settles;
         let mut decision = Decision { plan: AppPlan { stages, ..AppPlan::default() }, look_again_at };
         decision.plan.waiting = start.waiting;
-        self.state(&mut decision, waits, reason, start.failed);
+        self.state(&mut decision, waits, reason, start.failed, &start.held);
         decision
     }
 
@@ -169,12 +169,19 @@ impl<'a> Converge<'a> {
             && self.order.services.iter().all(|service| self.container(service).is_some())
     }
 
-    fn state(&self, decision: &mut Decision, waits: bool, reason: Option<Reason>, failed: Option<Reason>) {
+    fn state(
+        &self,
+        decision: &mut Decision,
+        waits: bool,
+        reason: Option<Reason>,
+        failed: Option<Reason>,
+        held: &BTreeSet<&ServiceName>,
+    ) {
         let plan = &mut decision.plan;
-        let health = health::of_app(self.world, self.spec);
+        let health = health::of_app(self.world, self.spec, held);
         decision.look_again_at = earliest(decision.look_again_at, health.look_again_at);
         (plan.state, plan.reason) = if !plan.stages.is_empty() || waits {
-            (self.busy_state(), reason)
+            (self.busy_state(&plan.stages), reason)
         } else if let Some(failed) = failed {
             (AppState::Failed, Some(failed))
         } else if matches!(health.state, AppState::Starting | AppState::Running) && !plan.waiting.is_empty() {
@@ -184,10 +191,14 @@ impl<'a> Converge<'a> {
         };
     }
 
-    fn busy_state(&self) -> AppState {
+    fn busy_state(&self, stages: &Stages) -> AppState {
         let ran =
             self.world.containers(&self.spec.app).iter().any(|seen| seen.container.started_at.is_some());
-        if ran { AppState::Starting } else { AppState::Installing }
+        let is_first = stages
+            .iter()
+            .flatten()
+            .any(|step| matches!(step, Step::PullImage { .. } | Step::CreateData { .. }));
+        if is_first && !ran { AppState::Installing } else { AppState::Starting }
     }
 
     /// Returns the container of a service.

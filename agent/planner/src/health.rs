@@ -1,7 +1,9 @@
+use std::collections::BTreeSet;
+
 use hearth_model::container::{Healthcheck, RestartPolicy};
 use hearth_model::observed::{ContainerState, Health, ObservedContainer};
 use hearth_model::spec::ServiceSpec;
-use hearth_model::{AppSpec, AppState, Reason};
+use hearth_model::{AppSpec, AppState, Reason, ServiceName};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::changed::is_done;
@@ -95,14 +97,16 @@ pub(crate) struct AppHealth {
     pub(crate) look_again_at: Option<Timestamp>,
 }
 
-/// Returns the state of an app for which nothing has to be done: the worst of its services.
-pub(crate) fn of_app(world: &World<'_>, spec: &AppSpec) -> AppHealth {
+/// Returns the state of an app for which nothing can be done now: the worst of its services. Those `held` back are about
+/// to start, whatever became of them the last time.
+pub(crate) fn of_app(world: &World<'_>, spec: &AppSpec, held: &BTreeSet<&ServiceName>) -> AppHealth {
     let input = &world.input;
     let mut worst = AppHealth { state: AppState::Running, reason: None, look_again_at: None };
     for (name, service) in &spec.services {
         let container = input.observed.containers.get(&service.container.name);
         let health = of_service(service, container, &input.timing, input.now);
         let (state, reason) = match &health {
+            _ if held.contains(name) => (AppState::Starting, None),
             ServiceHealth::Done | ServiceHealth::Running | ServiceHealth::Healthy => {
                 (AppState::Running, None)
             }

@@ -12,6 +12,8 @@ mod apps;
 mod changed;
 /// What stands in the way of an install.
 pub mod check;
+/// What must hold of every plan.
+pub mod checks;
 /// Steps towards a spec.
 mod converge;
 /// Two desired states compared, in sentences.
@@ -28,6 +30,9 @@ mod remove;
 pub mod retry;
 /// Networks that belong to no single app.
 mod shared;
+/// An in-memory box that executes steps.
+#[cfg(feature = "sim")]
+pub mod sim;
 /// The state of each service, for a page.
 pub mod status;
 /// What a service has to wait for.

@@ -11,22 +11,18 @@ use crate::wait::{Readiness, readiness};
 
 /// What starts now, and what has to wait.
 #[derive(Default)]
-pub(super) struct Started {
+pub(super) struct Started<'a> {
     pub(super) stages: Stages,
     pub(super) waiting: Vec<Waiting>,
     /// The first dependency that failed.
     pub(super) failed: Option<Reason>,
     pub(super) look_again_at: LookAgain,
+    /// Services that do not start in this plan although they should.
+    pub(super) held: BTreeSet<&'a ServiceName>,
 }
 
-/// Services on the way through [`Converge::start`].
-#[derive(Default)]
-struct Progress<'a> {
-    /// The stage in which each service starts.
-    stage_of: BTreeMap<&'a ServiceName, usize>,
-    /// Services that do not start in this plan although they should.
-    held: BTreeSet<&'a ServiceName>,
-}
+/// The stage in which each service starts.
+type StageOf<'a> = BTreeMap<&'a ServiceName, usize>;
 
 /// How one dependency stands for a service that is to be started in this plan.
 enum Standing {
@@ -41,17 +37,17 @@ enum Standing {
 
 impl<'a> Converge<'a> {
     /// Starts what should run, each service in the stage after those that it depends on.
-    pub(super) fn start(&self) -> Started {
+    pub(super) fn start(&self) -> Started<'a> {
         let mut started = Started::default();
-        let mut progress = Progress::default();
+        let mut stage_of = StageOf::new();
         for service in &self.order.services {
             match self.needs_start(service) {
                 Again::No => {}
                 Again::At(at) => started.look_again_at = earliest(started.look_again_at, Some(at)),
-                Again::Now => self.start_one(service, &mut progress, &mut started),
+                Again::Now => self.start_one(service, &mut stage_of, &mut started),
             }
         }
-        for (service, stage) in progress.stage_of {
+        for (service, stage) in stage_of {
             if started.stages.len() <= stage {
                 started.stages.resize_with(stage + 1, Vec::new);
             }
@@ -79,11 +75,11 @@ impl<'a> Converge<'a> {
         }
     }
 
-    fn start_one(&self, service: &'a ServiceName, progress: &mut Progress<'a>, started: &mut Started) {
+    fn start_one(&self, service: &'a ServiceName, stage_of: &mut StageOf<'a>, started: &mut Started<'a>) {
         let mut stage = 0;
         let mut held = false;
         for (on, dependency) in &self.order.dependencies[service] {
-            match self.standing(service, on, *dependency, progress) {
+            match self.standing(service, on, *dependency, stage_of, &started.held) {
                 Standing::After(None) => {}
                 Standing::After(Some(other)) => stage = stage.max(other + 1),
                 Standing::Wait { until, look_again_at } => {
@@ -100,9 +96,9 @@ impl<'a> Converge<'a> {
             }
         }
         if held {
-            progress.held.insert(service);
+            started.held.insert(service);
         } else {
-            progress.stage_of.insert(service, stage);
+            stage_of.insert(service, stage);
         }
     }
 
@@ -111,17 +107,18 @@ impl<'a> Converge<'a> {
         service: &ServiceName,
         on: &ServiceName,
         dependency: Dependency,
-        progress: &Progress<'_>,
+        stage_of: &StageOf<'_>,
+        held: &BTreeSet<&ServiceName>,
     ) -> Standing {
         let wait = |until| Standing::Wait { until, look_again_at: None };
-        if let Some(stage) = progress.stage_of.get(on) {
+        if let Some(stage) = stage_of.get(on) {
             return match dependency.condition {
                 DependencyCondition::ServiceStarted => Standing::After(Some(*stage)),
                 DependencyCondition::ServiceHealthy => wait("to be healthy"),
                 DependencyCondition::ServiceCompletedSuccessfully => wait("to be done"),
             };
         }
-        let Some(container) = self.kept(on).filter(|_| !progress.held.contains(on)) else {
+        let Some(container) = self.kept(on).filter(|_| !held.contains(on)) else {
             return wait("to be started");
         };
         match readiness(&self.world.input, service, (on, &self.spec.services[on]), container, dependency) {

@@ -86,7 +86,11 @@ pub(super) fn find<'a>(input: &Input<'a>, holders: &Holders<'a>) -> BTreeMap<&'a
             if let Some(other) = other {
                 let stays = input.desired.apps.get(*other).is_some_and(|entry| entry.run == Run::Running)
                     && !matches!(input.specs.get(*other), Some(Ok(_)));
-                add(claim.app, !stays, port_taken(port, claim, &format!("the app {other}")));
+                if stays {
+                    add(claim.app, false, port_taken(port, claim, &format!("the app {other}")));
+                } else {
+                    add(claim.app, true, port_goes(port, claim, other));
+                }
             }
         }
     }
@@ -154,6 +158,11 @@ fn port_taken((protocol, port): (Protocol, u16), claim: &Claim<'_>, holder: &str
         protocol.as_str()
     );
     Reason::of_service(ReasonCode::PortTaken, claim.service, message)
+}
+
+fn port_goes((protocol, port): (Protocol, u16), claim: &Claim<'_>, holder: &AppId) -> Reason {
+    let message = format!("Port {port} ({}) is about to be given up by the app {holder}.", protocol.as_str());
+    Reason::of_service(ReasonCode::Waiting, claim.service, message)
 }
 
 fn taken(what: &str, name: &str, by: Option<&AppId>) -> Reason {

@@ -1,0 +1,185 @@
+//! An in-memory box: it executes steps as the engine and the host would, time passes when a test says so, and things
+//! go wrong on request. The data of an app is a value, so that a test can see that it came back.
+
+/// Containers that run, end, get healthy.
+mod container;
+/// Folders and snapshots.
+mod data;
+/// What each step does.
+mod execute;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hearth_model::container::Protocol;
+use hearth_model::observed::{
+    EngineState, HostFacts, Observed, ObservedContainer, ObservedNetwork, ObservedVolume,
+};
+use hearth_model::{AppId, ImageRef, Reason, Step};
+use jiff::{SignedDuration, Timestamp};
+
+use container::SimContainer;
+pub use container::{Behaviour, Ending, HealthCheck};
+use data::Disk;
+
+/// The box.
+#[derive(Debug, Clone)]
+pub struct Sim {
+    /// The time on it.
+    pub now: Timestamp,
+    /// Its engine.
+    pub engine: EngineState,
+    /// What it has.
+    pub host: HostFacts,
+    /// Images that no registry has.
+    pub not_in_registry: BTreeSet<ImageRef>,
+    /// How containers of an image behave, by the image's name for people; others run and get healthy after 2 s when
+    /// their spec has a health check.
+    pub behaviours: BTreeMap<String, Behaviour>,
+    /// Steps that fail.
+    pub faults: Vec<Fault>,
+    /// Containers of others.
+    pub foreign_containers: BTreeSet<String>,
+    /// Listeners of others.
+    pub foreign_ports: BTreeMap<(Protocol, u16), String>,
+    /// What must never happen and did: a container that started without its app's data, say.
+    pub violations: Vec<String>,
+    images: BTreeSet<ImageRef>,
+    containers: BTreeMap<String, SimContainer>,
+    networks: BTreeMap<String, ObservedNetwork>,
+    volumes: BTreeMap<String, ObservedVolume>,
+    disk: Disk,
+    ids: u64,
+}
+
+/// A step that fails.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// Which steps: those whose [`Step::describe`] begins so.
+    pub step: String,
+    /// What the executor says.
+    pub reason: Reason,
+    /// How many times more.
+    pub times: u32,
+}
+
+impl Default for Sim {
+    fn default() -> Self {
+        Self {
+            now: Timestamp::UNIX_EPOCH,
+            engine: EngineState::Ready { version: "29.0.0".to_owned(), api_version: "1.52".to_owned() },
+            host: HostFacts::default(),
+            not_in_registry: BTreeSet::new(),
+            behaviours: BTreeMap::new(),
+            faults: Vec::new(),
+            foreign_containers: BTreeSet::new(),
+            foreign_ports: BTreeMap::new(),
+            violations: Vec::new(),
+            images: BTreeSet::new(),
+            containers: BTreeMap::new(),
+            networks: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            disk: Disk::default(),
+            ids: 0,
+        }
+    }
+}
+
+impl Sim {
+    /// Returns a box with nothing on it, whose clock stands at the epoch.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Looks at everything. The folders of `apps` are looked at too, there or not.
+    pub fn observe<'a>(&self, apps: impl IntoIterator<Item = &'a AppId>) -> Observed {
+        if !matches!(self.engine, EngineState::Ready { .. }) {
+            return Observed { engine: self.engine.clone(), ..Observed::default() };
+        }
+        let containers: BTreeMap<String, ObservedContainer> =
+            self.containers.iter().map(|(name, container)| (name.clone(), container.seen.clone())).collect();
+        let mut networks = self.networks.clone();
+        for (name, network) in &mut networks {
+            let connected = containers.values().filter(|container| container.networks.contains(name));
+            network.connected.extend(connected.map(|container| container.id.clone()));
+        }
+        Observed {
+            engine: self.engine.clone(),
+            containers,
+            foreign_containers: self.foreign_containers.clone(),
+            networks,
+            volumes: self.volumes.clone(),
+            images: self.images.clone(),
+            data: apps.into_iter().map(|app| (app.clone(), self.disk.state(app))).collect(),
+            snapshots: self.disk.snapshots(),
+            restored_from: self.disk.restored_from(),
+            foreign_ports: self.foreign_ports.clone(),
+            host: self.host.clone(),
+        }
+    }
+
+    /// Executes one step.
+    ///
+    /// # Errors
+    /// As the engine or the host would say it, or as a [`Fault`] says it.
+    pub fn execute(&mut self, step: &Step) -> Result<(), Reason> {
+        let described = step.describe();
+        let fault =
+            self.faults.iter_mut().find(|fault| fault.times > 0 && described.starts_with(&fault.step));
+        if let Some(fault) = fault {
+            fault.times -= 1;
+            return Err(fault.reason.clone());
+        }
+        self.execute_faithfully(step)
+    }
+
+    /// Lets time pass, second by second: containers end, are started again by the engine, get healthy.
+    pub fn tick(&mut self, duration: SignedDuration) {
+        let end = crate::retry::later(self.now, duration);
+        while self.now < end {
+            self.now = crate::retry::later(self.now, SignedDuration::from_secs(1)).min(end);
+            for container in self.containers.values_mut() {
+                container.tick(self.now);
+            }
+        }
+    }
+
+    /// Switches the box off and on: containers end, and those whose restart policy says so are started again.
+    pub fn reboot(&mut self) {
+        for container in self.containers.values_mut() {
+            container.reboot(self.now);
+        }
+    }
+
+    /// Returns what an app's folder holds: one line for each version of a service that wrote to it, in order.
+    pub fn data(&self, app: &AppId) -> Option<&[String]> {
+        self.disk.content(app)
+    }
+
+    /// Takes the disk with an app's folder away, or brings it back.
+    pub fn set_data_away(&mut self, app: &AppId, away: bool) {
+        self.disk.set_away(app, away);
+    }
+
+    /// Puts an image on the box.
+    pub fn add_image(&mut self, image: ImageRef) {
+        self.images.insert(image);
+    }
+
+    /// Changes what is seen of a container, as somebody outside Hearth might.
+    pub fn change_container(&mut self, name: &str, change: impl FnOnce(&mut ObservedContainer)) {
+        if let Some(container) = self.containers.get_mut(name) {
+            change(&mut container.seen);
+        }
+    }
+
+    /// Removes a container behind Hearth's back.
+    pub fn lose_container(&mut self, name: &str) {
+        self.containers.remove(name);
+    }
+
+    /// Adds a network that is not Hearth's.
+    pub fn add_foreign_network(&mut self, name: &str) {
+        let network = ObservedNetwork { app: None, ours: false, spec_hash: None, connected: BTreeSet::new() };
+        self.networks.insert(name.to_owned(), network);
+    }
+}

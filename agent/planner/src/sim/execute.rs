@@ -1,0 +1,191 @@
+use std::collections::BTreeSet;
+
+use hearth_model::condition::ReasonCode;
+use hearth_model::observed::{
+    ContainerState, DataState, EngineState, ObservedContainer, ObservedNetwork, ObservedVolume,
+};
+use hearth_model::{Digest, ImageRef, Reason, Step};
+
+use super::Sim;
+use super::container::{SimContainer, networks};
+
+impl Sim {
+    pub(super) fn execute_faithfully(&mut self, step: &Step) -> Result<(), Reason> {
+        if !matches!(self.engine, EngineState::Ready { .. }) {
+            return Err(Reason::new(ReasonCode::EngineUnreachable, "the engine does not answer"));
+        }
+        match step {
+            Step::PullImage { image, .. } => self.pull(image),
+            Step::CreateData { app } => {
+                self.disk.create(app);
+                Ok(())
+            }
+            Step::WriteFiles { app, .. } => match self.disk.state(app) {
+                DataState::Present => Ok(()),
+                state => Err(Reason::new(
+                    ReasonCode::FileError,
+                    format!("files written to a folder that is {state:?}"),
+                )),
+            },
+            Step::CreateNetwork { app, name, network } => {
+                self.networks.entry(name.clone()).or_insert_with(|| ObservedNetwork {
+                    app: app.clone(),
+                    ours: true,
+                    spec_hash: Some(network.hash()),
+                    connected: BTreeSet::new(),
+                });
+                Ok(())
+            }
+            Step::RemoveNetwork { name } => self.remove_network(name),
+            Step::CreateVolume { app, name, volume } => {
+                let seen = ObservedVolume { app: Some(app.clone()), in_app_folder: volume.folder.is_some() };
+                self.volumes.entry(name.clone()).or_insert(seen);
+                Ok(())
+            }
+            Step::RemoveVolume { name } => {
+                self.volumes.remove(name);
+                Ok(())
+            }
+            Step::CreateContainer { .. } => self.create(step),
+            Step::StartContainer { name } => self.start(name),
+            Step::StopContainer { name } => {
+                if let Some(container) = self.containers.get_mut(name) {
+                    container.stop(self.now);
+                }
+                Ok(())
+            }
+            Step::RemoveContainer { name } => self.remove_container(name),
+            Step::SnapshotData { app, name } => {
+                self.check_nothing_writes(step, app);
+                self.disk.snapshot(app, name, self.now);
+                Ok(())
+            }
+            Step::RestoreData { app, name } => {
+                self.check_nothing_writes(step, app);
+                if self.disk.restore(app, name) {
+                    Ok(())
+                } else {
+                    Err(Reason::new(ReasonCode::FileError, format!("there is no snapshot {name}")))
+                }
+            }
+            Step::RemoveSnapshot { app, name } => {
+                self.disk.remove_snapshot(app, name);
+                Ok(())
+            }
+            Step::RemoveData { app } => {
+                self.check_nothing_writes(step, app);
+                self.disk.remove(app);
+                Ok(())
+            }
+        }
+    }
+
+    fn pull(&mut self, image: &ImageRef) -> Result<(), Reason> {
+        if self.not_in_registry.contains(image) {
+            let message = format!("The registry has no image {}.", image.familiar());
+            return Err(Reason::new(ReasonCode::ImageNotFound, message));
+        }
+        self.images.insert(image.clone());
+        Ok(())
+    }
+
+    fn remove_network(&mut self, name: &str) -> Result<(), Reason> {
+        if self.containers.values().any(|container| container.seen.networks.contains(name)) {
+            return Err(refused(format!("network {name} has active endpoints")));
+        }
+        self.networks.remove(name);
+        Ok(())
+    }
+
+    fn create(&mut self, step: &Step) -> Result<(), Reason> {
+        let Step::CreateContainer { app, service, package_digest, restarts, container: spec } = step else {
+            return Err(refused("not a step that creates".to_owned()));
+        };
+        let hash = spec.hash();
+        if let Some(known) = self.containers.get(&spec.name) {
+            let same = known.seen.app == *app && known.seen.spec_hash == hash;
+            return if same { Ok(()) } else { Err(refused(format!("the name {} is in use", spec.name))) };
+        }
+        if self.foreign_containers.contains(&spec.name) {
+            return Err(refused(format!("the name {} is in use", spec.name)));
+        }
+        if !self.images.contains(&spec.image) {
+            return Err(refused(format!("no such image: {}", spec.image.familiar())));
+        }
+        if let Some(network) = networks(spec).into_iter().find(|name| !self.networks.contains_key(*name)) {
+            return Err(refused(format!("network {network} not found")));
+        }
+        self.ids += 1;
+        let seen = ObservedContainer {
+            id: Digest::of(&self.ids.to_le_bytes()).as_str()[7..].to_owned(),
+            app: app.clone(),
+            service: service.clone(),
+            spec_hash: hash,
+            package_digest: package_digest.clone(),
+            restarts: *restarts,
+            state: ContainerState::Created { error: None },
+            health: None,
+            restart_count: 0,
+            started_at: None,
+            networks: networks(spec).into_iter().cloned().collect(),
+            ports: spec.ports.iter().filter_map(|port| Some((port.protocol, port.host_port?))).collect(),
+        };
+        let behaviour = self.behaviours.get(&spec.image.familiar()).cloned().unwrap_or_default();
+        let container = SimContainer { seen, spec: (**spec).clone(), behaviour };
+        self.containers.insert(spec.name.clone(), container);
+        Ok(())
+    }
+
+    fn start(&mut self, name: &str) -> Result<(), Reason> {
+        let Some(container) = self.containers.get(name) else {
+            return Err(refused(format!("no such container: {name}")));
+        };
+        if container.is_running() {
+            return Ok(());
+        }
+        let (app, service) = (container.seen.app.clone(), container.seen.service.clone());
+        let image = container.spec.image.familiar();
+        let others = self.containers.values().filter(|other| other.is_running());
+        let taken: BTreeSet<_> = others.flat_map(|other| &other.seen.ports).collect();
+        let own = &container.seen.ports;
+        if let Some((_, port)) =
+            own.iter().find(|port| taken.contains(port) || self.foreign_ports.contains_key(port))
+        {
+            return Err(Reason::new(ReasonCode::PortTaken, format!("Port {port} is already allocated.")));
+        }
+        if self.disk.state(&app) != DataState::Present {
+            self.violations.push(format!("{name} started without the data of {app}"));
+        }
+        if let Some(error) = container.behaviour.start_error.clone() {
+            return Err(refused(error));
+        }
+        self.disk.write(&app, service.as_str(), &image);
+        let now = self.now;
+        if let Some(container) = self.containers.get_mut(name) {
+            container.start(now);
+        }
+        Ok(())
+    }
+
+    fn remove_container(&mut self, name: &str) -> Result<(), Reason> {
+        match self.containers.get(name) {
+            Some(container) if crate::world::is_active(&container.seen) => {
+                Err(refused(format!("container {name} is running: stop it first")))
+            }
+            Some(_) | None => {
+                self.containers.remove(name);
+                Ok(())
+            }
+        }
+    }
+
+    fn check_nothing_writes(&mut self, step: &Step, app: &hearth_model::AppId) {
+        if self.containers.values().any(|container| container.seen.app == *app && container.is_running()) {
+            self.violations.push(format!("{} while a container of it runs", step.describe()));
+        }
+    }
+}
+
+fn refused(message: String) -> Reason {
+    Reason::new(ReasonCode::EngineRefused, message)
+}

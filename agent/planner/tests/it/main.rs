@@ -1,0 +1,14 @@
+//! The planner against the simulator: scenarios as text, and properties that hold from any state.
+
+/// The loop of the agent: observe, move updates on, plan, check the plan, execute it.
+mod driver;
+/// Specs in few words.
+mod fixture;
+/// From any state to the desired one.
+mod properties;
+/// Installing, changing, stopping, removing.
+mod scenarios;
+/// What goes wrong, and what the owner reads.
+mod trouble;
+/// From one version to the next, and back.
+mod updates;

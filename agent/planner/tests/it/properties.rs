@@ -1,0 +1,442 @@
+use hearth_model::condition::ReasonCode;
+use hearth_model::container::{NetworkMode, RestartPolicy};
+use hearth_model::desired::Run;
+use hearth_model::observed::ContainerState;
+use hearth_model::spec::{Dependency, DependencyCondition, NetworkSpec, VolumeSpec};
+use hearth_model::update::UpdatePhase;
+use hearth_model::{AppId, AppSpec, AppState, Digest, Reason};
+use hearth_planner::sim::{Behaviour, Ending, Fault, HealthCheck};
+use jiff::SignedDuration;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::driver::{Agent, words};
+use crate::fixture::{Build, app, digest, id, service};
+
+const APPS: [&str; 3] = ["one", "two", "three"];
+
+/// One service, by choices that are made valid when the app is put together.
+#[derive(Debug, Clone)]
+struct Shape {
+    image: u8,
+    checked: bool,
+    one_shot: bool,
+    /// For each service before it: whether it depends on that, and how.
+    depends: Vec<Option<(u8, bool)>>,
+    inside: Option<u8>,
+    restart: u8,
+    port: bool,
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    let depends = vec(proptest::option::weighted(0.4, (0u8..3, any::<bool>())), 3);
+    let inside = proptest::option::weighted(0.15, 0u8..3);
+    (0u8..3, any::<bool>(), proptest::bool::weighted(0.2), depends, inside, 0u8..4, any::<bool>()).prop_map(
+        |(image, checked, one_shot, depends, inside, restart, port)| Shape {
+            image,
+            checked,
+            one_shot,
+            depends,
+            inside,
+            restart,
+            port,
+        },
+    )
+}
+
+/// Puts an app together; its ports are its own.
+fn build(number: usize, shapes: &[Shape], network: u8, volume: bool) -> AppSpec {
+    let name = APPS[number];
+    let mut spec = app(name);
+    match network {
+        0 => {}
+        1 => {
+            spec.networks.insert(format!("{name}_back"), NetworkSpec::default());
+        }
+        2 => {
+            spec.networks.insert("common".to_owned(), NetworkSpec { shared: true, ..Default::default() });
+        }
+        _ => {
+            spec.networks
+                .insert(format!("{name}_default"), NetworkSpec { internal: true, ..Default::default() });
+        }
+    }
+    if volume {
+        let volume = VolumeSpec { folder: Some(format!("/apps/{name}/volumes/v")), ..Default::default() };
+        spec.volumes.insert(format!("{name}_v"), volume);
+    }
+    for (index, shape) in shapes.iter().enumerate() {
+        let own = format!("s{index}");
+        let kind = if shape.one_shot { "job" } else { "image" };
+        spec = spec.service(&own, &format!("{kind}:{}", shape.image));
+        if shape.checked && !shape.one_shot {
+            spec = spec.checked(&own);
+        }
+        if shape.port {
+            spec = spec.port(&own, 1000 * (number as u16 + 1) + index as u16);
+        }
+        spec = spec.restart(
+            &own,
+            [
+                RestartPolicy::No,
+                RestartPolicy::UnlessStopped,
+                RestartPolicy::OnFailure(2),
+                RestartPolicy::Always,
+            ][usize::from(shape.restart)],
+        );
+        if shape.one_shot {
+            spec = spec.one_shot(&own);
+        }
+        for (on, depends) in shape.depends.iter().take(index).enumerate() {
+            let Some((condition, restart)) = depends else { continue };
+            let other = &shapes[on];
+            let condition = match condition {
+                1 if other.checked && !other.one_shot => DependencyCondition::ServiceHealthy,
+                _ if other.one_shot => DependencyCondition::ServiceCompletedSuccessfully,
+                _ => DependencyCondition::ServiceStarted,
+            };
+            let dependency = Dependency { condition, restart: *restart, required: true };
+            spec = spec.with(&own, |one| {
+                one.depends_on.insert(service(&format!("s{on}")), dependency);
+            });
+        }
+        if let Some(host) =
+            shape.inside.filter(|host| usize::from(*host) < index && !shapes[usize::from(*host)].one_shot)
+        {
+            spec = spec.with(&own, |one| {
+                one.container.network = NetworkMode::Service(service(&format!("s{host}")));
+                one.container.ports.clear();
+            });
+        }
+    }
+    spec
+}
+
+fn any_app(number: usize) -> impl Strategy<Value = AppSpec> {
+    (vec(shape(), 1..4), 0u8..4, any::<bool>())
+        .prop_map(move |(shapes, network, volume)| build(number, &shapes, network, volume))
+}
+
+/// What the owner may want: some of the apps, some of them stopped.
+fn any_wish() -> impl Strategy<Value = Vec<Option<(AppSpec, bool)>>> {
+    let one = |number| proptest::option::weighted(0.7, (any_app(number), proptest::bool::weighted(0.8)));
+    (one(0), one(1), one(2)).prop_map(|(a, b, c)| vec![a, b, c])
+}
+
+/// What may happen to a box.
+#[derive(Debug, Clone)]
+enum Event {
+    Wish(Vec<Option<(AppSpec, bool)>>),
+    Restart(usize),
+    Delete(usize),
+    Looks { count: usize, kill_after: Option<usize> },
+    Harm { kind: u8, which: usize },
+    Fault { step: &'static str, times: u32 },
+    Reboot,
+    Time(i64),
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        2 => any_wish().prop_map(Event::Wish),
+        1 => (0..APPS.len()).prop_map(Event::Restart),
+        1 => (0..APPS.len()).prop_map(Event::Delete),
+        4 => (1usize..4, proptest::option::of(0usize..25))
+            .prop_map(|(count, kill_after)| Event::Looks { count, kill_after }),
+        3 => (0u8..7, 0usize..12).prop_map(|(kind, which)| Event::Harm { kind, which }),
+        1 => (prop_oneof![Just("start"), Just("create"), Just("fetch"), Just("remove"), Just("stop")], 1u32..4)
+            .prop_map(|(step, times)| Event::Fault { step, times }),
+        1 => Just(Event::Reboot),
+        2 => (1i64..40).prop_map(Event::Time),
+    ]
+}
+
+fn apply(agent: &mut Agent, event: &Event) {
+    match event {
+        Event::Wish(wish) => want(agent, wish),
+        Event::Restart(which) => {
+            if agent.desired.apps.contains_key(&id(APPS[*which])) {
+                agent.restart(&id(APPS[*which]));
+            }
+        }
+        Event::Delete(which) => agent.remove(&id(APPS[*which]), true),
+        Event::Looks { count, kill_after } => {
+            agent.kill_after = *kill_after;
+            for _ in 0..*count {
+                match agent.look() {
+                    Ok(plan) => agent.pass(&plan),
+                    Err(_) => agent.start(),
+                }
+            }
+            agent.kill_after = None;
+        }
+        Event::Harm { kind, which } => harm(agent, *kind, *which),
+        Event::Fault { step, times } => agent.sim.faults.push(Fault {
+            step: (*step).to_owned(),
+            reason: Reason::new(ReasonCode::EngineRefused, "The engine refused."),
+            times: *times,
+        }),
+        Event::Reboot => {
+            agent.sim.reboot();
+            agent.start();
+        }
+        Event::Time(secs) => agent.sim.tick(SignedDuration::from_secs(*secs)),
+    }
+}
+
+fn want(agent: &mut Agent, wish: &[Option<(AppSpec, bool)>]) {
+    for (number, app) in wish.iter().enumerate() {
+        match app {
+            Some((spec, run)) => {
+                agent.want(spec);
+                agent.set_run(&spec.app, if *run { Run::Running } else { Run::Stopped });
+            }
+            None => agent.remove(&id(APPS[number]), false),
+        }
+    }
+}
+
+/// Somebody or something else changes a container.
+fn harm(agent: &mut Agent, kind: u8, which: usize) {
+    let observed = agent.sim.observe([]);
+    let Some(name) = observed.containers.keys().nth(which).cloned() else { return };
+    match kind {
+        0 => agent.sim.lose_container(&name),
+        1 => agent.sim.change_container(&name, |seen| seen.state = ContainerState::Created { error: None }),
+        2 => agent.sim.change_container(&name, |seen| seen.spec_hash = Digest::of(b"another")),
+        3 => agent.sim.change_container(&name, |seen| seen.networks.clear()),
+        4 => agent.sim.change_container(&name, |seen| seen.state = ContainerState::Dead),
+        5 => agent.sim.change_container(&name, |seen| seen.service = service("gone")),
+        _ => agent.sim.change_container(&name, |seen| seen.restarts += 7),
+    }
+}
+
+fn agent() -> Agent {
+    let mut agent = Agent::new();
+    for number in 0..3 {
+        let ending = Ending { after_secs: 2, exit_code: 0, out_of_memory: false };
+        let job = Behaviour { ends: Some(ending), ..Behaviour::default() };
+        agent.sim.behaviours.insert(format!("job:{number}"), job);
+    }
+    agent
+}
+
+/// The box is as the owner wants it, and nothing is left of what the owner does not want.
+fn assert_converged(agent: &mut Agent) {
+    let plan = agent.settle();
+    for (app, entry) in &agent.desired.apps {
+        let wanted = match entry.run {
+            Run::Running => AppState::Running,
+            Run::Stopped => AppState::Stopped,
+        };
+        assert_eq!(plan.apps[app].state, wanted, "{app}\n{}", words(&plan));
+    }
+    let observed = agent.sim.observe([]);
+    for (name, container) in &observed.containers {
+        assert!(agent.desired.apps.contains_key(&container.app), "{name} is left over");
+    }
+    for (name, network) in &observed.networks {
+        let wanted = match &network.app {
+            Some(app) => agent.desired.apps.contains_key(app),
+            None => !agent.desired.apps.is_empty(),
+        };
+        assert!(wanted, "{name} is left over");
+    }
+    let before = agent.sim.observe([]);
+    assert!(agent.plan().is_empty(), "a second look plans something");
+    assert_eq!(before.containers, agent.sim.observe([]).containers);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_state_converges_to_every_wish(events in vec(any_event(), 0..14), wish in any_wish()) {
+        let mut agent = agent();
+        for event in &events {
+            apply(&mut agent, event);
+        }
+        agent.sim.faults.clear();
+        agent.failures.clear();
+        want(&mut agent, &wish);
+        assert_converged(&mut agent);
+    }
+
+    #[test]
+    fn data_survives_everything_but_its_deletion(events in vec(any_event(), 0..20), spec in any_app(0)) {
+        let mut agent = agent();
+        agent.want(&spec);
+        agent.settle();
+        let app = id(APPS[0]);
+        let first = agent.sim.data(&app).map(<[String]>::to_vec).expect("an app that ran has data");
+        for event in &events {
+            if !matches!(event, Event::Delete(0)) {
+                apply(&mut agent, event);
+            }
+            let data = agent.sim.data(&app).expect("nobody deleted it");
+            prop_assert!(data.starts_with(&first));
+        }
+    }
+
+    #[test]
+    fn a_kill_at_every_step_ends_in_the_same_state(wish in any_wish(), next in any_wish()) {
+        let mut calm = agent();
+        want(&mut calm, &wish);
+        calm.settle();
+        want(&mut calm, &next);
+        calm.settle();
+        let mut killed = agent();
+        for wish in [&wish, &next] {
+            want(&mut killed, wish);
+            for kill_after in 0..30 {
+                killed.kill_after = Some(kill_after % 4);
+                match killed.look() {
+                    Ok(plan) => killed.pass(&plan),
+                    Err(_) => killed.start(),
+                }
+            }
+            killed.kill_after = None;
+        }
+        assert_converged(&mut killed);
+        let (calm, killed) = (calm.sim.observe([]), killed.sim.observe([]));
+        let names = |observed: &hearth_model::Observed| -> Vec<(String, Digest)> {
+            observed.containers.iter().map(|(name, seen)| (name.clone(), seen.spec_hash.clone())).collect()
+        };
+        prop_assert_eq!(names(&calm), names(&killed));
+        prop_assert_eq!(calm.networks.keys().collect::<Vec<_>>(), killed.networks.keys().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_update_ends_with_the_new_version_or_with_the_old_one_and_its_data(
+        from in any_app(0),
+        to in any_app(0),
+        wrong in any_wrong(),
+        events in vec(any_mishap(), 0..8),
+    ) {
+        let from = rename_images(from, "old");
+        let to = rename_images(to, "new").version("2");
+        let mut agent = agent();
+        for number in 0..3 {
+            let job = agent.sim.behaviours[&format!("job:{number}")].clone();
+            agent.sim.behaviours.insert(format!("job-old:{number}"), job.clone());
+            agent.sim.behaviours.insert(format!("job-new:{number}"), job);
+        }
+        agent.want(&from);
+        agent.settle();
+        let app = from.app.clone();
+        let before = agent.sim.data(&app).map(<[String]>::to_vec);
+        wrong.apply(&mut agent, &to);
+        agent.update(&to);
+        for event in &events {
+            apply(&mut agent, event);
+        }
+        agent.sim.faults.clear();
+        agent.settle();
+        assert_update_is_over(&mut agent, &app, &from, &to, before);
+        for pair in &agent.transitions {
+            prop_assert!(is_drawn(pair), "{pair:?} is not in the drawing");
+        }
+        let gets_well = wrong == Wrong::Nothing && events.is_empty();
+        let done = matches!(agent.updates[&app].phase, UpdatePhase::Done { .. });
+        prop_assert!(done || !gets_well, "{:?}", agent.updates);
+    }
+}
+
+fn assert_update_is_over(
+    agent: &mut Agent,
+    app: &AppId,
+    from: &AppSpec,
+    to: &AppSpec,
+    before: Option<Vec<String>>,
+) {
+    let is = agent.desired.apps[app].digest.clone();
+    match &agent.updates[app].phase {
+        UpdatePhase::Done { .. } => assert_eq!(is, digest(to)),
+        UpdatePhase::Reverted { .. } => {
+            assert_eq!(is, digest(from));
+            assert_eq!(agent.sim.data(app).map(<[String]>::to_vec), before, "the old data is not back");
+        }
+        other => panic!("the update is still {other:?}"),
+    }
+    let plan = agent.settle();
+    assert_eq!(plan.apps[app].state, AppState::Running, "{}", words(&plan));
+    let observed = agent.sim.observe([]);
+    let spec = if is == digest(from) { from } else { to };
+    for service in spec.services.values() {
+        let seen = &observed.containers[&service.container.name];
+        assert_eq!(seen.spec_hash, service.container.hash());
+    }
+    assert!(agent.plan().is_empty(), "a second look plans something");
+}
+
+fn is_drawn((from, to): &(UpdatePhase, UpdatePhase)) -> bool {
+    let name =
+        |phase: &UpdatePhase| format!("{phase:?}").split(' ').next().map(str::to_owned).unwrap_or_default();
+    hearth_planner::app_update::TRANSITIONS.contains(&(name(from).as_str(), name(to).as_str()))
+}
+
+fn rename_images(mut spec: AppSpec, suffix: &str) -> AppSpec {
+    for service in spec.services.values_mut() {
+        let image = service.container.image.familiar();
+        let renamed =
+            image.replace("image:", &format!("image-{suffix}:")).replace("job:", &format!("job-{suffix}:"));
+        service.container.image = renamed.parse().expect("a valid image");
+    }
+    spec
+}
+
+/// What is wrong with a new version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    Nothing,
+    NotFound,
+    Unhealthy,
+    NeverHealthy,
+    Crashes,
+    DoesNotStart,
+}
+
+fn any_wrong() -> impl Strategy<Value = Wrong> {
+    prop_oneof![
+        Just(Wrong::Nothing),
+        Just(Wrong::NotFound),
+        Just(Wrong::Unhealthy),
+        Just(Wrong::NeverHealthy),
+        Just(Wrong::Crashes),
+        Just(Wrong::DoesNotStart),
+    ]
+}
+
+impl Wrong {
+    fn apply(self, agent: &mut Agent, to: &AppSpec) {
+        let images: Vec<_> = to.services.values().map(|service| service.container.image.clone()).collect();
+        let behaviour = match self {
+            Wrong::Nothing => return,
+            Wrong::NotFound => {
+                agent.sim.not_in_registry.extend(images);
+                return;
+            }
+            Wrong::Unhealthy => Behaviour { health: HealthCheck::UnhealthyAfter(3), ..Behaviour::default() },
+            Wrong::NeverHealthy => {
+                Behaviour { health: HealthCheck::HealthyAfter(1_000_000), ..Behaviour::default() }
+            }
+            Wrong::Crashes => crate::trouble::ends_after(1, 1),
+            Wrong::DoesNotStart => Behaviour { start_error: Some("no".to_owned()), ..Behaviour::default() },
+        };
+        for image in images {
+            agent.sim.behaviours.insert(image.familiar(), behaviour.clone());
+        }
+    }
+}
+
+/// What may happen during an update.
+fn any_mishap() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => (1usize..4, proptest::option::of(0usize..12))
+            .prop_map(|(count, kill_after)| Event::Looks { count, kill_after }),
+        1 => (prop_oneof![Just("start"), Just("create"), Just("copy"), Just("put"), Just("remove")], 1u32..5)
+            .prop_map(|(step, times)| Event::Fault { step, times }),
+        1 => Just(Event::Reboot),
+        1 => (1i64..40).prop_map(Event::Time),
+    ]
+}
