@@ -1,0 +1,9 @@
+//! The host that Hearth runs on. It knows nothing of the engine, the network or the database, and decides nothing:
+//! it does what a step says, and tells what there is. Every call blocks, some for long; call them off the runtime.
+
+/// Folders of apps and their snapshots.
+pub mod data;
+/// What the host has.
+pub mod facts;
+/// Who listens on the host's ports.
+pub mod ports;

@@ -1,0 +1,139 @@
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use hearth_model::container::Protocol;
+
+/// Stands for a process whose name cannot be read.
+const UNKNOWN: &str = "another program";
+
+/// The engine's own process that holds the port of a container.
+const ENGINE_PROXY: &str = "docker-proxy";
+
+/// Sockets that listen, in [`/proc/net/tcp`](https://man7.org/linux/man-pages/man5/proc_pid_net.5.html).
+const TCP_LISTEN: u8 = 0x0A;
+/// Sockets that take datagrams from anybody, in `/proc/net/udp`.
+const UDP_UNCONNECTED: u8 = 0x07;
+
+/// Returns the ports that something listens on, on any address, with the name of the process.
+///
+/// The engine's own proxies are there under their name, `docker-proxy`; when another program has the same port on
+/// another address, that one is named. Names of processes of other users need root. Fails when `/proc` cannot be read.
+pub fn listening() -> io::Result<BTreeMap<(Protocol, u16), String>> {
+    listening_in(Path::new("/proc"))
+}
+
+fn listening_in(proc: &Path) -> io::Result<BTreeMap<(Protocol, u16), String>> {
+    let mut sockets = Vec::new();
+    for (file, protocol, state) in [
+        ("tcp", Protocol::Tcp, TCP_LISTEN),
+        ("tcp6", Protocol::Tcp, TCP_LISTEN),
+        ("udp", Protocol::Udp, UDP_UNCONNECTED),
+        ("udp6", Protocol::Udp, UDP_UNCONNECTED),
+    ] {
+        match fs::read_to_string(proc.join("net").join(file)) {
+            Ok(table) => sockets.extend(table.lines().filter_map(|line| socket(line, protocol, state))),
+            // A kernel without IPv6 has no such table.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && file.ends_with('6') => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if sockets.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let owners = owners(proc)?;
+    let mut ports: BTreeMap<(Protocol, u16), String> = BTreeMap::new();
+    for Socket { protocol, port, inode } in sockets {
+        let owner = owners.get(&inode).map_or(UNKNOWN, String::as_str);
+        let named = ports.entry((protocol, port)).or_insert_with(|| owner.to_owned());
+        if named == ENGINE_PROXY || (named == UNKNOWN && owner != ENGINE_PROXY) {
+            owner.clone_into(named);
+        }
+    }
+    Ok(ports)
+}
+
+struct Socket {
+    protocol: Protocol,
+    port: u16,
+    inode: u64,
+}
+
+/// Reads a line such as `0: 0100007F:0277 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 12345 …`.
+fn socket(line: &str, protocol: Protocol, wanted_state: u8) -> Option<Socket> {
+    let mut fields = line.split_ascii_whitespace();
+    let (_, port) = fields.nth(1)?.rsplit_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let state = u8::from_str_radix(fields.nth(1)?, 16).ok()?;
+    let inode = fields.nth(5)?.parse().ok()?;
+    (state == wanted_state && port != 0).then_some(Socket { protocol, port, inode })
+}
+
+/// Returns the names of processes by the inodes of their sockets. Processes that end meanwhile are passed over.
+fn owners(proc: &Path) -> io::Result<HashMap<u64, String>> {
+    let mut owners = HashMap::new();
+    for entry in fs::read_dir(proc)?.flatten() {
+        if !entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit) {
+            continue;
+        }
+        let Ok(descriptors) = fs::read_dir(entry.path().join("fd")) else { continue };
+        let mut name = None;
+        for descriptor in descriptors.flatten() {
+            let Some(inode) = fs::read_link(descriptor.path()).ok().and_then(|link| socket_inode(&link))
+            else {
+                continue;
+            };
+            let name = name.get_or_insert_with(|| {
+                let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+                if name.trim().is_empty() { UNKNOWN.to_owned() } else { name.trim().to_owned() }
+            });
+            owners.insert(inode, name.clone());
+        }
+    }
+    Ok(owners)
+}
+
+fn socket_inode(link: &Path) -> Option<u64> {
+    link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, UdpSocket};
+
+    use super::*;
+
+    #[test]
+    fn own_sockets_are_found_by_name() {
+        let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let tcp6 = TcpListener::bind("[::1]:0").expect("a free port");
+        let udp = UdpSocket::bind("0.0.0.0:0").expect("a free port");
+        let ports = listening().expect("/proc is there");
+        let comm = fs::read_to_string("/proc/self/comm").expect("own name");
+        for (protocol, address) in [
+            (Protocol::Tcp, tcp.local_addr()),
+            (Protocol::Tcp, tcp6.local_addr()),
+            (Protocol::Udp, udp.local_addr()),
+        ] {
+            let port = address.expect("bound").port();
+            assert_eq!(
+                ports.get(&(protocol, port)).map(String::as_str),
+                Some(comm.trim()),
+                "{protocol:?} {port}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_connection_is_no_listener() {
+        let established = "1: 0100007F:0277 0100007F:1F90 01 00000000:00000000 00:00000000 00000000 0 0 7 1";
+        assert!(socket(established, Protocol::Tcp, TCP_LISTEN).is_none());
+        assert!(socket("  sl  local_address rem_address   st tx_queue", Protocol::Tcp, TCP_LISTEN).is_none());
+        let listens = established.replace(" 01 ", " 0A ");
+        assert_eq!(
+            socket(&listens, Protocol::Tcp, TCP_LISTEN).map(|socket| (socket.port, socket.inode)),
+            Some((631, 7))
+        );
+    }
+}
