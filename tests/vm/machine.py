@@ -58,7 +58,7 @@ class Machine:
         command = [
             "qemu-system-x86_64",
             # With the HPET a guest under plain emulation hangs; see image/README.md.
-            "-machine", "q35,hpet=off", "-accel", "tcg,thread=multi", "-cpu", "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+aes",
+            "-machine", "q35,hpet=off", "-accel", "tcg,thread=multi", "-cpu", "qemu64",
             "-smp", "2", "-m", str(memory_mib), "-display", "none", "-no-reboot",
             "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
             "-drive", f"if=pflash,format=raw,unit=1,file={variables}",

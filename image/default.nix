@@ -1,0 +1,38 @@
+# The index of the image. `make image` calls it; README.md says how by hand.
+{ # Directory of the hardware profile.
+  board ? "x86-64"
+  # The release this image is; also in the file names of an update.
+, version ? "0.0.0"
+  # Seconds since 1970 that stand wherever a file format wants a time.
+, epoch ? "1767225600"
+  # The tree with usr/bin/hearth that image.mk stages; null leaves the agent out, for tests of the system alone.
+, agent ? null
+  # How erofs compresses the root, in mkfs.erofs's words. `lz4` builds twenty times
+  # faster and is 40% larger: for trying things out.
+, compression ? "zstd,6"
+  # A Debian mirror, used for packages that debian/fetch has not put into the store.
+, mirror ? ""
+, securityMirror ? "${mirror}-security"
+}:
+
+let
+  profile = builtins.fromTOML (builtins.readFile (../hardware + "/${board}/board.toml"));
+  system = "x86_64-linux";
+
+  debs = import ./lib/deb.nix {
+    lock = builtins.fromJSON (builtins.readFile ./debian/lock.json);
+    inherit (profile) architecture;
+    inherit mirror securityMirror;
+  };
+
+  toolroot = import ./lib/toolroot.nix { debs = debs.set "tools"; inherit system; };
+  derive = import ./lib/derive.nix { inherit toolroot system; epoch = epoch; };
+in
+rec {
+  inherit toolroot;
+  rootfs = import ./rootfs.nix { inherit derive debs profile version agent; };
+  root = import ./root.nix { inherit derive rootfs version compression; };
+  initrd = import ./initrd.nix { inherit derive debs profile version; };
+  uki = import ./uki.nix { inherit derive rootfs root initrd profile version; };
+  disk = import ./disk.nix { inherit derive rootfs root uki profile version; };
+}
