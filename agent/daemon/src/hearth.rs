@@ -15,7 +15,7 @@ pub(crate) use stores::icon_path;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hearth_docker::Engine;
 use hearth_host::data::AppData;
@@ -76,13 +76,16 @@ pub(crate) struct Published {
 #[derive(Clone)]
 pub struct Hearth(Arc<Inner>);
 
-pub(crate) struct Inner {
+/// What every clone of [`Hearth`] shares.
+pub struct Inner {
     pub(crate) options: Options,
     pub(crate) db: Db,
     pub(crate) engine: Engine,
     pub(crate) data: AppData,
     pub(crate) catalog: Catalog,
     pub(crate) hostname: String,
+    /// Where the engine keeps images, once it was asked.
+    pub(crate) engine_dir: OnceLock<PathBuf>,
     /// Held while what the owner wants is changed, so that changes come one after another.
     pub(crate) editing: tokio::sync::Mutex<()>,
     pub(crate) in_force: watch::Sender<InForce>,
@@ -110,12 +113,16 @@ impl Hearth {
     ///
     /// # Errors
     /// When the database or the state folder cannot be used.
-    pub async fn open(options: Options, db: Db) -> Result<Self> {
+    pub async fn open(mut options: Options, db: Db) -> Result<Self> {
         let box_id = db::identity::box_id(&db).await?;
         let (generation, desired) = db::generations::current(&db).await?;
         let updates = db::updates::all(&db).await?;
         let data = AppData::new(&options.state_dir).map_err(|error| Error::Internal(error.to_string()))?;
-        let engine = Engine::connect(&options.docker_socket, &box_id);
+        data.empty_trash().map_err(|error| Error::Internal(error.to_string()))?;
+        // Without links, as Docker and the app's folders have it.
+        options.state_dir = std::fs::canonicalize(&options.state_dir)
+            .map_err(|error| Error::Internal(format!("the folder {} cannot be found: {error}", options.state_dir.display())))?;
+        let engine = Engine::connect(&options.docker_socket, hearth_docker::Options::new(box_id));
         let catalog = Catalog::new(options.stores.clone());
         let (wake, wakeups) = mpsc::channel(WAKEUPS);
         let hearth = Self(Arc::new(Inner {
@@ -124,6 +131,7 @@ impl Hearth {
             data,
             catalog,
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            engine_dir: OnceLock::new(),
             editing: tokio::sync::Mutex::new(()),
             in_force: watch::Sender::new(InForce {
                 generation,

@@ -1,6 +1,7 @@
 //! Lines that the containers of an app wrote, of all its services in one stream.
 
 use futures_util::StreamExt;
+use futures_util::future;
 use futures_util::stream::{self, BoxStream};
 use hearth_docker::LogOptions;
 use hearth_model::AppId;
@@ -11,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::hearth::Hearth;
 
 /// Most lines of the past that are sent, for each service.
-const MAX_TAIL: usize = 5_000;
+const MAX_TAIL: u32 = 5_000;
 
 /// Which lines.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +20,7 @@ pub struct LogQuery {
     /// Only this service.
     pub service: Option<String>,
     /// So many lines of the past, for each service; 200 when `None`.
-    pub tail: Option<usize>,
+    pub tail: Option<u32>,
     /// Also every line that comes.
     pub follow: bool,
 }
@@ -34,13 +35,13 @@ pub(crate) async fn stream(hearth: &Hearth, app: &AppId, query: LogQuery) -> Res
         .engine
         .observe(&std::collections::BTreeSet::new())
         .await
-        .map_err(|error| Error::EngineUnreachable(error.to_string()))?;
-    let containers: Vec<(String, String)> = view
+        .map_err(|error| Error::EngineUnreachable(error.reason().message))?;
+    let containers: Vec<String> = view
         .containers
         .iter()
         .filter(|(_, container)| &container.app == app)
         .filter(|(_, container)| query.service.as_deref().is_none_or(|wanted| container.service.as_str() == wanted))
-        .map(|(name, container)| (name.clone(), container.service.to_string()))
+        .map(|(name, _)| name.clone())
         .collect();
     if containers.is_empty() {
         if let Some(service) = query.service {
@@ -48,18 +49,29 @@ pub(crate) async fn stream(hearth: &Hearth, app: &AppId, query: LogQuery) -> Res
         }
         return Ok(stream::empty().boxed());
     }
-    let tail = query.tail.unwrap_or(200).min(MAX_TAIL);
+    let tail = Some(query.tail.unwrap_or(200).min(MAX_TAIL));
     let mut past = Vec::new();
     let mut live = Vec::new();
-    for (name, service) in containers {
-        let options = LogOptions { tail, follow: false };
-        let lines = hearth.engine.logs(&name, &service, options).collect::<Vec<_>>().await;
-        let after = lines.last().and_then(|line: &LogLine| line.at);
-        past.extend(lines);
+    for name in containers {
+        let written: Vec<LogLine> = lines(hearth, &name, LogOptions { tail, follow: false }).await?.collect().await;
+        // Asked for again with the lines that come, so that none between the two is lost.
+        let last = written.last().and_then(|line| line.at);
+        past.extend(written);
         if query.follow {
-            live.push(hearth.engine.follow(&name, &service, after));
+            let following = lines(hearth, &name, LogOptions { tail, follow: true }).await?;
+            live.push(following.skip_while(move |line| future::ready(last.is_some() && line.at <= last)));
         }
     }
     past.sort_by_key(|line| line.at);
     Ok(stream::iter(past).chain(stream::select_all(live)).boxed())
+}
+
+/// Opens the log of one container; where it breaks off the stream ends.
+async fn lines(hearth: &Hearth, container: &str, options: LogOptions) -> Result<BoxStream<'static, LogLine>> {
+    let lines = hearth
+        .engine
+        .logs(container, options)
+        .await
+        .map_err(|error| Error::EngineUnreachable(error.reason().message))?;
+    Ok(lines.take_while(|line| future::ready(line.is_ok())).filter_map(|line| future::ready(line.ok())).boxed())
 }

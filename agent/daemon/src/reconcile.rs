@@ -17,15 +17,16 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use hearth_model::desired::DesiredApp;
 use hearth_model::event::Event;
-use hearth_model::observed::EngineState;
+use hearth_model::observed::{DataState, EngineState};
 use hearth_model::{AppId, Plan};
 use hearth_planner::Failure;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::db;
 use crate::hearth::{Hearth, InForce};
-use crate::reconcile::look::View;
+use crate::reconcile::look::{Ports, View};
 use crate::reconcile::run::Outcome;
 
 /// A look at least so often, in case an event was lost.
@@ -34,6 +35,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 const ENGINE_AGAIN: Duration = Duration::from_secs(3);
 /// Events come in bursts; one look answers those that come within this time.
 const SETTLE: Duration = Duration::from_millis(15);
+
+/// How long a shutdown waits for steps to come to their end.
+const STEP_END: Duration = Duration::from_secs(5);
 
 /// Everything that makes the loop look again.
 #[derive(Debug)]
@@ -115,19 +119,14 @@ pub(crate) async fn run(hearth: Hearth, mut wakeups: mpsc::Receiver<Wakeup>, shu
     for running in state.running.values() {
         running.cancel.cancel();
     }
-    while !state.running.is_empty() {
-        match wakeups.recv().await {
-            Some(Wakeup::StepsEnded { app, .. }) => drop(state.running.remove(&app)),
-            Some(_) => {}
-            None => break,
-        }
-    }
+    // A step that is still under way is as safe to leave as to be killed in: the next start goes on from there.
+    let _ = tokio::time::timeout(STEP_END, state.all_ended(&mut wakeups)).await;
     events.abort();
 }
 
 async fn forward_engine_events(hearth: Hearth, shutdown: CancellationToken) {
-    let mut events = hearth.engine.events();
-    while let Some(()) = tokio::select! {
+    let mut events = std::pin::pin!(hearth.engine.events());
+    while let Some(_event) = tokio::select! {
         () = shutdown.cancelled() => None,
         event = events.next() => event,
     } {
@@ -172,13 +171,14 @@ impl Loop {
         loop {
             let now = self.hearth.in_force();
             self.note_wishes(&now);
-            let view = look::everything(&self.hearth, &now).await;
+            let view = look::everything(&self.hearth, &now, Ports::WhenNeeded).await;
             self.note_engine(&view, &now);
+            self.forget_deleted(&now, &view).await;
             if updates::advance(self, &now, &view).await {
                 continue;
             }
             let plan = look::plan(&self.hearth, &now, &view, &self.failures, &self.wanted_since);
-            self.forget_old_failures(&plan);
+            self.forget_what_is_over(&plan);
             self.execute(&now, &view, &plan).await;
             report::publish(self, &now, &view, &plan).await;
             return plan.look_again_at;
@@ -197,13 +197,20 @@ impl Loop {
             {
                 running.cancel.cancel();
             }
-            if wanted.app.is_none() {
-                self.wanted_since.remove(&app);
+            if self.last_wanted.get(&app) != Some(&wanted) {
                 self.failures.remove(&app);
-                self.last_wanted.remove(&app);
-            } else if self.last_wanted.get(&app) != Some(&wanted) {
                 self.wanted_since.insert(app.clone(), moment);
                 self.last_wanted.insert(app, wanted);
+            }
+        }
+    }
+
+    /// Forgets data that was to be deleted and is not there: deleted just before a kill, or on a disk that is away.
+    async fn forget_deleted(&self, now: &InForce, view: &View) {
+        let gone = |app: &&AppId| view.observed.data.get(*app) == Some(&DataState::Missing);
+        for app in now.desired.deleted_data.iter().filter(gone) {
+            if let Err(error) = db::data::forget(&self.hearth.db, app).await {
+                tracing::error!(app.id = %app, "{error}");
             }
         }
     }
@@ -235,12 +242,15 @@ impl Loop {
         }
     }
 
-    /// Forgets the failure of an app that got where it should be.
-    fn forget_old_failures(&mut self, plan: &Plan) {
+    /// Forgets the failure of an app that got where it should be, and all of one that is gone.
+    fn forget_what_is_over(&mut self, plan: &Plan) {
         use hearth_model::AppState::{Running, Stopped};
         self.failures.retain(|app, _| {
             plan.apps.get(app).is_some_and(|plan| !matches!(plan.state, Running | Stopped))
         });
+        self.last_wanted.retain(|app, wanted| wanted.app.is_some() || plan.apps.contains_key(app));
+        let known = &self.last_wanted;
+        self.wanted_since.retain(|app, _| known.contains_key(app));
     }
 
     async fn execute(&mut self, now: &InForce, view: &View, plan: &Plan) {
@@ -260,6 +270,16 @@ impl Loop {
                 Running { wanted: Wanted::of(app, now), cancel: cancel.clone() },
             );
             run::spawn(self.hearth.clone(), app.clone(), app_plan.stages.clone(), attempt, cancel);
+        }
+    }
+
+    async fn all_ended(&mut self, wakeups: &mut mpsc::Receiver<Wakeup>) {
+        while !self.running.is_empty() {
+            match wakeups.recv().await {
+                Some(Wakeup::StepsEnded { app, .. }) => drop(self.running.remove(&app)),
+                Some(_) => {}
+                None => break,
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hearth_compose::{ContainerNaming, Lowering, ProjectInput, Reader, SourceFile};
+use hearth_compose::{ContainerNaming, Lowering, MemoryFiles, ProjectInput, SourceFile};
 use hearth_model::condition::ReasonCode;
 use hearth_model::desired::DesiredApp;
 use hearth_model::form::{Field, SecretEncoding};
@@ -119,7 +119,7 @@ fn lower(
         environment,
         working_dir: app_dir.clone(),
         profiles: Vec::new(),
-        reader: &PackageFiles(&package.files),
+        reader: &MemoryFiles(&package.files),
     };
     let project = hearth_compose::load(&input).map_err(|problems| invalid(problems.to_string()))?;
     let lowering = Lowering {
@@ -251,18 +251,6 @@ pub(crate) fn placeholders(fields: &[Field], secrets: &BTreeMap<String, String>)
         all.entry(field.name.clone()).or_insert_with(|| "x".repeat(usize::from(field.generate.unwrap_or(32))));
     }
     all
-}
-
-/// The files of a package, for `env_file`, `extends`, `include`, and files of configs and secrets.
-struct PackageFiles<'a>(&'a BTreeMap<String, String>);
-
-impl Reader for PackageFiles<'_> {
-    fn read(&self, path: &str) -> Result<String, String> {
-        self.0
-            .get(path.trim_start_matches("./"))
-            .cloned()
-            .ok_or_else(|| format!("the package has no file `{path}`"))
-    }
 }
 
 #[cfg(test)]

@@ -9,14 +9,16 @@ use hearth_model::form::FieldKind;
 use hearth_model::observed::{DataState, EngineState};
 use hearth_model::package::Package;
 use hearth_model::{AppId, AppSpec, AppStatus, Digest};
+use hearth_planner::check::Candidate;
 
 use crate::catalog::Entry;
 use crate::db;
 use crate::error::{Error, Result};
 use crate::hearth::Hearth;
-use crate::{logs, reconcile, resolve};
+use crate::reconcile::look;
+use crate::logs::LogQuery;
+use crate::{logs, resolve};
 
-pub use crate::logs::LogQuery;
 
 impl Hearth {
     /// Returns every installed app, and those that are being removed, by id.
@@ -65,14 +67,19 @@ impl Hearth {
             }
         };
         check.access = access_requests(&entry.package, &spec);
-        let mut view = reconcile::look::everything(self, &self.in_force()).await;
+        let mut view = look::everything(self, &self.in_force(), look::Ports::Always).await;
         if let EngineState::Unreachable { reason } = &view.observed.engine {
             let message = format!("Docker does not answer, so nothing can be installed now. {reason}");
             check.blockers.push(Finding { code: ReasonCode::EngineUnreachable, message, field: None });
             return Ok(check);
         }
         view.observed.images = self.present_images(&spec).await;
-        let found = hearth_planner::check::findings(&app, &spec, &view.specs, &view.observed);
+        let candidate = Candidate {
+            spec: &spec,
+            architectures: &entry.package.manifest.architectures,
+            ports: &request.ports,
+        };
+        let found = hearth_planner::check::findings(&candidate, &view.specs, &view.observed);
         check.blockers.extend(found.blockers);
         check.warnings.extend(found.warnings);
         check.free_ports = found.free_ports;

@@ -68,7 +68,7 @@ impl Hearth {
         let now = self.in_force();
         let changes = hearth_planner::diff::changes(&now.desired, &desired);
         let wanted = InForce { desired: std::sync::Arc::new(desired), ..now };
-        let view = look::everything(self, &wanted).await;
+        let view = look::everything(self, &wanted, look::Ports::Always).await;
         let plan = look::plan(self, &wanted, &view, &BTreeMap::new(), &BTreeMap::new());
         let apps = plan
             .apps

@@ -7,7 +7,7 @@ use hearth_model::{AppId, Observed, Reason};
 use crate::hearth::Hearth;
 
 /// Lines of a log that go with a reason.
-const LINES: usize = 20;
+const LINES: u32 = 20;
 
 /// Logs that were fetched for reasons, kept until the container or the reason changes.
 #[derive(Default)]
@@ -36,7 +36,7 @@ impl Evidence {
             reason.log.clone_from(lines);
             return;
         }
-        reason.log = hearth.engine.last_lines(name, LINES).await.unwrap_or_default();
+        reason.log = hearth.engine.last_lines(name, LINES).await;
         self.by_app.insert(app.clone(), (key, reason.log.clone()));
     }
 
@@ -46,10 +46,15 @@ impl Evidence {
     }
 }
 
-/// Returns the last lines of the container of an app that does worst.
-pub(super) async fn of_app(hearth: &Hearth, app: &AppId, observed: &Observed) -> Vec<String> {
-    match culprit(app, None, observed) {
-        Some((name, _)) => hearth.engine.last_lines(name, LINES).await.unwrap_or_default(),
+/// Returns the last lines of a service's container, or of the one of the app that does worst.
+pub(super) async fn of_app(
+    hearth: &Hearth,
+    app: &AppId,
+    service: Option<&str>,
+    observed: &Observed,
+) -> Vec<String> {
+    match culprit(app, service, observed) {
+        Some((name, _)) => hearth.engine.last_lines(name, LINES).await,
         None => Vec::new(),
     }
 }

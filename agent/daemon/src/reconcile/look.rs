@@ -37,8 +37,17 @@ impl Hearth {
     }
 }
 
+/// Whether to look for ports that others listen on, which means a walk over all processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ports {
+    /// Only while some app is not yet where it should be.
+    WhenNeeded,
+    /// In any case: somebody asks whether a port is free.
+    Always,
+}
+
 /// Looks at the engine and the host. Whatever cannot be seen is said in [`Observed::engine`].
-pub(crate) async fn everything(hearth: &Hearth, now: &InForce) -> View {
+pub(crate) async fn everything(hearth: &Hearth, now: &InForce, ports: Ports) -> View {
     let specs = specs(hearth, now).await;
     let images = specs
         .values()
@@ -48,23 +57,37 @@ pub(crate) async fn everything(hearth: &Hearth, now: &InForce) -> View {
     let mut observed = Observed::default();
     match hearth.engine.observe(&images).await {
         Ok(view) => {
-            observed.engine = view.engine;
+            observed.engine = known_engine(hearth).await;
             observed.containers = view.containers;
             observed.foreign_containers = view.foreign_containers;
             observed.networks = view.networks;
             observed.volumes = view.volumes;
             observed.images = view.images;
         }
-        Err(error) => observed.engine = EngineState::Unreachable { reason: error.to_string() },
+        Err(error) => observed.engine = EngineState::Unreachable { reason: error.reason().message },
     }
     if let Err(error) = look_at_data(hearth, now, &mut observed).await {
         tracing::error!("{error}");
     }
-    if !settled(hearth, now) {
+    if ports == Ports::Always || !settled(hearth, now) {
         observed.foreign_ports = listening().await;
     }
     observed.host = host(hearth).await;
     View { specs, observed }
+}
+
+/// Returns the versions of an engine that answers: asked for once each time it comes.
+async fn known_engine(hearth: &Hearth) -> EngineState {
+    match hearth.engine_state() {
+        ready @ EngineState::Ready { .. } => ready,
+        EngineState::Unknown | EngineState::Unreachable { .. } => {
+            if let Ok(dir) = hearth.engine.data_root().await {
+                // The engine keeps its folder for as long as it runs; a second answer changes nothing.
+                let _ = hearth.engine_dir.set(dir);
+            }
+            hearth.engine.state().await
+        }
+    }
 }
 
 /// Tells whether every app is where it should be, so that nothing is about to take a port.
@@ -116,7 +139,9 @@ async fn look_at_data(hearth: &Hearth, now: &InForce, observed: &mut Observed) -
 /// Returns what the host has.
 pub(crate) async fn host(hearth: &Hearth) -> HostFacts {
     let state_dir = hearth.options.state_dir.clone();
-    tokio::task::spawn_blocking(move || hearth_host::facts::observe(&state_dir, None)).await.unwrap_or_default()
+    let engine_dir = hearth.engine_dir.get().cloned();
+    let look = move || hearth_host::facts::observe(&state_dir, engine_dir.as_deref());
+    tokio::task::spawn_blocking(look).await.unwrap_or_default()
 }
 
 /// Resolves every desired app, those that changed anew.

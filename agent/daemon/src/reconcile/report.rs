@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hearth_model::condition::{
-    AppStatus, AvailableUpdate, LastUpdate, OpenTarget, Progress, Reason, ReasonCode,
+    AppStatus, AvailableUpdate, LastUpdate, OpenTarget, Progress, Reason, ReasonCode, ServiceStatus,
 };
 use hearth_model::desired::DesiredApp;
 use hearth_model::event::Event;
@@ -10,6 +10,7 @@ use hearth_model::package::{DefaultLogin, Package, PublishedPort, Scheme};
 use hearth_model::plan::AppPlan;
 use hearth_model::update::{AppUpdate, UpdatePhase};
 use hearth_model::{AppId, AppSpec, Generation, Plan};
+use jiff::Timestamp;
 
 use crate::db;
 use crate::hearth::{Hearth, InForce, Published};
@@ -70,13 +71,18 @@ async fn installed(
         state: plan.state,
         reason,
         progress: progress(&hearth, app, plan),
-        services: spec.map(|spec| hearth_planner::status::services(app, spec, &view.observed, plan)).unwrap_or_default(),
-        open: spec.and_then(|spec| open_target(spec)),
+        services: spec.map(|spec| services(&hearth, spec, view, plan)).unwrap_or_default(),
+        open: spec.and_then(open_target),
         ports: spec.map(other_ports).unwrap_or_default(),
         default_login: default_login(&hearth, now, app, wanted, package.as_deref()).await,
-        last_update: update.and_then(|update| last_update(update)),
+        last_update: update.and_then(last_update),
         generation: now.generation,
     })
+}
+
+fn services(hearth: &Hearth, spec: &AppSpec, view: &View, plan: &AppPlan) -> Vec<ServiceStatus> {
+    let containers = &view.observed.containers;
+    hearth_planner::status::services(spec, containers, &plan.waiting, &hearth.options.timing, Timestamp::now())
 }
 
 fn removing(
@@ -110,9 +116,7 @@ fn progress(hearth: &Hearth, app: &AppId, plan: &AppPlan) -> Option<Progress> {
 }
 
 fn available_update(hearth: &Hearth, wanted: &DesiredApp, update: Option<&AppUpdate>) -> Option<AvailableUpdate> {
-    let under_way = update.is_some_and(|update| {
-        !matches!(update.phase, UpdatePhase::Done { .. } | UpdatePhase::Reverted { .. })
-    });
+    let under_way = update.is_some_and(|update| !update.phase.is_over());
     let entry = hearth.catalog.entry(&wanted.store, &wanted.package).ok()?;
     (!under_way && entry.digest != wanted.digest).then(|| AvailableUpdate {
         version: entry.package.manifest.version.clone(),

@@ -91,11 +91,15 @@ async fn one(hearth: &Hearth, app: &AppId, step: &Step, cancel: &CancellationTok
         | Step::SnapshotData { .. }
         | Step::RestoreData { .. }
         | Step::RemoveSnapshot { .. } => on_disk(hearth, step).await,
+        Step::CreateContainer { app, container, .. } => {
+            let (data, app, container) = (hearth.data.clone(), app.clone(), container.clone());
+            blocking(move || data.check_mounts(&app, &container)).await?;
+            hearth.engine.execute(step, &|_| {}).await.map_err(|error| error.reason())
+        }
         Step::CreateNetwork { .. }
         | Step::RemoveNetwork { .. }
         | Step::CreateVolume { .. }
         | Step::RemoveVolume { .. }
-        | Step::CreateContainer { .. }
         | Step::StartContainer { .. }
         | Step::StopContainer { .. }
         | Step::RemoveContainer { .. } => {
@@ -107,7 +111,14 @@ async fn one(hearth: &Hearth, app: &AppId, step: &Step, cancel: &CancellationTok
 async fn on_disk(hearth: &Hearth, step: &Step) -> Result<(), Reason> {
     let data = hearth.data.clone();
     let step = step.clone();
-    tokio::task::spawn_blocking(move || data.execute(&step))
+    blocking(move || data.execute(&step)).await
+}
+
+/// Does work on the app's folder where it does not hold up anything else.
+async fn blocking(
+    work: impl FnOnce() -> Result<(), hearth_host::data::Error> + Send + 'static,
+) -> Result<(), Reason> {
+    tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Reason::new(ReasonCode::FileError, format!("Work on the app's folder broke off: {error}.")))?
         .map_err(|error| error.reason())

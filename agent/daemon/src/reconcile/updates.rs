@@ -36,7 +36,13 @@ async fn step(
         return state.hearth.set_update(app, Some(update)).await;
     };
     // What is wanted goes back first: from then on every look leads to the old version.
-    let log = if log.is_empty() { evidence::of_app(&state.hearth, app, &view.observed).await } else { log };
+    let log = if log.is_empty() {
+        let input = look::input(&state.hearth, now, view, &state.failures, &state.wanted_since);
+        let service = hearth_planner::app_update::culprit(app, update, &input);
+        evidence::of_app(&state.hearth, app, service.as_ref().map(AsRef::as_ref), &view.observed).await
+    } else {
+        log
+    };
     let back = AppUpdate { phase: UpdatePhase::Reverting { reason: reason.clone(), log }, ..update.clone() };
     let name = state.hearth.name_and_package(app).await.map_or_else(|_| app.to_string(), |(name, _)| name);
     let why = format!("Take the update of {name} back: {reason}");
