@@ -1,0 +1,7 @@
+//! Folders of apps on real file systems: the one that tests run on, and loop-mounted btrfs and ext4.
+
+mod data;
+mod full_disk;
+mod hostile;
+mod snapshots;
+mod support;

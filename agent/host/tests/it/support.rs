@@ -1,0 +1,136 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hearth_host::data::AppData;
+use hearth_model::AppId;
+
+pub(crate) fn app(id: &str) -> AppId {
+    id.parse().expect("a valid id")
+}
+
+/// A state folder in a file system, which goes when the test is over.
+pub(crate) struct State {
+    pub(crate) dir: PathBuf,
+    pub(crate) data: AppData,
+    mounted: bool,
+    // Dropped last.
+    _outer: tempfile::TempDir,
+}
+
+impl State {
+    /// On the file system that tests run on.
+    pub(crate) fn here() -> Self {
+        let outer = tempfile::tempdir().expect("a temporary folder");
+        let dir = outer.path().join("state");
+        Self { data: AppData::new(&dir).expect("folders"), dir, mounted: false, _outer: outer }
+    }
+
+    /// On a file system of its own in a file; `None` for who may not mount.
+    pub(crate) fn on(file_system: &str, size: &str) -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            println!("left out: mounting {file_system} needs root");
+            return None;
+        }
+        let outer = tempfile::tempdir().expect("a temporary folder");
+        let (image, dir) = (outer.path().join("image"), outer.path().join("mounted"));
+        fs::create_dir(&dir).expect("made");
+        run(Command::new("truncate").arg("-s").arg(size).arg(&image));
+        let mut mkfs = Command::new(format!("mkfs.{file_system}"));
+        run(mkfs.arg("-q").arg(&image));
+        run(Command::new("mount").arg("-o").arg("loop").arg(&image).arg(&dir));
+        let mounted = dir.clone();
+        Some(Self { data: AppData::new(&dir).expect("folders"), dir: mounted, mounted: true, _outer: outer })
+    }
+
+    /// One of each kind of file system that is treated in its own way.
+    pub(crate) fn each() -> Vec<Self> {
+        let mut all = vec![Self::here()];
+        all.extend(Self::on("btrfs", "256M"));
+        all.extend(Self::on("ext4", "256M"));
+        all
+    }
+
+    pub(crate) fn folder(&self, app: &AppId) -> PathBuf {
+        self.dir.join("apps").join(app.as_str())
+    }
+
+    pub(crate) fn snapshots(&self, app: &AppId) -> PathBuf {
+        self.dir.join("snapshots").join(app.as_str())
+    }
+
+    pub(crate) fn names_of_snapshots(&self, app: &AppId) -> Vec<String> {
+        let snapshots = self.data.snapshots(app).expect("read");
+        snapshots.into_iter().map(|snapshot| snapshot.name).collect()
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if self.mounted {
+            // Lazily, so that a file left open by a failed test does not keep it.
+            let _ = Command::new("umount").arg("-l").arg(&self.dir).status();
+        }
+    }
+}
+
+pub(crate) fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Everything about a folder that a copy must keep, except the marker's folder.
+pub(crate) fn describe(dir: &Path) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    walk(dir, dir, &mut all);
+    all
+}
+
+fn walk(top: &Path, dir: &Path, all: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(dir).expect("read").map(|entry| entry.expect("read")) {
+        let path = entry.path();
+        let name = path.strip_prefix(top).expect("below").to_string_lossy().into_owned();
+        if name == ".hearth" {
+            continue;
+        }
+        let meta = fs::symlink_metadata(&path).expect("there");
+        let kind = meta.file_type();
+        let content = if kind.is_symlink() {
+            format!("-> {}", fs::read_link(&path).expect("a link").display())
+        } else if kind.is_file() {
+            let mut note = vec![0; 100];
+            let length = rustix::fs::lgetxattr(&path, "user.note", &mut note[..]).unwrap_or_default();
+            let content = fs::read(&path).expect("read");
+            let sparse = meta.blocks() * 512 < meta.size();
+            format!(
+                "{} bytes, {} names, note {:?}, sparse {sparse}, {:x}",
+                content.len(),
+                meta.nlink(),
+                &note[..length],
+                sum(&content)
+            )
+        } else if kind.is_fifo() {
+            "fifo".to_owned()
+        } else {
+            walk(top, &path, all);
+            "folder".to_owned()
+        };
+        all.insert(
+            name,
+            format!(
+                "{:o} {}:{} {}.{} {content}",
+                meta.mode(),
+                meta.uid(),
+                meta.gid(),
+                meta.mtime(),
+                meta.mtime_nsec()
+            ),
+        );
+    }
+}
+
+fn sum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(7, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)))
+}
