@@ -247,8 +247,17 @@ fn assert_converged(agent: &mut Agent) {
     assert_eq!(before.containers, agent.sim.observe([]).containers);
 }
 
+/// Few cases by default, for they are slow without optimization; `PROPTEST_CASES` asks for more.
+fn config() -> ProptestConfig {
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 48;
+    }
+    config
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn every_state_converges_to_every_wish(events in vec(any_event(), 0..14), wish in any_wish()) {
