@@ -1,0 +1,237 @@
+use std::collections::BTreeMap;
+
+use hearth_model::ImageRef;
+use hearth_model::container::{ContainerSpec, Dns, Healthcheck, Logging, PullPolicy, RestartPolicy, Ulimit};
+use hearth_model::spec::ServiceSpec;
+
+use super::{Lowerer, limits};
+use crate::project::parts;
+use crate::project::{Mapping, Service};
+
+/// Labels that begin so are not a package's to give.
+const RESERVED_LABELS: [&str; 2] = ["sh.hearth.", "com.docker.compose."];
+
+impl Lowerer<'_> {
+    pub(super) fn service(&mut self, name: &str, service: &Service) -> Option<ServiceSpec> {
+        limits::check(name, service, &mut self.problems);
+        let image = match service.image.parse::<ImageRef>() {
+            Ok(image) => image,
+            Err(error) => {
+                self.problems.error(service.place("image"), error.to_string());
+                return None;
+            }
+        };
+        self.note_access(name, service);
+        let container = ContainerSpec {
+            name: self.container_name(name),
+            image,
+            platform: some(&service.platform),
+            command: service.command.clone(),
+            entrypoint: service.entrypoint.clone(),
+            environment: environment(service),
+            labels: self.labels(service),
+            user: some(&service.user),
+            group_add: service.group_add.clone(),
+            working_dir: some(&service.working_dir),
+            hostname: some(&service.hostname),
+            domainname: some(&service.domainname),
+            mounts: self.mounts(name, service),
+            ports: self.port_bindings(service),
+            expose: service.expose.iter().map(|port| exposed(port)).collect(),
+            network: self.network(name, service),
+            restart: self.restart(service),
+            healthcheck: service.healthcheck.as_ref().and_then(healthcheck),
+            stop_signal: some(&service.stop_signal),
+            stop_grace_period_ms: service.stop_grace_period.and_then(|period| period.as_millis()),
+            init: service.init,
+            tty: service.tty,
+            stdin_open: service.stdin_open,
+            read_only: service.read_only,
+            privileged: service.privileged,
+            cap_add: service.cap_add.iter().map(|capability| plain_capability(capability)).collect(),
+            cap_drop: service.cap_drop.iter().map(|capability| plain_capability(capability)).collect(),
+            security_opt: security_opt(service),
+            devices: self.devices(service),
+            device_cgroup_rules: service.device_cgroup_rules.clone(),
+            device_requests: self.device_requests(service),
+            sysctls: service.sysctls.clone(),
+            ulimits: service.ulimits.iter().map(|(name, limit)| (name.clone(), ulimit(*limit))).collect(),
+            resources: self.resources(service),
+            shm_size_bytes: service.shm_size.as_u64().filter(|bytes| *bytes > 0),
+            pid: self.namespace(&service.pid),
+            ipc: self.namespace(&service.ipc),
+            uts: some(&service.uts),
+            userns_mode: some(&service.userns_mode),
+            cgroup: some(&service.cgroup),
+            cgroup_parent: some(&service.cgroup_parent),
+            dns: Dns {
+                servers: service.dns.clone(),
+                search: service.dns_search.clone(),
+                options: service.dns_opt.clone(),
+            },
+            extra_hosts: service.extra_hosts.lines(':').into_iter().collect(),
+            links: self.links(service),
+            volumes_from: self.volumes_from(service),
+            logging: service
+                .logging
+                .as_ref()
+                .filter(|logging| !logging.driver.is_empty() || !logging.options.is_empty())
+                .map(logging),
+            runtime: some(&service.runtime),
+            storage_opt: service.storage_opt.clone(),
+            annotations: service.annotations.clone(),
+            pull_policy: match service.pull_policy.as_str() {
+                "always" => PullPolicy::Always,
+                "never" => PullPolicy::Never,
+                _ => PullPolicy::Missing,
+            },
+        };
+        Some(ServiceSpec {
+            container,
+            depends_on: self.depends_on(service),
+            one_shot: self.is_one_shot(name, service),
+        })
+    }
+
+    fn labels(&mut self, service: &Service) -> Mapping {
+        for label in service.labels.keys() {
+            if let Some(prefix) = RESERVED_LABELS.iter().find(|prefix| label.starts_with(**prefix)) {
+                let message = format!("the label `{label}` is not an app's to give: `{prefix}` is reserved");
+                self.problems.error(service.place("labels"), message);
+            }
+        }
+        service.labels.clone()
+    }
+
+    fn restart(&mut self, service: &Service) -> RestartPolicy {
+        let deploy = service.deploy.as_ref().and_then(|deploy| deploy.restart_policy.as_ref());
+        if let Some(policy) = deploy {
+            let attempts = policy.max_attempts.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(0);
+            return match policy.condition.as_str() {
+                "none" | "no" => RestartPolicy::No,
+                "on-failure" => RestartPolicy::OnFailure(attempts),
+                "unless-stopped" => RestartPolicy::UnlessStopped,
+                "" | "any" | "always" => RestartPolicy::Always,
+                other => {
+                    let message =
+                        format!("`{other}` is not a restart condition; use none, on-failure or any");
+                    self.problems.error(service.place("deploy"), message);
+                    RestartPolicy::No
+                }
+            };
+        }
+        let (policy, attempts) = service.restart.split_once(':').unwrap_or((&service.restart, "0"));
+        match (policy, attempts.parse::<u32>()) {
+            ("" | "no", Ok(_)) => RestartPolicy::No,
+            ("always", Ok(_)) => RestartPolicy::Always,
+            ("unless-stopped", Ok(_)) => RestartPolicy::UnlessStopped,
+            ("on-failure", Ok(attempts)) => RestartPolicy::OnFailure(attempts),
+            _ => {
+                let message = format!(
+                    "`{}` is not a restart policy; use no, always, unless-stopped, on-failure or on-failure:3",
+                    service.restart
+                );
+                self.problems.error(service.place("restart"), message);
+                RestartPolicy::No
+            }
+        }
+    }
+
+    /// A namespace that is shared with another service is named by its container.
+    fn namespace(&self, mode: &str) -> Option<String> {
+        match mode.strip_prefix("service:") {
+            Some(service) => Some(format!("container:{}", self.container_name(service))),
+            None => match mode.strip_prefix("container:").and_then(|container| self.service_named(container))
+            {
+                Some(service) => Some(format!("container:{}", self.container_name(service))),
+                None => some(mode),
+            },
+        }
+    }
+
+    fn links(&self, service: &Service) -> Vec<String> {
+        let links = service.links.iter().map(|link| link.split_once(':').unwrap_or((link, link)));
+        links.map(|(other, alias)| format!("{}:{alias}", self.container_name(other))).collect()
+    }
+
+    fn volumes_from(&mut self, service: &Service) -> Vec<String> {
+        let mut from = Vec::new();
+        for entry in &service.volumes_from {
+            if let Some(container) = entry.strip_prefix("container:") {
+                let message =
+                    format!("`volumes_from` names the container `{container}`, which is not of this app");
+                self.problems.error(service.place("volumes_from"), message);
+                continue;
+            }
+            let (other, mode) =
+                entry.split_once(':').map_or((entry.as_str(), ""), |(other, mode)| (other, mode));
+            let container = self.container_name(other);
+            from.push(if mode.is_empty() { container } else { format!("{container}:{mode}") });
+        }
+        from
+    }
+}
+
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A variable without a value anywhere is not set in the container.
+fn environment(service: &Service) -> BTreeMap<String, String> {
+    let set = service.environment.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+    set.collect()
+}
+
+fn exposed(port: &str) -> String {
+    if port.contains('/') { port.to_owned() } else { format!("{port}/tcp") }
+}
+
+/// Returns a capability in capitals and without `CAP_`.
+pub(super) fn plain_capability(capability: &str) -> String {
+    let capability = capability.to_uppercase();
+    capability.strip_prefix("CAP_").unwrap_or(&capability).to_owned()
+}
+
+/// Keeps processes from gaining rights by set-user-ID programs, unless the package says otherwise.
+fn security_opt(service: &Service) -> Vec<String> {
+    let mut options = service.security_opt.clone();
+    let declared = options.iter().any(|option| option.starts_with("no-new-privileges"));
+    if !declared && !service.privileged {
+        options.push("no-new-privileges:true".to_owned());
+    }
+    options
+}
+
+fn healthcheck(check: &parts::Healthcheck) -> Option<Healthcheck> {
+    let none = Healthcheck {
+        test: vec!["NONE".to_owned()],
+        interval_ms: None,
+        timeout_ms: None,
+        retries: None,
+        start_period_ms: None,
+        start_interval_ms: None,
+    };
+    if check.disable || check.test.first().is_some_and(|first| first == "NONE") {
+        return Some(none);
+    }
+    let lowered = Healthcheck {
+        test: check.test.clone(),
+        interval_ms: check.interval.and_then(|time| time.as_millis()),
+        timeout_ms: check.timeout.and_then(|time| time.as_millis()),
+        retries: check.retries,
+        start_period_ms: check.start_period.and_then(|time| time.as_millis()),
+        start_interval_ms: check.start_interval.and_then(|time| time.as_millis()),
+    };
+    (lowered != Healthcheck { test: Vec::new(), ..none }).then_some(lowered)
+}
+
+fn logging(logging: &parts::Logging) -> Logging {
+    Logging { driver: logging.driver.clone(), options: logging.options.clone() }
+}
+
+fn ulimit(limit: parts::Ulimit) -> Ulimit {
+    match limit.single {
+        0 => Ulimit { soft: limit.soft, hard: limit.hard },
+        both => Ulimit { soft: both, hard: both },
+    }
+}

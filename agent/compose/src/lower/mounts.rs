@@ -1,0 +1,156 @@
+use hearth_model::container::Mount;
+use hearth_model::package::AccessKind;
+use hearth_model::spec::FolderSpec;
+
+use super::{Lowerer, numeric_user, volumes};
+use crate::path;
+use crate::project::Service;
+use crate::project::parts::ServiceVolume;
+
+/// Read-only mounts of these tell a container the time zone and nothing else.
+const HARMLESS: [&str; 3] = ["/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo"];
+
+/// Where the engine's socket is, by its names.
+const SOCKETS: [&str; 2] = ["/run/docker.sock", "/var/run/docker.sock"];
+
+impl Lowerer<'_> {
+    pub(super) fn mounts(&mut self, name: &str, service: &Service) -> Vec<Mount> {
+        let mut mounts: Vec<Mount> =
+            service.volumes.iter().filter_map(|volume| self.mount(name, service, volume)).collect();
+        for entry in &service.tmpfs {
+            let (target, options) = entry.split_once(':').unwrap_or((entry, ""));
+            let options = (!options.is_empty()).then(|| options.to_owned());
+            mounts.push(Mount::Tmpfs { target: target.to_owned(), size_bytes: None, mode: None, options });
+        }
+        mounts.extend(self.file_mounts(name, service));
+        let mut targets = std::collections::BTreeSet::new();
+        for mount in &mounts {
+            let target = mount.target();
+            if !target.starts_with('/') {
+                let message =
+                    format!("`{target}` of the service `{name}` is not an absolute path in the container");
+                self.problems.error(service.place("volumes"), message);
+            } else if !targets.insert(path::clean(target)) {
+                let message = format!("the service `{name}` mounts two things at `{target}`");
+                self.problems.error(service.place("volumes"), message);
+            }
+        }
+        mounts
+    }
+
+    fn mount(&mut self, name: &str, service: &Service, volume: &ServiceVolume) -> Option<Mount> {
+        match volume.r#type.as_str() {
+            "bind" => self.bind(name, service, volume),
+            "volume" => Some(self.volume(name, volume)),
+            "tmpfs" => {
+                let tmpfs = volume.tmpfs.clone().unwrap_or_default();
+                Some(Mount::Tmpfs {
+                    target: volume.target.clone(),
+                    size_bytes: tmpfs.size.as_u64().filter(|bytes| *bytes > 0),
+                    mode: (tmpfs.mode != 0).then_some(tmpfs.mode),
+                    options: volume.read_only.then(|| "ro".to_owned()),
+                })
+            }
+            other => {
+                let message =
+                    format!("the volume type `{other}` is not supported; use bind, volume or tmpfs");
+                self.problems.error(volume.at, message);
+                None
+            }
+        }
+    }
+
+    fn volume(&mut self, name: &str, volume: &ServiceVolume) -> Mount {
+        let options = volume.volume.clone().unwrap_or_default();
+        let source = match self.project.volumes.get(&volume.source) {
+            None => String::new(),
+            Some(declared) => {
+                if declared.external {
+                    self.grant(AccessKind::HostPaths, name, format!("volume {}", declared.name));
+                }
+                if let Some(device) = volumes::host_path(declared) {
+                    self.note_path(name, &path::clean(device), volume.read_only);
+                }
+                self.volume_name(&volume.source, declared)
+            }
+        };
+        if path::climbs(&options.subpath) || options.subpath.starts_with('/') {
+            let message = format!("`subpath: {}` leads out of the volume", options.subpath);
+            self.problems.error(volume.at, message);
+        }
+        Mount::Volume {
+            source,
+            target: volume.target.clone(),
+            read_only: volume.read_only,
+            nocopy: options.nocopy,
+            subpath: (!options.subpath.is_empty()).then_some(options.subpath),
+        }
+    }
+
+    fn bind(&mut self, name: &str, service: &Service, volume: &ServiceVolume) -> Option<Mount> {
+        let options = volume.bind.clone().unwrap_or_default();
+        let declared = self.project.climbing.iter().find(|(at, _)| self.is_source(**at, volume));
+        if let Some((at, declared)) = declared {
+            let message = format!(
+                "the path `{declared}` leads out of the app's folder by `..`; write `./…`, or a whole path for a folder of the host"
+            );
+            self.problems.error(*at, message);
+            return None;
+        }
+        if !volume.source.starts_with('/') {
+            self.problems.error(volume.at, format!("`{}` is not a path on the host", volume.source));
+            return None;
+        }
+        if !["", "enabled"].contains(&options.recursive.as_str()) {
+            self.problems
+                .error(volume.at, format!("`recursive: {}` of a bind is not supported", options.recursive));
+        }
+        let source = path::clean(&volume.source);
+        let own = path::below(&source, self.context.app_dir).map(str::to_owned);
+        match own.as_deref() {
+            None => self.note_path(name, &source, volume.read_only),
+            Some(inside) if inside == ".hearth" || inside.starts_with(".hearth/") => {
+                self.problems
+                    .error(volume.at, "`.hearth` in the app's folder is Hearth's own and cannot be mounted");
+            }
+            Some(inside) => {
+                if options.create_host_path && !volume.is_file && !inside.is_empty() {
+                    let (uid, gid) = numeric_user(service);
+                    self.folders.entry(source.clone()).or_insert(FolderSpec {
+                        uid,
+                        gid,
+                        ..FolderSpec::default()
+                    });
+                }
+            }
+        }
+        Some(Mount::Bind {
+            source,
+            target: volume.target.clone(),
+            read_only: volume.read_only,
+            create_host_path: options.create_host_path,
+            propagation: (!options.propagation.is_empty()).then_some(options.propagation),
+            selinux: (!options.selinux.is_empty()).then_some(options.selinux),
+        })
+    }
+
+    fn is_source(&self, at: crate::source::At, volume: &ServiceVolume) -> bool {
+        // In short syntax the whole entry has one place; in long syntax the source's value follows its key.
+        at == volume.at || at == volume.source_at
+    }
+
+    fn note_path(&mut self, name: &str, source: &str, read_only: bool) {
+        if path::below(source, self.context.app_dir).is_some() {
+            return;
+        }
+        if read_only && HARMLESS.iter().any(|harmless| path::below(source, harmless).is_some()) {
+            return;
+        }
+        if SOCKETS.iter().any(|socket| path::below(socket, source).is_some()) {
+            self.grant(AccessKind::DockerSocket, name, String::new());
+        }
+        if !SOCKETS.contains(&source) {
+            self.grant(AccessKind::HostPaths, name, source.to_owned());
+        }
+    }
+}

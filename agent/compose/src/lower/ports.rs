@@ -1,0 +1,133 @@
+use std::collections::BTreeMap;
+
+use hearth_model::ServiceName;
+use hearth_model::container::{NetworkMode, PortBinding, Protocol};
+use hearth_model::package::WebPage;
+use hearth_model::spec::ServiceSpec;
+
+use super::Lowerer;
+use crate::project::Service;
+use crate::project::parts::Port;
+use crate::short::port::range;
+use crate::source::At;
+
+impl Lowerer<'_> {
+    pub(super) fn port_bindings(&mut self, service: &Service) -> Vec<PortBinding> {
+        let mut bindings = Vec::new();
+        for port in &service.ports {
+            match self.binding(port) {
+                Ok(binding) if bindings.contains(&binding) => {}
+                Ok(binding) => bindings.push(binding),
+                Err(why) => self.problems.error(port.at, why),
+            }
+        }
+        bindings
+    }
+
+    fn binding(&self, port: &Port) -> Result<PortBinding, String> {
+        let protocol = match port.protocol.to_lowercase().as_str() {
+            "tcp" | "" => Protocol::Tcp,
+            "udp" => Protocol::Udp,
+            "sctp" => Protocol::Sctp,
+            other => return Err(format!("`{other}` is not a protocol; use tcp, udp or sctp")),
+        };
+        let container_port =
+            u16::try_from(port.target).map_err(|_| format!("{} is not a port", port.target))?;
+        let host_port = match port.published.as_str() {
+            "" => None,
+            published => match range(published)? {
+                (0, 0) => None,
+                (first, last) if first == last => Some(self.chosen(first, protocol)),
+                _ => return Err(format!("`{published}` leaves the host port to the engine; name one port")),
+            },
+        };
+        let host_ip = (!port.host_ip.is_empty()).then(|| port.host_ip.clone());
+        Ok(PortBinding { host_ip, host_port, container_port, protocol })
+    }
+
+    /// Returns the owner's choice for a port of the package.
+    fn chosen(&self, port: u16, protocol: Protocol) -> u16 {
+        self.context.ports.get(&format!("{port}/{}", protocol.as_str())).copied().unwrap_or(port)
+    }
+
+    /// Publishes the web page on its service, and returns it with the port that it got.
+    pub(super) fn web_page(&mut self, services: &mut BTreeMap<ServiceName, ServiceSpec>) -> Option<WebPage> {
+        let web = self.context.web.clone()?;
+        let host_port = self.chosen(web.host_port, Protocol::Tcp);
+        let mut name: ServiceName = match web.service.parse() {
+            Ok(name) if services.contains_key(&name) => name,
+            _ => {
+                if self.project.services.contains_key(&web.service) {
+                    return None;
+                }
+                let names: Vec<&str> = self.project.services.keys().map(String::as_str).collect();
+                let message =
+                    format!("`web.service` is `{}`; the services are `{}`", web.service, names.join("`, `"));
+                self.problems.error(At::NOWHERE, message);
+                return None;
+            }
+        };
+        // A service inside of another one's network answers at that one's ports.
+        for _ in 0..services.len() {
+            match services.get(&name).map(|service| &service.container.network) {
+                Some(NetworkMode::Service(other)) => name = other.clone(),
+                _ => break,
+            }
+        }
+        let container = &mut services.get_mut(&name)?.container;
+        match &container.network {
+            NetworkMode::Networks(_) | NetworkMode::Service(_) => {}
+            NetworkMode::Host if host_port == web.port => return Some(web),
+            NetworkMode::Host => {
+                let message = format!(
+                    "`{name}` uses the host's network, so its page is at port {} and cannot be at {host_port}",
+                    web.port
+                );
+                self.problems.error(At::NOWHERE, message);
+                return None;
+            }
+            NetworkMode::None | NetworkMode::Container(_) => {
+                let message = format!("`{name}` has no network of its own to publish the web page on");
+                self.problems.error(At::NOWHERE, message);
+                return None;
+            }
+        }
+        let published = PortBinding {
+            host_ip: None,
+            host_port: Some(host_port),
+            container_port: web.port,
+            protocol: Protocol::Tcp,
+        };
+        let there = container.ports.iter().any(|port| {
+            (port.host_port, port.container_port, port.protocol) == (Some(host_port), web.port, Protocol::Tcp)
+        });
+        if !there {
+            container.ports.push(published);
+        }
+        Some(WebPage { host_port, ..web })
+    }
+
+    /// Finds host ports that two containers of the app ask for.
+    pub(super) fn check_ports(&mut self, services: &BTreeMap<ServiceName, ServiceSpec>) {
+        let mut taken: BTreeMap<(u16, Protocol), Vec<(&str, Option<&str>)>> = BTreeMap::new();
+        for (name, service) in services {
+            for port in &service.container.ports {
+                let Some(host_port) = port.host_port else { continue };
+                let holders = taken.entry((host_port, port.protocol)).or_default();
+                let ip = port.host_ip.as_deref().filter(|ip| !["0.0.0.0", "::"].contains(ip));
+                if let Some((other, _)) =
+                    holders.iter().find(|(_, held)| ip.is_none() || held.is_none() || *held == ip)
+                {
+                    let message = format!(
+                        "the port {host_port}/{} of the host is published by `{other}` and `{name}`; change one",
+                        port.protocol.as_str()
+                    );
+                    let place =
+                        self.project.services.get(name.as_str()).map(|service| service.place("ports"));
+                    self.problems.error(place.unwrap_or_default(), message);
+                }
+                holders.push((name.as_str(), ip));
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+use hearth_model::package::{Access, AccessKind};
+
+/// Returns what an access means, in words for the owner: a sentence without a full stop.
+pub fn means(access: &Access) -> String {
+    let Access { kind, service, detail } = access;
+    let what = match (kind, detail.split_once(' ')) {
+        (AccessKind::Privileged, _) => "may do everything on this box, like its administrator".to_owned(),
+        (AccessKind::DockerSocket, _) => {
+            "may control every app and, through the container engine, the whole box".to_owned()
+        }
+        (AccessKind::HostNetwork, Some(("network", name))) => {
+            format!("joins the network `{name}`, and reaches the apps on it")
+        }
+        (AccessKind::HostNetwork, Some(("container", name))) => {
+            format!("shares the network of the container `{name}`, which is not its own")
+        }
+        (AccessKind::HostNetwork, _) => {
+            "uses this box's network directly: it may open any port and see the traffic of the box".to_owned()
+        }
+        (AccessKind::HostNamespace, _) => namespace(detail),
+        (AccessKind::HostPaths, Some(("volume", name))) => {
+            format!("reads and may change the volume `{name}`, which is not its own")
+        }
+        (AccessKind::HostPaths, _) => {
+            format!("reads and may change `{detail}` on this box, outside of its own folder")
+        }
+        (AccessKind::Devices, Some(("rule", rule))) => {
+            format!("may use devices of this box that match `{rule}`")
+        }
+        (AccessKind::Devices, Some(("runtime", name))) => format!("runs with the container runtime `{name}`"),
+        (AccessKind::Devices, _) if detail.starts_with('/') => format!("uses the device `{detail}`"),
+        (AccessKind::Devices, _) => format!("uses devices of the kind `{detail}`"),
+        (AccessKind::Capabilities, _) => capability(detail),
+        (AccessKind::Unconfined, _) if detail.starts_with("no-new-privileges") => {
+            "may start programs that give it more rights inside of its container".to_owned()
+        }
+        (AccessKind::Unconfined, _) => format!("runs without a protection that containers have (`{detail}`)"),
+    };
+    format!("`{service}` {what}")
+}
+
+fn namespace(detail: &str) -> String {
+    match detail {
+        "pid" => "sees and may end every program on this box".to_owned(),
+        "ipc" => "may read and change memory that programs on this box share".to_owned(),
+        "uts" => "may change this box's name".to_owned(),
+        "userns" => "runs as the same users as this box itself".to_owned(),
+        "cgroup" => "sees the resource limits of every program on this box".to_owned(),
+        other => match other.split_once(" of container ") {
+            Some((_, container)) => {
+                format!("shares programs or memory with the container `{container}`, which is not its own")
+            }
+            None => format!("runs under the limits of `{}`", other.trim_start_matches("cgroup ")),
+        },
+    }
+}
+
+fn capability(name: &str) -> String {
+    let what = match name {
+        "ALL" => "has every right that the kernel can give a container",
+        "NET_ADMIN" => "may change its network settings, as VPN and DNS software does",
+        "SYS_ADMIN" => "has most rights of an administrator on this box",
+        "SYS_TIME" => "may set this box's clock",
+        "SYS_MODULE" => "may load drivers into this box's kernel",
+        "SYS_PTRACE" => "may look into other programs of its container",
+        "SYS_NICE" => "may raise its own priority over other programs",
+        "SYS_RAWIO" => "may talk to disks and hardware directly",
+        "IPC_LOCK" => "may keep memory from being swapped out",
+        _ => return format!("has the additional kernel right `{name}`"),
+    };
+    format!("{what} (`{name}`)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_said_in_plain_words() {
+        let check = |kind, detail: &str, expected: &str| {
+            let access = Access { kind, service: "web".to_owned(), detail: detail.to_owned() };
+            let text = means(&access);
+            assert!(text.starts_with("`web` ") && text.contains(expected), "{text}");
+        };
+        check(AccessKind::Privileged, "", "everything");
+        check(AccessKind::DockerSocket, "", "every app");
+        check(AccessKind::HostNetwork, "", "any port");
+        check(AccessKind::HostNetwork, "network proxy", "`proxy`");
+        check(AccessKind::HostNamespace, "pid", "every program");
+        check(AccessKind::HostNamespace, "pid of container x", "`x`");
+        check(AccessKind::HostPaths, "/srv/media", "`/srv/media`");
+        check(AccessKind::HostPaths, "volume old", "volume `old`");
+        check(AccessKind::Devices, "/dev/ttyUSB0", "`/dev/ttyUSB0`");
+        check(AccessKind::Devices, "rule c 13:* rmw", "`c 13:* rmw`");
+        check(AccessKind::Capabilities, "NET_ADMIN", "network settings");
+        check(AccessKind::Capabilities, "WAKE_ALARM", "`WAKE_ALARM`");
+        check(AccessKind::Unconfined, "seccomp:unconfined", "`seccomp:unconfined`");
+    }
+}
