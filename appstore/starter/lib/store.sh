@@ -17,6 +17,7 @@ write_store() {
     done < <(awk '$1 == $2' "$cache/images" && awk '$1 != $2' "$cache/images")
     echo "s|@architecture@|$(dpkg --print-architecture)|g" >>"$script"
     replace_folder "$folder/apps" "$script"
+    printf '%s\n' "id: starter" "name: Starter" >"$folder/store.yml"
 }
 
 # Fills the templates with sed script $2 and puts the result at $1 in one step, so that no reader sees half a store.
