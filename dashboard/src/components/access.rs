@@ -1,0 +1,78 @@
+use hearth_model::api::apps::AccessRequest;
+use hearth_model::package::AccessKind;
+use leptos::prelude::*;
+
+use crate::components::icon::Icon;
+use crate::text::access as text;
+
+/// Tells whether an access gives the app as much as the owner has.
+fn is_grave(kind: AccessKind) -> bool {
+    match kind {
+        AccessKind::Privileged | AccessKind::DockerSocket | AccessKind::HostNamespace | AccessKind::Unconfined => true,
+        AccessKind::HostNetwork | AccessKind::HostPaths | AccessKind::Devices | AccessKind::Capabilities => false,
+    }
+}
+
+fn icon(kind: AccessKind) -> Icon {
+    match kind {
+        AccessKind::Privileged | AccessKind::Unconfined | AccessKind::Capabilities => Icon::Shield,
+        AccessKind::DockerSocket | AccessKind::HostNamespace => Icon::Engine,
+        AccessKind::HostNetwork => Icon::Network,
+        AccessKind::HostPaths => Icon::Folder,
+        AccessKind::Devices => Icon::Device,
+    }
+}
+
+/// What an app may do beyond its own folder and network.
+pub(crate) fn access_list(requests: Vec<AccessRequest>) -> AnyView {
+    if requests.is_empty() {
+        return view! {
+            <p class="access-none">
+                {Icon::Shield.draw()}
+                {text::NONE}
+            </p>
+        }
+        .into_any();
+    }
+    let items = requests.into_iter().map(item).collect_view();
+    view! { <ul class="access">{items}</ul> }.into_any()
+}
+
+fn item(request: AccessRequest) -> impl IntoView {
+    let grave = is_grave(request.access.kind);
+    view! {
+        <li class:is-grave=grave>
+            <span class="access-icon">{icon(request.access.kind).draw()}</span>
+            <div>
+                <p>{request.means}</p>
+                {request.reason.map(|reason| view! { <p class="muted">{text::why(&reason)}</p> })}
+            </div>
+        </li>
+    }
+}
+
+/// The list, and a box to tick before the app gets it.
+#[component]
+pub(crate) fn Consent(
+    requests: Vec<AccessRequest>,
+    /// Whether the owner agrees.
+    granted: RwSignal<bool>,
+    /// The app's name.
+    #[prop(into)]
+    name: String,
+) -> impl IntoView {
+    let any_grave = requests.iter().any(|request| is_grave(request.access.kind));
+    view! {
+        <div class="consent" class:is-grave=any_grave>
+            {access_list(requests)}
+            <label class="check">
+                <input
+                    type="checkbox"
+                    prop:checked=move || granted.get()
+                    on:change=move |event| granted.set(event_target_checked(&event))
+                />
+                <span>{text::agree(&name)}</span>
+            </label>
+        </div>
+    }
+}

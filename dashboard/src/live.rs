@@ -1,0 +1,223 @@
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hearth_model::api::system::SystemInfo;
+use hearth_model::event::Event;
+use hearth_model::observed::EngineState;
+use hearth_model::{AppId, AppStatus};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::client;
+use crate::stream::{Stream, Word};
+
+/// How long the connection may be away before the owner is told: a moment is not worth a banner.
+const LOST_AFTER: Duration = Duration::from_secs(2);
+
+/// Everything that the box tells by itself: apps, engine, settings. One stream of events keeps it true; nothing polls.
+#[derive(Clone, Copy)]
+pub(crate) struct Live {
+    apps: RwSignal<BTreeMap<AppId, ArcRwSignal<AppStatus>>>,
+    loaded: RwSignal<bool>,
+    failed: RwSignal<Option<client::Error>>,
+    system: RwSignal<Option<SystemInfo>>,
+    connected: RwSignal<bool>,
+    lost: RwSignal<bool>,
+    /// Told whenever the stores offer something else.
+    pub(crate) store_changed: Trigger,
+    /// Told whenever there is a new generation.
+    pub(crate) generation_changed: Trigger,
+}
+
+thread_local! {
+    // Dropping the stream closes it.
+    static EVENTS: RefCell<Option<Stream>> = const { RefCell::new(None) };
+}
+
+impl Live {
+    /// Returns it empty; [`Live::open`] fills it.
+    pub(crate) fn new() -> Self {
+        Self {
+            apps: RwSignal::default(),
+            loaded: RwSignal::new(false),
+            failed: RwSignal::new(None),
+            system: RwSignal::new(None),
+            connected: RwSignal::new(false),
+            lost: RwSignal::new(false),
+            store_changed: Trigger::new(),
+            generation_changed: Trigger::new(),
+        }
+    }
+
+    /// Loads everything and listens. Called again, it starts anew.
+    pub(crate) fn open(self) {
+        self.load();
+        let names = ["app", "app_removed", "progress", "generation", "engine", "store", "reload"];
+        let was_open = StoredValue::new(false);
+        let stream = Stream::open(client::EVENT_STREAM.to_owned(), &names, move |word| match word {
+            Word::Open => {
+                self.connected.set(true);
+                self.lost.set(false);
+                // What happened while nobody listened is not told again.
+                if was_open.get_value() {
+                    self.load();
+                }
+                was_open.set_value(true);
+            }
+            Word::Lost => {
+                self.connected.set(false);
+                set_timeout(move || self.lost.set(!self.connected.get_untracked()), LOST_AFTER);
+            }
+            Word::Message(text) => {
+                if let Ok(event) = serde_json::from_str::<Event>(&text) {
+                    self.hear(event);
+                }
+            }
+        });
+        EVENTS.set(Some(stream));
+    }
+
+    /// Stops listening and forgets everything, at sign-out.
+    pub(crate) fn close(self) {
+        EVENTS.set(None);
+        self.apps.set(BTreeMap::new());
+        self.loaded.set(false);
+        self.system.set(None);
+        self.lost.set(false);
+    }
+
+    /// Loads everything again.
+    pub(crate) fn load(self) {
+        spawn_local(async move {
+            match client::apps().await {
+                Ok(apps) => {
+                    self.keep_only(&apps);
+                    apps.into_iter().for_each(|app| self.put(app));
+                    self.failed.set(None);
+                    self.loaded.set(true);
+                }
+                Err(error) => self.failed.set(Some(error)),
+            }
+        });
+        self.load_system();
+        self.store_changed.notify();
+        self.generation_changed.notify();
+    }
+
+    /// Loads the box's own facts again: disk and memory move without an event.
+    pub(crate) fn load_system(self) {
+        spawn_local(async move {
+            if let Ok(system) = client::system().await {
+                self.system.set(Some(system));
+            }
+        });
+    }
+
+    fn hear(self, event: Event) {
+        match event {
+            Event::App { app } => self.put(*app),
+            Event::AppRemoved { id } => {
+                self.apps.update(|apps| {
+                    apps.remove(&id);
+                });
+                self.store_changed.notify();
+            }
+            Event::Progress { id, progress } => {
+                if let Some(app) = self.apps.with_untracked(|apps| apps.get(&id).cloned()) {
+                    app.update(|app| app.progress = Some(progress));
+                }
+            }
+            Event::Generation { generation: _ } => {
+                self.generation_changed.notify();
+                self.load_system();
+            }
+            Event::Engine { engine } => {
+                self.system.update(|system| {
+                    if let Some(system) = system {
+                        system.engine = engine;
+                    }
+                });
+                self.load_system();
+            }
+            Event::Store => self.store_changed.notify(),
+            Event::Reload => self.load(),
+        }
+    }
+
+    /// Changes an app in place, so that only what shows it is drawn again.
+    fn put(self, app: AppStatus) {
+        match self.apps.with_untracked(|apps| apps.get(&app.id).cloned()) {
+            Some(known) => {
+                if known.with_untracked(|known| *known != app) {
+                    known.set(app);
+                }
+            }
+            None => {
+                self.apps.update(|apps| {
+                    apps.insert(app.id.clone(), ArcRwSignal::new(app));
+                });
+                self.store_changed.notify();
+            }
+        }
+    }
+
+    fn keep_only(self, apps: &[AppStatus]) {
+        let gone = |id: &AppId| !apps.iter().any(|app| app.id == *id);
+        if self.apps.with_untracked(|known| known.keys().any(gone)) {
+            self.apps.update(|known| known.retain(|id, _| !gone(id)));
+        }
+    }
+
+    /// Every app, by the name that people know; hears of apps that come and go, not of their states.
+    pub(crate) fn apps(self) -> Vec<(AppId, ArcRwSignal<AppStatus>)> {
+        let mut apps: Vec<_> = self.apps.with(|apps| apps.iter().map(|(id, app)| (id.clone(), app.clone())).collect());
+        apps.sort_by_key(|(_, app)| app.with_untracked(|app| app.name.to_lowercase()));
+        apps
+    }
+
+    /// One app, by its id as an address has it.
+    pub(crate) fn app(self, id: &str) -> Option<ArcRwSignal<AppStatus>> {
+        self.apps.with(|apps| apps.iter().find(|(known, _)| known.as_str() == id).map(|(_, app)| app.clone()))
+    }
+
+    /// Whether the apps are known.
+    pub(crate) fn is_loaded(self) -> bool {
+        self.loaded.get()
+    }
+
+    /// Why the apps could not be loaded.
+    pub(crate) fn failure(self) -> Option<client::Error> {
+        self.failed.get()
+    }
+
+    /// The box.
+    pub(crate) fn system(self) -> Option<SystemInfo> {
+        self.system.get()
+    }
+
+    /// Why the engine cannot be reached, if so.
+    pub(crate) fn engine_problem(self) -> Option<String> {
+        self.system.with(|system| match system.as_ref().map(|system| &system.engine) {
+            Some(EngineState::Unreachable { reason }) => Some(reason.clone()),
+            Some(EngineState::Ready { .. } | EngineState::Unknown) | None => None,
+        })
+    }
+
+    /// Whether the box has been away for more than a moment.
+    pub(crate) fn is_lost(self) -> bool {
+        self.lost.get()
+    }
+
+    /// The name of the box: its owner's, else the host's.
+    pub(crate) fn box_name(self) -> Option<String> {
+        self.system.with(|system| {
+            system.as_ref().map(|system| system.settings.box_name.clone().unwrap_or_else(|| system.hostname.clone()))
+        })
+    }
+}
+
+/// Returns what the box tells.
+pub(crate) fn use_live() -> Live {
+    expect_context()
+}

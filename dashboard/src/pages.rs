@@ -1,0 +1,20 @@
+/// One installed app.
+pub(crate) mod app;
+/// Every change of what the owner wants.
+pub(crate) mod history;
+/// Installed apps.
+pub(crate) mod home;
+/// The dialog that installs a package.
+pub(crate) mod install;
+/// An address that leads nowhere.
+pub(crate) mod not_found;
+/// One package.
+pub(crate) mod package;
+/// Settings of the box.
+pub(crate) mod settings;
+/// The first page ever: it makes the owner.
+pub(crate) mod set_up;
+/// The way in.
+pub(crate) mod sign_in;
+/// What can be installed.
+pub(crate) mod store;

@@ -1,0 +1,244 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use hearth_model::AppId;
+use hearth_model::api::apps::{Finding, InstallApp, InstallCheck};
+use hearth_model::api::store::PackageDetail;
+use hearth_model::package::Access;
+use leptos::leptos_dom::helpers::TimeoutHandle;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::client;
+use crate::components::access::Consent;
+use crate::components::dialog::Dialog;
+use crate::components::notice::{FormError, Notice, Tone};
+use crate::components::settings_form::{Ports, PortsForm, SettingsForm};
+use crate::components::skeleton::Skeleton;
+use crate::form::Form;
+use crate::format;
+use crate::route::Route;
+use crate::router::use_router;
+use crate::text::install as text;
+
+/// How long the form must be still before the box is asked what it thinks.
+const CHECK_AFTER: Duration = Duration::from_millis(350);
+
+/// The dialog that installs a package: what it asks, what it may do, what stands in the way.
+#[component]
+pub(crate) fn InstallDialog(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
+    let title = text::title(&detail.manifest.name);
+    let detail = StoredValue::new(detail);
+    view! {
+        <Dialog open title wide=true>
+            {move || detail.with_value(|detail| view! { <InstallForm open detail=detail.clone() /> })}
+        </Dialog>
+    }
+}
+
+#[component]
+fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
+    let router = use_router();
+    let name = detail.manifest.name.clone();
+    let app: AppId = detail.manifest.id.clone();
+    let form = RwSignal::new(Form::new(detail.manifest.settings.clone()));
+    let (proposed, labels) = ports_of(&detail);
+    let ports = RwSignal::new(Ports::new(proposed.clone()));
+    let granted = RwSignal::new(false);
+    let busy = RwSignal::new(false);
+    let error = RwSignal::new(None::<String>);
+    let check = RwSignal::new(None::<InstallCheck>);
+    let access: BTreeSet<Access> = detail.access.iter().map(|request| request.access.clone()).collect();
+    let asks_consent = !access.is_empty();
+    let (store, package) = (detail.store.clone(), detail.manifest.id.to_string());
+
+    let request = StoredValue::new(move |granted: bool| {
+        let ports = ports.with(Ports::read)?;
+        let changed = ports.into_iter().filter(|(key, port)| proposed.get(key) != Some(port)).collect();
+        Some(InstallApp {
+            store: store.clone(),
+            package: package.clone(),
+            settings: form.with(Form::answers),
+            ports: changed,
+            granted: if granted { access.clone() } else { BTreeSet::new() },
+        })
+    });
+
+    // The box is asked once the form has been still for a moment; an answer that was overtaken is dropped. Consent is taken
+    // as given: that it is missing is said by the box to tick, not by a finding.
+    let turn = StoredValue::new(0_u32);
+    let timer = StoredValue::new(None::<TimeoutHandle>);
+    Effect::new(move |_| {
+        let request = request.with_value(|request| request(true));
+        timer.update_value(|timer| timer.take().into_iter().for_each(|timer| timer.clear()));
+        turn.update_value(|turn| *turn = turn.wrapping_add(1));
+        let mine = turn.get_value();
+        let Some(request) = request else { return };
+        let ask = move || {
+            spawn_local(async move {
+                let answer = client::check(&request).await;
+                if turn.try_get_value() != Some(mine) {
+                    return;
+                }
+                match answer {
+                    Ok(answer) => {
+                        let _ = check.try_set(Some(answer));
+                        let _ = error.try_set(None);
+                    }
+                    Err(refused) => {
+                        let others = form.try_update(|form| form.refuse(refused.fields())).unwrap_or_default();
+                        if !others.is_empty() || refused.fields().is_empty() {
+                            let _ = error.try_set(Some(refused.message()));
+                        }
+                    }
+                }
+            });
+        };
+        timer.set_value(set_timeout_with_handle(ask, if mine == 1 { Duration::ZERO } else { CHECK_AFTER }).ok());
+    });
+    on_cleanup(move || timer.with_value(|timer| timer.iter().for_each(TimeoutHandle::clear)));
+
+    let about_port = move |finding: &Finding| {
+        finding.field.as_ref().is_some_and(|field| proposed_key(field))
+    };
+    let port_problems = Signal::derive(move || {
+        let mut problems = BTreeMap::new();
+        check.with(|check| {
+            for finding in check.iter().flat_map(|check| &check.blockers).filter(|finding| about_port(finding)) {
+                if let Some(field) = &finding.field {
+                    problems.insert(field.clone(), finding.message.clone());
+                }
+            }
+        });
+        problems
+    });
+    let free = Signal::derive(move || check.with(|check| check.as_ref().map(|check| check.free_ports.clone()).unwrap_or_default()));
+    let blocked = Signal::derive(move || check.with(|check| check.as_ref().is_some_and(|check| !check.blockers.is_empty())));
+
+    let submit = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        form.update(Form::touch_all);
+        let ready = form.with(Form::is_valid) && (granted.get() || !asks_consent);
+        let Some(request) = request.with_value(|request| request(granted.get())) else { return };
+        if busy.get() || !ready || blocked.get() {
+            return;
+        }
+        busy.set(true);
+        error.set(None);
+        let app = app.clone();
+        spawn_local(async move {
+            match client::install(&request).await {
+                Ok(_) => {
+                    open.set(false);
+                    router.go(&Route::app(&app));
+                }
+                Err(refused) => {
+                    let others = form.try_update(|form| form.refuse(refused.fields())).unwrap_or_default();
+                    if !others.is_empty() || refused.fields().is_empty() {
+                        let _ = error.try_set(Some(refused.message()));
+                    }
+                }
+            }
+            let _ = busy.try_set(false);
+        });
+    };
+
+    let has_settings = form.with_untracked(|form| form.visible().next().is_some());
+    let has_ports = !ports.with_untracked(Ports::is_empty);
+    let requests = detail.access.clone();
+    let size = detail.manifest.requires.disk_mb.map(format::mebibytes);
+    view! {
+        <form class="form install" on:submit=submit novalidate>
+            <div class="dialog-scroll">
+                {has_settings
+                    .then(|| {
+                        view! {
+                            <fieldset class="form-part">
+                                <legend>{text::SETTINGS}</legend>
+                                <SettingsForm form />
+                            </fieldset>
+                        }
+                    })}
+                {has_ports
+                    .then(|| {
+                        view! {
+                            <fieldset class="form-part">
+                                <legend>{text::PORTS}</legend>
+                                <div class="port-grid">
+                                    <PortsForm ports labels problems=port_problems free />
+                                </div>
+                            </fieldset>
+                        }
+                    })}
+                {asks_consent
+                    .then(|| {
+                        view! {
+                            <fieldset class="form-part">
+                                <legend>{text::ACCESS}</legend>
+                                <Consent requests granted name=name.clone() />
+                            </fieldset>
+                        }
+                    })}
+                <div class="findings" aria-live="polite">
+                    {move || match check.get() {
+                        Some(check) => findings(check, size.as_deref()).into_any(),
+                        None if error.with(Option::is_some) => ().into_any(),
+                        None => view! { <Skeleton class="notice" count=1 /> }.into_any(),
+                    }}
+                </div>
+                <FormError error />
+            </div>
+            <footer class="dialog-foot">
+                <button type="button" class="button" on:click=move |_| open.set(false)>
+                    {text::CANCEL}
+                </button>
+                <button
+                    type="submit"
+                    class="button is-primary"
+                    disabled=move || busy.get() || blocked.get() || (asks_consent && !granted.get())
+                >
+                    {move || if busy.get() { text::INSTALLING } else { text::INSTALL }}
+                </button>
+            </footer>
+        </form>
+    }
+}
+
+/// What the box found; what is about a port stands beside the port.
+fn findings(check: InstallCheck, size: Option<&str>) -> impl IntoView + use<> {
+    let at_a_port = |finding: &Finding| finding.field.as_deref().is_some_and(proposed_key);
+    let clear = check.blockers.is_empty();
+    let blockers = check.blockers.into_iter().filter(|finding| !at_a_port(finding));
+    let blockers = blockers.map(|finding| view! { <Notice tone=Tone::Bad>{finding.message}</Notice> }).collect_view();
+    let warnings = check.warnings.into_iter();
+    let warnings = warnings.map(|finding| view! { <Notice tone=Tone::Warn>{finding.message}</Notice> }).collect_view();
+    let kept = check.has_kept_data.then(|| view! { <Notice tone=Tone::Info>{text::KEPT_DATA}</Notice> });
+    let fine = (clear && !check.has_kept_data).then(|| view! { <p class="all-clear">{text::all_clear(size)}</p> });
+    view! {
+        {blockers}
+        {warnings}
+        {kept}
+        {fine}
+    }
+}
+
+/// Tells whether a finding's field is a port, `8080/tcp`, and not a setting.
+fn proposed_key(field: &str) -> bool {
+    field.split_once('/').is_some_and(|(port, _)| port.parse::<u16>().is_ok())
+}
+
+/// The package's host ports, and what each is for.
+fn ports_of(detail: &PackageDetail) -> (BTreeMap<String, u16>, BTreeMap<String, String>) {
+    let web = detail.manifest.web.iter().map(|web| (format!("{}/tcp", web.host_port), web.host_port, text::WEB_PORT.to_owned()));
+    let others = detail.ports.iter().map(|port| {
+        let key = format!("{}/{}", port.port, port.protocol.as_str());
+        (key, port.port, text::port_of(&port.service, port.protocol.as_str()))
+    });
+    let mut ports = BTreeMap::new();
+    let mut labels = BTreeMap::new();
+    for (key, port, label) in web.chain(others) {
+        ports.entry(key.clone()).or_insert(port);
+        labels.entry(key).or_insert(label);
+    }
+    (ports, labels)
+}

@@ -1,0 +1,69 @@
+use hearth_model::api::session::Credentials;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::browser;
+use crate::client;
+use crate::components::field::{PasswordField, TextField};
+use crate::components::mark::mark;
+use crate::components::notice::FormError;
+use crate::session::use_session;
+use crate::text::session as text;
+
+/// The way in.
+#[component]
+pub(crate) fn SignIn() -> impl IntoView {
+    let session = use_session();
+    let username = RwSignal::new(String::new());
+    let password = RwSignal::new(String::new());
+    let busy = RwSignal::new(false);
+    let error = RwSignal::new(None::<String>);
+    request_animation_frame(|| {
+        browser::focus("#username");
+    });
+
+    let submit = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        if busy.get() {
+            return;
+        }
+        if username.with(String::is_empty) || password.with(String::is_empty) {
+            error.set(Some(text::BOTH_NEEDED.to_owned()));
+            return;
+        }
+        busy.set(true);
+        error.set(None);
+        let credentials = Credentials { username: username.get().trim().to_owned(), password: password.get() };
+        spawn_local(async move {
+            match client::sign_in(&credentials).await {
+                Ok(()) => session.ask(),
+                Err(refused) => {
+                    error.set(Some(refused.message()));
+                    password.set(String::new());
+                    browser::focus("#password");
+                }
+            }
+            busy.set(false);
+        });
+    };
+    view! {
+        <main class="alone">
+            <section class="card sign-in">
+                {mark()} <h1>{text::SIGN_IN_TITLE}</h1>
+                <form class="form" on:submit=submit novalidate>
+                    <TextField id="username" label=text::NAME value=username autocomplete="username" />
+                    <PasswordField
+                        id="password"
+                        label=text::PASSWORD
+                        value=password
+                        autocomplete="current-password"
+                    />
+                    <FormError error />
+                    <button type="submit" class="button is-primary is-large" disabled=move || busy.get()>
+                        {move || if busy.get() { text::SIGNING_IN } else { text::SIGN_IN }}
+                    </button>
+                </form>
+            </section>
+        </main>
+    }
+}

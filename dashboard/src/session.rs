@@ -1,0 +1,83 @@
+use hearth_model::api::session::{SessionState, User};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::client;
+use crate::live::Live;
+
+/// Who is here.
+#[derive(Clone, Copy)]
+pub(crate) struct Session {
+    state: RwSignal<Option<SessionState>>,
+    failed: RwSignal<Option<client::Error>>,
+    live: Live,
+}
+
+impl Session {
+    /// Asks the box.
+    pub(crate) fn start(live: Live) -> Self {
+        let session = Self { state: RwSignal::new(None), failed: RwSignal::new(None), live };
+        client::on_signed_out(move || {
+            if matches!(session.state.get_untracked(), Some(SessionState::SignedIn { .. })) {
+                session.put(SessionState::SignedOut);
+            }
+        });
+        session.ask();
+        session
+    }
+
+    /// Asks the box again.
+    pub(crate) fn ask(self) {
+        self.failed.set(None);
+        spawn_local(async move {
+            match client::session().await {
+                Ok(state) => self.put(state),
+                Err(error) => self.failed.set(Some(error)),
+            }
+        });
+    }
+
+    /// Signs out.
+    pub(crate) fn end(self) {
+        spawn_local(async move {
+            // Whatever the box says, the visitor asked to be out.
+            let _ = client::sign_out().await;
+            self.put(SessionState::SignedOut);
+        });
+    }
+
+    fn put(self, state: SessionState) {
+        let is_in = matches!(state, SessionState::SignedIn { .. });
+        let was_in = matches!(self.state.get_untracked(), Some(SessionState::SignedIn { .. }));
+        if is_in && !was_in {
+            self.live.open();
+        }
+        self.state.set(Some(state));
+        if was_in && !is_in {
+            self.live.close();
+        }
+    }
+
+    /// Where the visitor stands, once known; the caller hears of changes.
+    pub(crate) fn state(self) -> Option<SessionState> {
+        self.state.get()
+    }
+
+    /// Why the box could not be asked; the caller hears of changes.
+    pub(crate) fn failure(self) -> Option<client::Error> {
+        self.failed.get()
+    }
+
+    /// The account that is signed in.
+    pub(crate) fn user(self) -> Option<User> {
+        match self.state.get() {
+            Some(SessionState::SignedIn { user }) => Some(user),
+            Some(SessionState::NeedsSetup | SessionState::SignedOut) | None => None,
+        }
+    }
+}
+
+/// Returns who is here.
+pub(crate) fn use_session() -> Session {
+    expect_context()
+}

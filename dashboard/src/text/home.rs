@@ -1,0 +1,147 @@
+use hearth_model::AppState;
+
+pub(crate) const ADD: &str = "Add an app";
+pub(crate) const DISK: &str = "Disk";
+pub(crate) const EMPTY: &str = "A warm place, and nobody home yet";
+pub(crate) const EMPTY_WORDS: &str = "Pick your first app from the store: photos, notes, films, passwords. It runs on your box and stays there.";
+pub(crate) const ENGINE: &str = "Docker";
+pub(crate) const ENGINE_AWAY: &str = "Not reachable";
+pub(crate) const ENGINE_UNKNOWN: &str = "Looking…";
+pub(crate) const HEALTH: &str = "How the box is";
+pub(crate) const MEMORY: &str = "Memory";
+pub(crate) const TO_STORE: &str = "Look around the store";
+pub(crate) const UPDATE: &str = "A newer version is there";
+
+/// Says hello, by the hour of the day.
+pub(crate) fn greeting(hour: u32, name: &str) -> String {
+    let hello = match hour {
+        5..=11 => "Good morning",
+        12..=17 => "Good afternoon",
+        18..=22 => "Good evening",
+        _ => "Good night",
+    };
+    format!("{hello}, {name}")
+}
+
+/// How the apps are, in a sentence or two.
+pub(crate) fn summary(states: &[AppState]) -> String {
+    let count = |test: fn(&AppState) -> bool| states.iter().filter(|state| test(state)).count();
+    let troubled = count(|state| matches!(state, AppState::Failed | AppState::Unhealthy));
+    let busy = count(|state| state.is_busy());
+    let running = count(|state| *state == AppState::Running);
+    let mut sentences = Vec::new();
+    match (states.len(), running) {
+        (0, _) => return "Your box is ready.".to_owned(),
+        (1, 1) => sentences.push("Your app is running.".to_owned()),
+        (all, running) if running == all => sentences.push(format!("All {all} apps are running.")),
+        (_, 0) => {}
+        (all, running) => sentences.push(format!("{running} of {all} apps are running.")),
+    }
+    match busy {
+        0 => {}
+        1 => sentences.push("One is being worked on.".to_owned()),
+        busy => sentences.push(format!("{busy} are being worked on.")),
+    }
+    match troubled {
+        0 => {}
+        1 => sentences.push("One needs a look.".to_owned()),
+        troubled => sentences.push(format!("{troubled} need a look.")),
+    }
+    if sentences.is_empty() { "Nothing is running.".to_owned() } else { sentences.join(" ") }
+}
+
+/// A state with its share in percent.
+pub(crate) fn state_share(state: AppState, share: u8) -> String {
+    format!("{} {share}%", super::state(state))
+}
+
+/// The button that opens an app.
+pub(crate) fn open(name: &str) -> String {
+    format!("Open {name}")
+}
+
+/// The engine, when it answers.
+pub(crate) fn engine_version(version: &str) -> String {
+    format!("Running, {version}")
+}
+
+/// What is left of something.
+pub(crate) fn free_of(free: &str, all: &str) -> String {
+    format!("{free} free of {all}")
+}
+
+/// History.
+pub(crate) mod history {
+    use hearth_model::Generation;
+    use hearth_model::desired::Actor;
+
+    pub(crate) const CANCEL: &str = "Cancel";
+    pub(crate) const CURRENT: &str = "Now";
+    pub(crate) const DATA_STAYS: &str = "What your apps have saved is not touched by this.";
+    pub(crate) const EMPTY: &str = "Nothing has changed yet";
+    pub(crate) const EMPTY_WORDS: &str = "Every install, setting and update will stand here, with a way back.";
+    pub(crate) const GO_BACK_TO: &str = "Go back to this";
+    pub(crate) const LEAD: &str = "Every change of what your box should run, and a way back to each.";
+    pub(crate) const MORE: &str = "Show older changes";
+    pub(crate) const NO_CHANGES: &str = "That is how things are now; there is nothing to go back to.";
+    pub(crate) const RESTORE: &str = "Go back";
+    pub(crate) const TITLE: &str = "History";
+    pub(crate) const UNDO: &str = "Undo";
+    pub(crate) const WOULD_CHANGE: &str = "What would change";
+
+    /// Who made a change.
+    pub(crate) fn by(actor: &Actor) -> String {
+        match actor {
+            Actor::User(name) => name.clone(),
+            Actor::Cli(name) => format!("{name}, on the command line"),
+            Actor::Hearth => "Hearth, by itself".to_owned(),
+        }
+    }
+
+    /// The number of a change.
+    pub(crate) fn number(generation: Generation) -> String {
+        format!("change {generation}")
+    }
+
+    /// The dialog's title.
+    pub(crate) fn restore_title(generation: Generation) -> String {
+        format!("Go back to change {generation}?")
+    }
+
+    /// What a change was.
+    pub(crate) fn made(at: &str, why: &str, actor: &Actor) -> String {
+        format!("{at}, {}: {why}", by(actor))
+    }
+
+    /// It is done.
+    pub(crate) fn restored(generation: Generation) -> String {
+        format!("Your box is on its way back to change {generation}.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_counts_what_matters() {
+        use AppState::{Failed, Installing, Running, Stopped};
+        for (states, expected) in [
+            (&[][..], "Your box is ready."),
+            (&[Running], "Your app is running."),
+            (&[Running, Running], "All 2 apps are running."),
+            (&[Stopped], "Nothing is running."),
+            (&[Running, Installing, Failed], "1 of 3 apps are running. One is being worked on. One needs a look."),
+        ] {
+            assert_eq!(summary(states), expected);
+        }
+    }
+
+    #[test]
+    fn the_greeting_follows_the_hour() {
+        assert_eq!(greeting(5, "anna"), "Good morning, anna");
+        assert_eq!(greeting(17, "anna"), "Good afternoon, anna");
+        assert_eq!(greeting(22, "anna"), "Good evening, anna");
+        assert_eq!(greeting(3, "anna"), "Good night, anna");
+    }
+}

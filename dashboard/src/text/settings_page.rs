@@ -1,0 +1,98 @@
+/// Settings of the box, the account and this browser.
+pub(crate) mod settings {
+    pub(crate) const ABOUT: &str = "About this box";
+    pub(crate) const ACCOUNT: &str = "Account";
+    pub(crate) const API: &str = "API description";
+    pub(crate) const APPEARANCE: &str = "Appearance";
+    pub(crate) const BOX: &str = "Box";
+    pub(crate) const BOX_NAME: &str = "Name of the box";
+    pub(crate) const BOX_NAME_HELP: &str = "What this dashboard calls it. Empty for its name in the network.";
+    pub(crate) const CANCEL: &str = "Cancel";
+    pub(crate) const CHANGE_PASSWORD: &str = "Change password";
+    pub(crate) const CURRENT_PASSWORD: &str = "Password now";
+    pub(crate) const DISK: &str = "Disk";
+    pub(crate) const ENGINE: &str = "Docker";
+    pub(crate) const ENGINE_AWAY: &str = "Not reachable";
+    pub(crate) const ENGINE_UNKNOWN: &str = "Looking…";
+    pub(crate) const GENERATION: &str = "Change";
+    pub(crate) const HOST: &str = "Host";
+    pub(crate) const HOST_ZONE: &str = "As the box has it";
+    pub(crate) const MEMORY: &str = "Memory";
+    pub(crate) const NEW_PASSWORD: &str = "New password";
+    pub(crate) const OS_MANAGED: &str = "Updated by Hearth";
+    pub(crate) const OS_OTHERS: &str = "Updated by you";
+    pub(crate) const PASSWORD_CHANGED: &str = "Your password is changed. Other devices were signed out.";
+    pub(crate) const PROCESSOR: &str = "Processor";
+    pub(crate) const SAVED: &str = "Saved.";
+    pub(crate) const SIGN_OUT: &str = "Sign out";
+    pub(crate) const SYSTEM: &str = "Operating system";
+    pub(crate) const THEME_AUTO: &str = "Auto";
+    pub(crate) const THEME_DARK: &str = "Dark";
+    pub(crate) const THEME_LIGHT: &str = "Light";
+    pub(crate) const TIME_ZONE: &str = "Time zone";
+    pub(crate) const TIME_ZONE_HELP: &str = "Given to every app.";
+    pub(crate) const TITLE: &str = "Settings";
+
+    /// Who is signed in.
+    pub(crate) fn signed_in_as(name: &str) -> String {
+        format!("Signed in as {name}, the owner of this box.")
+    }
+
+    /// The engine's version, and its API's.
+    pub(crate) fn engine(version: &str, api_version: &str) -> String {
+        format!("{version} (API {api_version})")
+    }
+
+    /// Hearth's version.
+    pub(crate) fn version(version: &str) -> String {
+        format!("Version {version}")
+    }
+
+    /// Offers the time zone of this browser.
+    pub(crate) fn use_zone(zone: &str) -> String {
+        format!("Use {zone}")
+    }
+}
+
+/// Sources of packages.
+pub(crate) mod stores {
+    pub(crate) const ADD: &str = "Add a store";
+    pub(crate) const ADDING: &str = "Reading the store…";
+    pub(crate) const ADD_TITLE: &str = "Add a store";
+    pub(crate) const CANCEL: &str = "Cancel";
+    pub(crate) const LOCATION: &str = "Where it is";
+    pub(crate) const LOCATION_HELP: &str = "A folder on your box, or the address of a git repository or an archive. Stores in the formats of Umbrel, CasaOS and Runtipi work too. Add stores that you trust: their apps run on your box.";
+    pub(crate) const LOCATION_NEEDED: &str = "Say where the store is: a folder (/…) or an address (https://…).";
+    pub(crate) const NAME: &str = "Name";
+    pub(crate) const NAME_NEEDED: &str = "Give the store a name with at least one letter or digit.";
+    pub(crate) const REFRESH: &str = "Look for new packages";
+    pub(crate) const REMOVE: &str = "Remove";
+    pub(crate) const REMOVE_WORDS: &str = "Its packages leave your store. Apps that you installed from it stay and go on running, without updates.";
+    pub(crate) const TITLE: &str = "Stores";
+
+    /// How many packages a store offers.
+    pub(crate) fn packages(count: usize) -> String {
+        match count {
+            1 => "1 package".to_owned(),
+            count => format!("{} packages", crate::format::count(count)),
+        }
+    }
+
+    /// How many packages could not be read.
+    pub(crate) fn refused(count: usize) -> String {
+        match count {
+            1 => "1 package could not be read".to_owned(),
+            count => format!("{} packages could not be read", crate::format::count(count)),
+        }
+    }
+
+    /// The title of the question.
+    pub(crate) fn remove_title(name: &str) -> String {
+        format!("Remove {name}?")
+    }
+
+    /// It is there.
+    pub(crate) fn added(name: &str) -> String {
+        format!("{name} is added.")
+    }
+}
