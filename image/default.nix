@@ -33,6 +33,10 @@ rec {
   rootfs = import ./rootfs.nix { inherit derive debs profile version agent; };
   root = import ./root.nix { inherit derive rootfs version compression; };
   initrd = import ./initrd.nix { inherit derive debs profile version; };
-  uki = import ./uki.nix { inherit derive rootfs root initrd profile version; };
+  uki = import ./uki.nix { inherit derive debs rootfs root initrd profile version; };
+  sbom = import ./sbom.nix {
+    inherit derive version;
+    packages = debs.described [ "image" "kernel" "firmware" "initrd" ];
+  };
   disk = import ./disk.nix { inherit derive rootfs root uki profile version; };
 }

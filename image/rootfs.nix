@@ -17,6 +17,8 @@ derive {
   unpack = ./lib/unpack.py;
   archive = ./lib/archive.py;
   configure = ./lib/configure.sh;
+  firmware = ./lib/firmware.py;
+  firmwareUndeclared = ./firmware-undeclared.txt;
   prune = ./prune.txt;
   ownership = ./ownership.txt;
   scripts = ./debian/scripts.json;

@@ -2,11 +2,11 @@
 # Sourced by rootfs.nix with the unpacked tree in ./tree.
 
 # -- Directories that no package brings
-for directory in dev efi proc run sys tmp var root etc/systemd/system; do mkdir -p "tree/$directory"; done
+for directory in dev boot proc run sys tmp var root etc/systemd/system; do mkdir -p "tree/$directory"; done
 # Homes live with the data; programs that a person installs by hand are nobody's case.
 ln -sfn var/home tree/home
 ln -sfn var/mnt tree/mnt
-rm -rf tree/opt tree/media tree/boot
+rm -rf tree/opt tree/media tree/boot/*
 
 # -- Which system this is
 cat >tree/usr/lib/os-release <<END
@@ -58,6 +58,10 @@ done >tree/etc/ssl/certs/ca-certificates.crt
 systemctl --root="$PWD/tree" preset-all
 # preset-all takes default.target away with everything else that is not named.
 systemctl --root="$PWD/tree" set-default multi-user.target
+
+# -- Firmware: what this kernel can ask for. Microcode is in the UKI, before the kernel.
+rm -rf tree/usr/lib/firmware/intel-ucode tree/usr/lib/firmware/amd-ucode
+python3 "$firmware" --tree tree --undeclared "$firmwareUndeclared"
 
 # -- Indexes
 systemd-hwdb --root="$PWD/tree" --usr --strict update

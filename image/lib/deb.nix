@@ -31,7 +31,10 @@ let
     (map (package: { inherit (package) name; value = fetch package; }) locked.packages);
 in
 {
-  inherit (locked) packages;
+  # What stands in the lock about each package of some sets, each once.
+  described = sets:
+    let wanted = builtins.concatLists (map (name: locked.sets.${name}) sets);
+    in builtins.filter (package: builtins.elem package.name wanted) locked.packages;
 
   # The files of one set of packages.txt, in the order of the lock.
   set = name: map (package: byName.${package}) locked.sets.${name};

@@ -1,0 +1,48 @@
+# Targets of the operating-system image; the top-level Makefile includes this file.
+# image/README.md says what each step makes. Long builds run at low priority.
+
+.PHONY: image vm test-os test-image-bits relock
+
+# The release that is built, also the version that an update compares.
+VERSION ?= 0.0.0
+# Directory of hardware/ that the image is for.
+BOARD ?= x86-64
+# How erofs compresses; `lz4` builds in a fraction of the time.
+COMPRESSION ?= zstd,6
+# Memory of the virtual machine, in MiB.
+VM_MEMORY ?= 2048
+
+# No sandbox users, no binary caches, no network: the sandbox has a static busybox and our own inputs.
+NIX_BUILD = nice -n 15 nix-build --option build-users-group '' --option substitute false \
+	--option sandbox true --option sandbox-paths /bin/sh=$$(command -v busybox) \
+	image/default.nix --argstr version $(VERSION) --argstr board $(BOARD) --argstr compression $(COMPRESSION) \
+	--arg agent $(CURDIR)/target/image/agent
+
+# Packages into the store, the agent into target/image, then the disk.
+image: target/image/packages target/image/agent
+	@$(NIX_BUILD) -A disk --out-link target/image/disk
+	@$(NIX_BUILD) -A sbom --out-link target/image/sbom
+	@ls -lsh target/image/disk/
+
+target/image/packages: image/debian/lock.json
+	@image/setup
+	@image/debian/fetch
+	@mkdir -p $(@D) && touch $@
+
+.PHONY: target/image/agent
+target/image/agent:
+	@image/stage-agent $@
+
+# For a person: the dashboard is at the address that is printed.
+vm: image
+	@tests/vm/run $(CURDIR)/target/image/disk/*.raw --memory-mib $(VM_MEMORY)
+
+test-os: image
+	@tests/vm/test $(CURDIR)/target/image/disk/*.raw
+
+# Builds the last steps again and compares every bit.
+test-image-bits: image
+	@for step in root uki disk; do $(NIX_BUILD) -A $$step --check --no-out-link >/dev/null && echo "$$step: the same bits"; done
+
+relock:
+	@image/debian/relock
