@@ -1,0 +1,41 @@
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use hearth_docker::EngineEvent;
+use hearth_model::plan::Step;
+
+use crate::support::{Fixture, PATIENCE};
+
+async fn next(events: &mut BoxStream<'static, EngineEvent>) -> EngineEvent {
+    tokio::time::timeout(PATIENCE, events.next()).await.expect("in time").expect("never ends")
+}
+
+/// Waits for one action of one container; anything else of that container is passed over.
+async fn wait_for(events: &mut BoxStream<'static, EngineEvent>, name: &str, action: &str) {
+    loop {
+        match next(events).await {
+            EngineEvent::Container { name: of, action: now } => {
+                assert_eq!(of, name, "an event of somebody else");
+                if now == action {
+                    return;
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_happens_to_ours_is_told_and_nothing_else() {
+    let (fixture, neighbour) = (Fixture::new("told"), Fixture::new("untold"));
+    let mut events = fixture.engine.events();
+    assert_eq!(next(&mut events).await, EngineEvent::Connected);
+    neighbour.up(&neighbour.sleeper("a")).await;
+    let spec = fixture.sleeper("a");
+    fixture.up(&spec).await;
+    wait_for(&mut events, &spec.name, "start").await;
+    crate::support::docker(["exec", &spec.name, "/bin/busybox", "true"]);
+    fixture.do_it(&Step::StopContainer { name: spec.name.clone() }).await;
+    wait_for(&mut events, &spec.name, "die").await;
+    fixture.do_it(&Step::RemoveContainer { name: spec.name.clone() }).await;
+    wait_for(&mut events, &spec.name, "destroy").await;
+}
