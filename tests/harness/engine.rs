@@ -113,8 +113,9 @@ impl Engine {
     pub fn stop(&mut self) -> Result<()> {
         if let Some(mut process) = self.process.take() {
             // The signal is for the first process inside, which passes it on.
-            let children = run("pgrep", &["--parent", &process.id().to_string()])?;
-            run("kill", &["-TERM", children.lines().next().context("unshare has a child")?])?;
+            let id = process.id();
+            let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+            run("kill", &["-TERM", children.split(' ').next().context("unshare has a child")?])?;
             wait_for("the engine to end", Duration::from_secs(60), || {
                 Ok(Answer::some(process.ended()?, "it runs"))
             })?;
