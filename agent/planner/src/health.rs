@@ -206,3 +206,6 @@ pub(crate) fn start_again(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,7 +116,7 @@ impl Agent {
         self.desired.apps.iter().map(|(app, entry)| (app.clone(), spec(app, &entry.digest))).collect()
     }
 
-    fn with_input<T>(&self, use_it: impl FnOnce(&Input<'_>) -> T) -> T {
+    pub(crate) fn with_input<T>(&self, use_it: impl FnOnce(&Input<'_>) -> T) -> T {
         let apps = self.desired.apps.keys().chain(&self.desired.deleted_data);
         let observed = self.sim.observe(apps);
         let specs = self.specs();

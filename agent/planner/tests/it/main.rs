@@ -1,11 +1,15 @@
 //! The planner against the simulator: scenarios as text, and properties that hold from any state.
 
+/// Order, findings, differences and states, in words.
+mod answers;
 /// The loop of the agent: observe, move updates on, plan, check the plan, execute it.
 mod driver;
 /// Specs in few words.
 mod fixture;
 /// From any state to the desired one.
 mod properties;
+/// Each rule finds the plan that breaks it.
+mod rules;
 /// Installing, changing, stopping, removing.
 mod scenarios;
 /// What goes wrong, and what the owner reads.

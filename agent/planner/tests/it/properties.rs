@@ -5,6 +5,7 @@ use hearth_model::observed::ContainerState;
 use hearth_model::spec::{Dependency, DependencyCondition, NetworkSpec, VolumeSpec};
 use hearth_model::update::UpdatePhase;
 use hearth_model::{AppId, AppSpec, AppState, Digest, Reason};
+use hearth_planner::app_update::TRANSITIONS;
 use hearth_planner::sim::{Behaviour, Ending, Fault, HealthCheck};
 use jiff::SignedDuration;
 use proptest::collection::vec;
@@ -12,6 +13,7 @@ use proptest::prelude::*;
 
 use crate::driver::{Agent, words};
 use crate::fixture::{Build, app, digest, id, service};
+use crate::updates::phase_name;
 
 const APPS: [&str; 3] = ["one", "two", "three"];
 
@@ -379,9 +381,7 @@ fn assert_update_is_over(
 }
 
 fn is_drawn((from, to): &(UpdatePhase, UpdatePhase)) -> bool {
-    let name =
-        |phase: &UpdatePhase| format!("{phase:?}").split(' ').next().map(str::to_owned).unwrap_or_default();
-    hearth_planner::app_update::TRANSITIONS.contains(&(name(from).as_str(), name(to).as_str()))
+    TRANSITIONS.contains(&(phase_name(from).as_str(), phase_name(to).as_str()))
 }
 
 fn rename_images(mut spec: AppSpec, suffix: &str) -> AppSpec {

@@ -121,7 +121,7 @@ fn an_app_without_its_data_is_not_started_on_an_empty_folder() {
     agent.sim.set_data_away(&id("blog"), true);
     agent.set_run(&id("blog"), Run::Running);
     let plan = agent.settle();
-    assert_snapshot!(words(&plan), @"blog Failed: The app's data is not where it was. Perhaps a disk is not connected: connect it, and the app starts by itself. To begin again without the old data, choose to start fresh. [DataMissing]");
+    assert_snapshot!(words(&plan), @"  blog Failed: The app's data is not where it was. Perhaps a disk is not connected: connect it, and the app starts by itself. To begin again without the old data, choose to start fresh. [DataMissing]");
     agent.sim.set_data_away(&id("blog"), false);
     agent.settle();
     assert_eq!(agent.state(&id("blog")).0, AppState::Running);
@@ -184,7 +184,7 @@ fn without_an_engine_nothing_is_planned_and_every_app_says_so() {
     agent.want(&blog());
     agent.settle();
     agent.sim.engine = EngineState::Unreachable { reason: "Docker does not answer. Start it.".to_owned() };
-    assert_snapshot!(words(&agent.plan()), @"blog EngineUnreachable: Docker does not answer. Start it. [EngineUnreachable]");
+    assert_snapshot!(words(&agent.plan()), @"  blog EngineUnreachable: Docker does not answer. Start it. [EngineUnreachable]");
 }
 
 #[test]
