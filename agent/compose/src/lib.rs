@@ -53,3 +53,24 @@ pub fn interpolate(
 ) -> Result<String, interpolate::Error> {
     interpolate::replace(text, variables).map(|replaced| replaced.text)
 }
+
+/// Returns the variables of a file such as `.env`; `known` ones may be used in its values.
+///
+/// # Errors
+/// The line that cannot be read, in the file called `file`.
+pub fn parse_env_file(
+    text: &str,
+    file: &str,
+    known: &std::collections::BTreeMap<String, String>,
+) -> Result<std::collections::BTreeMap<String, String>, Diagnostics> {
+    dotenv::parse(text, known).map_err(|error| {
+        Diagnostics::new(vec![Diagnostic {
+            severity: Severity::Error,
+            message: error.message,
+            file: file.to_owned(),
+            line: error.line,
+            column: 1,
+            snippet: String::new(),
+        }])
+    })
+}

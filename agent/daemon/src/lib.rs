@@ -25,3 +25,5 @@ pub mod api;
 pub mod assets;
 /// The service: listeners, start and stop.
 pub mod serve;
+/// The `hearth` command.
+pub mod cli;

@@ -1,0 +1,153 @@
+//! The `hearth` command: the service itself, and everything that a person or a script asks of it over its Unix socket.
+
+/// Installed apps.
+mod app;
+/// Speaks with the service.
+mod client;
+/// Compose files, without the service.
+mod compose;
+/// What goes wrong, and the exit code that it ends with.
+mod error;
+/// Files that a person names.
+mod file;
+/// Export, plan, apply, generations.
+mod generations;
+/// `hearth app install`, in its steps.
+mod install;
+/// Tables and JSON.
+mod output;
+/// `hearth serve`.
+mod serve;
+/// Server-sent events.
+mod sse;
+/// The box at a glance.
+mod status;
+/// What the stores offer.
+mod store;
+/// Checks of packages, for those who write them.
+mod lint;
+/// Waiting for an app to come to rest.
+mod wait;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use client::Client;
+use error::CliError;
+use output::Output;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed, and the message says why
+  2  the command line was wrong
+  3  no such app, package, store, generation or file
+  4  refused: it contradicts what is there, or needs your consent
+  5  the service does not answer";
+
+/// Your home server, from the command line.
+#[derive(Debug, Parser)]
+#[command(name = "hearth", version, after_help = EXIT_CODES)]
+struct Cli {
+    /// The folder that holds everything of this box.
+    #[arg(long, global = true, env = "HEARTH_STATE_DIR", default_value = "/var/lib/hearth", value_name = "DIR")]
+    state_dir: PathBuf,
+    /// Prints JSON, for programs.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the service until SIGINT or SIGTERM; apps keep running.
+    Serve(serve::Args),
+    /// Shows the box and its apps.
+    Status(status::Args),
+    /// Installs, changes and watches apps.
+    #[command(subcommand)]
+    App(app::Command),
+    /// Looks at what the stores offer, and at packages.
+    #[command(subcommand)]
+    Store(store::Command),
+    /// Prints everything that is wanted as one YAML document.
+    Export,
+    /// Shows what applying a document would do.
+    Plan(generations::PlanArgs),
+    /// Makes a document what is wanted.
+    Apply(generations::ApplyArgs),
+    /// Lists every change of what is wanted, or shows one.
+    Generations(generations::ListArgs),
+    /// Makes an earlier generation what is wanted.
+    Rollback(generations::RollbackArgs),
+    /// Works with Compose files; needs no service.
+    #[command(subcommand)]
+    Compose(compose::Command),
+    /// Prints the completions for a shell.
+    Completions {
+        /// Which.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&error.to_string());
+            error.exit.into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), CliError> {
+    let output = Output::new(cli.json);
+    match cli.command {
+        Command::Serve(args) => serve::run(cli.state_dir, args),
+        Command::Compose(command) => compose::run(command),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "hearth", &mut script);
+            output.text(&String::from_utf8_lossy(&script))
+        }
+        Command::Store(store::Command::Lint(args)) => lint::run(&output, &args),
+        Command::Store(store::Command::Schema) => lint::schema(&output),
+        command => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|error| CliError::failed(format!("failed to start: {error}")))?;
+            runtime.block_on(ask(command, &Client::new(&cli.state_dir), &output))
+        }
+    }
+}
+
+/// Runs what needs the service.
+async fn ask(command: Command, client: &Client, output: &Output) -> Result<(), CliError> {
+    match command {
+        Command::Status(args) => status::run(client, output, &args).await,
+        Command::App(command) => app::run(client, output, command).await,
+        Command::Store(command) => store::run(client, output, command).await,
+        Command::Export => generations::export(client, output).await,
+        Command::Plan(args) => generations::plan(client, output, &args).await,
+        Command::Apply(args) => generations::apply(client, output, &args).await,
+        Command::Generations(args) => generations::list(client, output, &args).await,
+        Command::Rollback(args) => generations::roll_back(client, output, &args).await,
+        Command::Serve(_) | Command::Compose(_) | Command::Completions { .. } => {
+            unreachable!("these were run before the service was asked")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,150 @@
+use std::path::{Path, PathBuf};
+
+use axum::http::Method;
+use hearth_model::api::apps::Changed;
+use hearth_model::api::generations::{GenerationDetail, PlanPreview, Proposal};
+use hearth_model::desired::{Actor, GenerationInfo};
+use hearth_model::{Desired, Generation};
+
+use super::client::Client;
+use super::error::{CliError, Exit};
+use super::file;
+use super::output::{Output, table};
+use super::wait::state_word;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct PlanArgs {
+    /// The document; `-` reads it from standard input.
+    file: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ApplyArgs {
+    /// The document; `-` reads it from standard input.
+    file: PathBuf,
+    /// What is being done, for the list of generations.
+    #[arg(long, value_name = "TEXT")]
+    why: Option<String>,
+    /// Refuses when another generation is in force than the one that the document was made from.
+    #[arg(long, value_name = "N")]
+    based_on: Option<Generation>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ListArgs {
+    /// Shows this one.
+    generation: Option<Generation>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RollbackArgs {
+    /// The generation; the one before the one in force when left out.
+    generation: Option<Generation>,
+}
+
+pub(super) async fn export(client: &Client, output: &Output) -> Result<(), CliError> {
+    if output.is_json() {
+        return output.value(&client.get::<Desired>("/desired").await?, |_| String::new());
+    }
+    output.text(&client.text("/desired", "application/yaml").await?)
+}
+
+pub(super) async fn plan(client: &Client, output: &Output, args: &PlanArgs) -> Result<(), CliError> {
+    let proposal = Proposal { desired: document(&args.file)?, based_on: None, why: None };
+    let preview = client.send::<PlanPreview>(Method::POST, "/plan", &proposal).await?;
+    output.value(&preview, plan_in_words)
+}
+
+pub(super) async fn apply(client: &Client, output: &Output, args: &ApplyArgs) -> Result<(), CliError> {
+    let ApplyArgs { file, why, based_on } = args;
+    let proposal = Proposal { desired: document(file)?, based_on: *based_on, why: why.clone() };
+    let changed = client.send::<Changed>(Method::PUT, "/desired", &proposal).await?;
+    output.value(&changed, |changed| {
+        format!("generation {} is in force; `hearth status --watch` tells how it goes", changed.generation)
+    })
+}
+
+pub(super) async fn list(client: &Client, output: &Output, args: &ListArgs) -> Result<(), CliError> {
+    if let Some(generation) = args.generation {
+        let detail = client.get::<GenerationDetail>(&format!("/generations/{generation}")).await?;
+        return output.value(&detail, detail_in_words);
+    }
+    let all = client.get::<Vec<GenerationInfo>>("/generations").await?;
+    output.value(&all, |all| {
+        let rows: Vec<_> = all
+            .iter()
+            .map(|info| {
+                let current = if info.current { "in force" } else { "" };
+                // To the second; people who want more ask for JSON.
+                let at = info.at.round(jiff::Unit::Second).unwrap_or(info.at);
+                [info.generation.to_string(), current.to_owned(), at.to_string(), actor(&info.by), info.why.clone()]
+            })
+            .collect();
+        table(["N", "", "AT", "BY", "WHY"], &rows, "nothing was changed yet")
+    })
+}
+
+pub(super) async fn roll_back(client: &Client, output: &Output, args: &RollbackArgs) -> Result<(), CliError> {
+    let target = match args.generation {
+        Some(generation) => generation,
+        None => {
+            let all = client.get::<Vec<GenerationInfo>>("/generations").await?;
+            let earlier = all.iter().filter(|info| !info.current).map(|info| info.generation).max();
+            earlier.ok_or_else(|| CliError::new(Exit::NotFound, "there is no generation before the one in force"))?
+        }
+    };
+    let changed = client.post::<Changed>(&format!("/generations/{target}/restore")).await?;
+    output.value(&changed, |changed| {
+        format!("generation {} is in force and wants what generation {target} wanted", changed.generation)
+    })
+}
+
+/// Reads a document of desired state.
+fn document(path: &Path) -> Result<Desired, CliError> {
+    let text = file::read_text(path)?;
+    serde_saphyr::from_str(&text).map_err(|error| {
+        CliError::failed(format!("{} is not a document that `hearth export` could have made:\n{error}", path.display()))
+    })
+}
+
+fn plan_in_words(preview: &PlanPreview) -> String {
+    if preview.changes.is_empty() && preview.apps.iter().all(|app| app.steps.is_empty()) {
+        return "nothing would change".to_owned();
+    }
+    let mut text = String::new();
+    for change in &preview.changes {
+        text.push_str(&format!("{change}\n"));
+    }
+    for app in preview.apps.iter().filter(|app| !app.steps.is_empty() || app.reason.is_some()) {
+        text.push_str(&format!("\n{}: {}\n", app.app, state_word(app.state)));
+        if let Some(reason) = &app.reason {
+            text.push_str(&format!("  {}\n", reason.message));
+        }
+        for step in &app.steps {
+            text.push_str(&format!("  {step}\n"));
+        }
+    }
+    text
+}
+
+fn detail_in_words(detail: &GenerationDetail) -> String {
+    let GenerationDetail { info, desired: _, changes_from_current } = detail;
+    let mut text = format!("Generation {}, {} by {}: {}\n", info.generation, info.at, actor(&info.by), info.why);
+    if changes_from_current.is_empty() {
+        text.push_str("It wants the same as the one in force.\n");
+        return text;
+    }
+    text.push_str("Going back to it would:\n");
+    for change in changes_from_current {
+        text.push_str(&format!("  {change}\n"));
+    }
+    text
+}
+
+fn actor(actor: &Actor) -> String {
+    match actor {
+        Actor::User(name) => name.clone(),
+        Actor::Cli(name) => format!("{name} (command line)"),
+        Actor::Hearth => "Hearth".to_owned(),
+    }
+}

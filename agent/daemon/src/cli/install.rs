@@ -1,0 +1,210 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use axum::http::Method;
+use hearth_model::StoreId;
+use hearth_model::api::apps::{AccessRequest, Changed, InstallApp, InstallCheck};
+use hearth_model::api::store::{PackageDetail, PackageSummary};
+use hearth_model::package::{Access, AccessKind};
+
+use super::client::{Client, part};
+use super::error::{CliError, Exit};
+use super::file;
+use super::output::{Output, note};
+use super::wait::{self, Goal};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The package, as `hearth store list` names it.
+    package: String,
+    /// The store, where several have a package of that name.
+    #[arg(long)]
+    store: Option<StoreId>,
+    #[command(flatten)]
+    answers: Answers,
+    /// Looks at what the install would meet and changes nothing.
+    #[arg(long)]
+    check: bool,
+    /// Comes back at once rather than when the app runs.
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// What the owner says to an app's questions.
+#[derive(Debug, clap::Args)]
+pub(super) struct Answers {
+    /// Answers a setting.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    set: Vec<(String, String)>,
+    /// Answers a setting with the first line of a file, so that a secret stays out of the list of processes.
+    #[arg(long = "set-file", value_name = "NAME=FILE", value_parser = pair)]
+    set_file: Vec<(String, String)>,
+    /// Takes another port of this box than the package's: `8080/tcp=9090`, or `8080=9090`.
+    #[arg(long = "port", value_name = "PORT[/PROTOCOL]=PORT", value_parser = port)]
+    pub(super) ports: Vec<(String, u16)>,
+    /// Agrees to what the app may do beyond its own folder and network, by its kind: `host-network`, `devices` …
+    #[arg(long, value_name = "KIND", value_parser = access_kind)]
+    allow: Vec<AccessKind>,
+    /// Agrees to everything that the app may do.
+    #[arg(long)]
+    allow_all: bool,
+}
+
+impl Answers {
+    pub(super) fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.set_file.is_empty() && self.ports.is_empty() && !self.grants_anything()
+    }
+
+    pub(super) fn grants_anything(&self) -> bool {
+        self.allow_all || !self.allow.is_empty()
+    }
+
+    pub(super) fn settings(&self) -> Result<BTreeMap<String, String>, CliError> {
+        let mut settings: BTreeMap<_, _> = self.set.iter().cloned().collect();
+        for (name, path) in &self.set_file {
+            let text = file::read_text(&PathBuf::from(path))?;
+            settings.insert(name.clone(), text.lines().next().unwrap_or_default().to_owned());
+        }
+        Ok(settings)
+    }
+
+    pub(super) fn granted(&self, asked: &[AccessRequest]) -> BTreeSet<Access> {
+        let agreed = |access: &Access| self.allow_all || self.allow.contains(&access.kind);
+        asked.iter().map(|asked| asked.access.clone()).filter(agreed).collect()
+    }
+}
+
+pub(super) async fn run(client: &Client, output: &Output, args: Args) -> Result<(), CliError> {
+    let Args { package, store, answers, check, no_wait } = args;
+    let store = match store {
+        Some(store) => store,
+        None => store_of(client, &package).await?,
+    };
+    let detail: PackageDetail = client.get(&format!("/store/packages/{store}/{}", part(&package))).await?;
+    let request = InstallApp {
+        store,
+        package,
+        settings: answers.settings()?,
+        ports: answers.ports.iter().cloned().collect(),
+        granted: answers.granted(&detail.access),
+    };
+    let found: InstallCheck = client.send(Method::POST, "/apps/check", &request).await?;
+    if check {
+        return output.value(&found, in_words);
+    }
+    for warning in &found.warnings {
+        note(&format!("note: {}", warning.message));
+    }
+    if !found.blockers.is_empty() {
+        return Err(CliError::new(Exit::Refused, in_words(&found)));
+    }
+    let app = detail.manifest.id;
+    let changed: Changed = client.send(Method::POST, "/apps", &request).await.map_err(|error: CliError| {
+        let hint = if error.is("consent-needed") { consent_hint(&found.access) } else { String::new() };
+        CliError { message: format!("{}{hint}", error.message), ..error }
+    })?;
+    if no_wait {
+        return output.value(&changed, |_| format!("{app} is being installed; `hearth app status {app}` tells how far it is"));
+    }
+    wait::until(client, &app, changed, Goal::Running).await?;
+    output.value(&changed, |_| format!("{app} runs"))
+}
+
+/// Finds the one store that has a package.
+pub(super) async fn store_of(client: &Client, package: &str) -> Result<StoreId, CliError> {
+    let all: Vec<PackageSummary> = client.get("/store/packages").await?;
+    let mut stores: Vec<StoreId> =
+        all.into_iter().filter(|offer| offer.package == package).map(|offer| offer.store).collect();
+    match (stores.pop(), stores.is_empty()) {
+        (Some(store), true) => Ok(store),
+        (Some(store), false) => {
+            stores.push(store);
+            let stores: Vec<_> = stores.iter().map(StoreId::as_str).collect();
+            let message = format!("several stores have `{package}`; choose one with --store: {}", stores.join(", "));
+            Err(CliError::new(Exit::Refused, message))
+        }
+        (None, _) => Err(CliError::new(
+            Exit::NotFound,
+            format!("no store has a package `{package}`; `hearth store search {package}` looks for it"),
+        )),
+    }
+}
+
+fn in_words(check: &InstallCheck) -> String {
+    let mut text = String::new();
+    if check.blockers.is_empty() {
+        text.push_str("it can be installed\n");
+    } else {
+        text.push_str("it cannot be installed:\n");
+    }
+    for blocker in &check.blockers {
+        text.push_str(&format!("  {}\n", blocker.message));
+    }
+    for warning in &check.warnings {
+        text.push_str(&format!("  note: {}\n", warning.message));
+    }
+    for asked in &check.access {
+        text.push_str(&format!("  it may: {}\n", asked.means));
+    }
+    if check.has_kept_data {
+        text.push_str("  it will find the data that an earlier install left\n");
+    }
+    for (port, free) in &check.free_ports {
+        text.push_str(&format!("  a free port for {port}: --port {port}={free}\n"));
+    }
+    text.trim_end().to_owned()
+}
+
+fn consent_hint(asked: &[AccessRequest]) -> String {
+    let kinds: BTreeSet<String> = asked
+        .iter()
+        .filter_map(|asked| serde_json::to_value(asked.access.kind).ok()?.as_str().map(str::to_owned))
+        .collect();
+    let flags: Vec<_> = kinds.iter().map(|kind| format!("--allow {kind}")).collect();
+    format!("\nagree with {}, or with --allow-all", flags.join(" "))
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE".to_owned()),
+    }
+}
+
+fn port(text: &str) -> Result<(String, u16), String> {
+    let expected = || "write it as 8080/tcp=9090: the package's port, then this box's".to_owned();
+    let (packages, ours) = text.split_once('=').ok_or_else(expected)?;
+    let (number, protocol) = packages.split_once('/').unwrap_or((packages, "tcp"));
+    let valid = number.parse::<u16>().is_ok_and(|number| number > 0) && ["tcp", "udp", "sctp"].contains(&protocol);
+    let ours = ours.parse::<u16>().ok().filter(|port| *port > 0);
+    match ours {
+        Some(ours) if valid => Ok((format!("{number}/{protocol}"), ours)),
+        _ => Err(expected()),
+    }
+}
+
+fn access_kind(text: &str) -> Result<AccessKind, String> {
+    serde_json::from_value(text.into()).map_err(|_| {
+        "the kinds are privileged, docker-socket, host-network, host-namespace, host-paths, devices, capabilities and unconfined"
+            .to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read_strictly() {
+        assert_eq!(pair("A=b=c"), Ok(("A".into(), "b=c".into())));
+        assert_eq!(pair("A="), Ok(("A".into(), String::new())));
+        assert!(pair("=b").is_err() && pair("A").is_err());
+        assert_eq!(port("8080=9090"), Ok(("8080/tcp".into(), 9090)));
+        assert_eq!(port("53/udp=5353"), Ok(("53/udp".into(), 5353)));
+        for bad in ["8080", "8080=0", "0=1", "x=1", "1/icmp=2", "8080=70000", "=1"] {
+            assert!(port(bad).is_err(), "{bad}");
+        }
+        assert_eq!(access_kind("host-network"), Ok(AccessKind::HostNetwork));
+        assert!(access_kind("everything").is_err());
+    }
+}
