@@ -38,5 +38,7 @@ rec {
     inherit derive version;
     packages = debs.described [ "image" "kernel" "firmware" "initrd" ];
   };
+  update = import ./update.nix { inherit derive root uki version; };
+  flash = import ./flash.nix { inherit derive disk version; };
   disk = import ./disk.nix { inherit derive rootfs root uki profile version; };
 }

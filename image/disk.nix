@@ -36,6 +36,6 @@ derive {
     mkdir "$out"
     # 512: with repart's own choice of 4096-byte sectors firmware cannot read the FAT.
     systemd-repart --definitions=definitions --empty=create --size=auto --dry-run=no --offline=yes \
-      --sector-size=512 --seed=5f7c6b0e-0b0c-4d0e-9a59-6865617274a0 --discard=no "$out/hearth_$version.raw"
+      --sector-size=512 --seed=5f7c6b0e-0b0c-4d0e-9a59-6865617274a0 "$out/hearth_$version.raw"
   '';
 }

@@ -2,5 +2,5 @@
 { ... }:
 
 builtins.mapAttrs
-  (board: image: { inherit (image) disk root uki sbom; })
+  (board: image: { inherit (image) root uki disk flash update sbom; })
   (import ./boards.nix)

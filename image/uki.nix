@@ -14,7 +14,7 @@ let
     "ro"
   ]);
   microcode = builtins.concatStringsSep "\n"
-    (map (vendor: "${vendor.vendor} ${vendor.directory}") (profile.microcode or [ ]));
+    (map (vendor: "${vendor.vendor} ${vendor.directory}") profile.kernel.microcode);
 in
 derive {
   name = "hearth-uki-${version}";
