@@ -1,5 +1,5 @@
 # Debian packages without installing them: resolve with a private apt, download, unpack.
-# Needs from its caller: $work (a scratch folder), $cache (a folder that is kept), fail().
+# Needs from its caller: $work (a scratch folder), $cache (a folder that is kept), $here, say(), fail().
 
 suite=trixie
 
@@ -23,7 +23,7 @@ machine_source() {
 # Makes a private apt below $work/apt that has no package installed, and reads the archive's lists.
 prepare_apt() {
     apt=$work/apt
-    mkdir -p "$apt"/etc/{parts,preferences.d} "$apt/state/lists/partial" "$cache/debs/partial"
+    mkdir -p "$apt"/etc/{parts,preferences.d} "$apt/state/lists/partial" "$cache/debs"
     local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     [[ -e $keyring ]] || fail "$keyring is missing; Debian has it as package debian-archive-keyring"
     {
@@ -32,13 +32,12 @@ prepare_apt() {
         [[ ! $security_mirror ]] || echo "deb [signed-by=$keyring] $security_mirror $suite-security main"
     } >"$apt/etc/sources.list"
     # Proxies and the like of this machine hold here too; its hooks do not.
-    apt-config dump Acquire | grep -v '::$\|""' >"$apt/apt.conf" || true
+    apt-config dump Acquire | grep -v '::IndexTargets::\|::$\|""' >"$apt/apt.conf" || true
     cat >>"$apt/apt.conf" <<CONF
 Dir::Etc "$apt/etc";
 Dir::Etc::parts "parts";
 Dir::State "$apt/state";
 Dir::Cache "$apt";
-Dir::Cache::archives "$cache/debs";
 APT::Architecture "$(dpkg --print-architecture)";
 APT::Install-Recommends "false";
 APT::Sandbox::User "root";
@@ -56,9 +55,9 @@ private_apt() {
     APT_CONFIG=$apt/apt.conf "$1" -o "Dir::State::status=$status" "${@:2}"
 }
 
-# Downloads packages $2… and what they depend on beyond status file $1; prints the files, sorted.
+# Prints what must be installed beyond status file $1 for packages $2…, one line each: name=version and the file it will be in.
 # A word -package is left out, as if it were installed.
-download() {
+resolve() {
     local status wanted=() word
     status=$(mktemp "$work/status.XXXXXX")
     cat "$1" >"$status"
@@ -66,13 +65,24 @@ download() {
     for word in "${@:2}"; do
         [[ $word == -* ]] || wanted+=("$word")
     done
-    private_apt "$status" apt-get --quiet=2 --assume-yes --download-only install "${wanted[@]}" >&2 ||
-        fail "packages could not be downloaded: ${wanted[*]}"
-    private_apt "$status" apt-get --simulate install "${wanted[@]}" |
-        sed -En 's/^Inst ([^ ]+) (\[[^]]*\] )?\(([^ ]+) .*\[([^]]+)\].*/\1 \3 \4/p' |
+    private_apt "$status" apt-get --quiet=2 --simulate install "${wanted[@]}" >"$status.apt" ||
+        fail "these packages cannot be had together: ${wanted[*]}"
+    sed -En 's/^Inst ([^ :]+)(:[^ ]+)? (\[[^]]*\] )?\(([^ ]+) .*\[([^]]+)\].*/\1 \4 \5/p' "$status.apt" |
         while read -r name version architecture; do
-            echo "$cache/debs/${name%%:*}_${version/:/%3a}_$architecture.deb"
+            echo "$name=$version $cache/debs/${name}_${version/:/%3a}_$architecture.deb"
         done | sort
+}
+
+# Downloads what files $@, written by resolve, name and is not there yet.
+download() {
+    local package file missing=()
+    while read -r package file; do
+        [[ -s $file ]] || missing+=("$package")
+    done < <(sort --unique "$@")
+    ((${#missing[@]} > 0)) || return 0
+    say "downloading ${#missing[@]} packages"
+    (cd "$cache/debs" && private_apt "$apt/empty" apt-get --quiet=2 download "${missing[@]}") ||
+        fail "packages could not be downloaded from $mirror"
 }
 
 # Prints status entries for the words of $@ that are -package.

@@ -13,7 +13,7 @@ sha256() {
 # Packs folder $1 into $2.tar.gz and writes its two digests, packed and unpacked, and its size to $2.layer.
 pack_layer() {
     tar --create --directory "$1" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --format=gnu \
-        --transform='s,^\./,,' . | tee >(sha256sum | cut -c 1-64 >"$2.unpacked") | gzip --no-name -6 >"$2.tar.gz"
+        --transform='s,^\./,,' . | tee >(sha256sum | cut -c 1-64 >"$2.unpacked") | gzip --no-name -3 >"$2.tar.gz"
     # The inner process may end a moment after the pipeline.
     until [[ -s $2.unpacked ]]; do sleep 0.05; done
     echo "$(sha256 "$2.tar.gz") $(cat "$2.unpacked") $(stat --format %s "$2.tar.gz")" >"$2.layer"

@@ -21,7 +21,7 @@ build_images() {
         definition=$(basename "$(dirname "$definition")")
         [[ $definition == base ]] || definitions+=("$definition")
     done
-    resolve_all "${definitions[@]}"
+    download_all "${definitions[@]}"
     build_in_parallel "${definitions[@]}"
     for definition in "${definitions[@]}"; do
         push_definition "$definition"
@@ -46,7 +46,9 @@ read_definition() {
 
 build_base() {
     read_definition base
-    mapfile -t base_debs < <(download "$apt/empty" "${packages[@]}")
+    resolve "$apt/empty" "${packages[@]}" >"$work/base.plan"
+    download "$work/base.plan"
+    mapfile -t base_debs < <(cut -d ' ' -f 2 "$work/base.plan")
     { status_of "${base_debs[@]}" && status_of_left_out "${packages[@]}"; } >"$apt/base"
     unpack "$work/base" "${base_debs[@]}"
     copy_files "$here/images/base/root" "$work/base"
@@ -56,15 +58,17 @@ build_base() {
     pack_layer "$work/base" "$work/base-layer"
 }
 
-# Downloads the packages of definitions $@; one after the other, as they share one apt.
-resolve_all() {
-    local definition
+# Decides on and downloads the packages of definitions $@.
+download_all() {
+    local definition plans=()
+    say "choosing packages"
     for definition; do
         read_definition "$definition"
         [[ ! $extends ]] || continue
-        say "downloading packages of $definition"
-        download "$apt/base" "${packages[@]}" >"$work/$definition.debs"
+        resolve "$apt/base" "${packages[@]}" >"$work/$definition.plan"
+        plans+=("$work/$definition.plan")
     done
+    download "${plans[@]}"
 }
 
 # Makes the layers of definitions $@, as many at a time as there are processors.
@@ -83,7 +87,7 @@ build_layers() {
     local debs
     read_definition "$1"
     if [[ ! $extends ]]; then
-        mapfile -t debs <"$work/$1.debs"
+        mapfile -t debs < <(cut -d ' ' -f 2 "$work/$1.plan")
         packages_layer "$1" "${debs[@]}" >"$work/$1.packages"
         upstream_version "$version_of" "${debs[@]}" >"$work/$1.version"
     fi
@@ -95,7 +99,7 @@ build_layers() {
 # Prints the layer of package files $2… without the paths of prune, packed before or now. $1 names its scratch folder.
 packages_layer() {
     local layer
-    layer=$cache/layers/$({ cat "$here/lib/left-out" && printf '%s\n' "${@:2}" "${prune[@]}"; } | sha256sum | cut -c 1-64)
+    layer=$cache/layers/$({ cat "$here/lib/left-out" "$here/lib/image.sh" && printf '%s\n' "${@:2}" "${prune[@]}"; } | sha256sum | cut -c 1-64)
     if [[ ! -s $layer.layer ]]; then
         mkdir -p "$cache/layers"
         unpack "$work/$1" "${@:2}"
@@ -109,9 +113,8 @@ packages_layer() {
 # Removes downloads and layers that no image uses any more.
 forget_unused() {
     local file name
-    cat "$work"/*.debs >"$work/used"
-    for file in "$work"/*.packages; do cat "$file"; done >>"$work/used"
-    printf '%s\n' "${base_debs[@]}" >>"$work/used"
+    cut -d ' ' -f 2 "$work"/*.plan >"$work/used"
+    cat "$work"/*.packages >>"$work/used"
     for file in "$cache"/debs/*.deb "$cache"/layers/*; do
         name=${file##*/}
         grep --quiet --fixed-strings --line-regexp -e "$file" -e "${file%/*}/${name%%.*}" "$work/used" || rm -f "$file"
