@@ -91,7 +91,7 @@ async fn every_word_of_the_spec_reaches_the_engine() {
                 target: "/bound".to_owned(),
                 read_only: true,
                 create_host_path: true,
-                propagation: Some("rslave".to_owned()),
+                propagation: Some("private".to_owned()),
                 selinux: None,
             },
             Mount::Volume {
@@ -200,7 +200,7 @@ async fn every_word_of_the_spec_reaches_the_engine() {
             .unwrap_or_else(|| panic!("no {target}"))
             .clone()
     };
-    assert_eq!((&mount("/bound")["RW"], &mount("/bound")["Propagation"]), (&false.into(), &"rslave".into()));
+    assert_eq!((&mount("/bound")["RW"], &mount("/bound")["Propagation"]), (&false.into(), &"private".into()));
     assert_eq!(mount("/anonymous")["Type"], "volume");
     assert_eq!(net[&second]["IPAddress"], "10.213.7.77");
     assert!(net[&second]["Aliases"].as_array().expect("a list").contains(&"back".into()));

@@ -162,18 +162,7 @@ async fn a_registry_that_says_nothing_more_ends_in_an_error() {
 async fn an_image_for_another_processor_is_refused() {
     let (fixture, registry) = (Fixture::new("processor"), Registry::open());
     let name = registry.name("arm:1");
-    let dir = tempfile::tempdir().expect("a temporary folder");
-    std::fs::write(dir.path().join("file"), "x").expect("written");
-    let tar = dir.path().join("root.tar");
-    let made = std::process::Command::new("tar")
-        .args(["-c", "-f"])
-        .arg(&tar)
-        .arg("-C")
-        .arg(dir.path())
-        .arg("file")
-        .status();
-    assert!(made.expect("tar").success());
-    docker(["import", "--platform", "linux/riscv64", &tar.to_string_lossy(), &name]);
+    load_for("riscv64", &name);
     docker(["push", "-q", &name]);
     docker(["rmi", "-f", &name]);
     let _cleanup = Cleanup(vec!["rmi".to_owned(), "-f".to_owned(), name.clone()]);
@@ -201,4 +190,28 @@ async fn a_pull_that_is_dropped_is_taken_up_again() {
     fixture.do_it(&step).await;
     assert!(pushed.is_on_engine());
     assert!(docker_may_fail(["image", "inspect", "-f", "{{.Id}}", &registry.name("other:1")]).is_empty());
+}
+
+/// Makes an image for a processor: `docker import` knows no other than the engine's own.
+fn load_for(architecture: &str, name: &str) {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let write =
+        |file: &str, content: String| std::fs::write(dir.path().join(file), content).expect("written");
+    let tar = |target: &str, files: &[&str]| {
+        let mut tar = std::process::Command::new("tar");
+        tar.arg("-cf").arg(dir.path().join(target)).arg("-C").arg(dir.path());
+        assert!(tar.args(files).status().expect("tar").success());
+    };
+    write("file", "x".to_owned());
+    tar("layer.tar", &["file"]);
+    let layer = Digest::of(&std::fs::read(dir.path().join("layer.tar")).expect("read"));
+    let rootfs = serde_json::json!({"type": "layers", "diff_ids": [layer]});
+    let config =
+        serde_json::json!({"architecture": architecture, "os": "linux", "config": {}, "rootfs": rootfs});
+    write("config.json", config.to_string());
+    let manifest =
+        serde_json::json!([{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]);
+    write("manifest.json", manifest.to_string());
+    tar("image.tar", &["manifest.json", "config.json", "layer.tar"]);
+    docker(["load", "-q", "-i", &dir.path().join("image.tar").to_string_lossy()]);
 }
