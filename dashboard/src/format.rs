@@ -6,15 +6,24 @@ use crate::text;
 /// Writing numbers and times as the visitor's language does.
 mod intl;
 
-/// Bytes for people, in steps of 1000 as disks are sold: "1.4 GB".
+/// Bytes on a disk or a line, in steps of 1000 as these are sold: "1.4 GB".
 pub(crate) fn bytes(bytes: u64) -> String {
-    let (value, unit) = scaled(bytes);
-    text::format::quantity(&intl::number(value, if value < 10.0 && unit != "B" { 1 } else { 0 }), unit)
+    quantity(scaled(bytes, 1000.0), 10.0)
+}
+
+/// Bytes of memory, in steps of 1024 as it is sold: "15.6 GB".
+pub(crate) fn memory(bytes: u64) -> String {
+    quantity(scaled(bytes, 1024.0), 100.0)
 }
 
 /// Mebibytes, as packages say what they need.
 pub(crate) fn mebibytes(mebibytes: u64) -> String {
-    bytes(mebibytes.saturating_mul(1024 * 1024))
+    memory(mebibytes.saturating_mul(1024 * 1024))
+}
+
+/// One digit after the point below `exact_below`, and none above it.
+fn quantity((value, unit): (f64, &'static str), exact_below: f64) -> String {
+    text::format::quantity(&intl::number(value, if value < exact_below && unit != "B" { 1 } else { 0 }), unit)
 }
 
 /// A whole number with the visitor's separators.
@@ -41,14 +50,14 @@ pub(crate) fn time_of_day(at: Timestamp) -> String {
     intl::time_of_day(at.as_millisecond())
 }
 
-fn scaled(bytes: u64) -> (f64, &'static str) {
+fn scaled(bytes: u64, step: f64) -> (f64, &'static str) {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
     #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
     let mut value = bytes as f64;
     let mut unit = 0;
     // 999.6 kB would be written "1000 kB".
-    while value >= 999.5 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
+    while value >= step - 0.5 && unit + 1 < UNITS.len() {
+        value /= step;
         unit += 1;
     }
     (value, UNITS[unit])
@@ -107,12 +116,13 @@ mod tests {
 
     #[test]
     fn bytes_are_scaled_to_three_digits() {
-        assert_eq!(scaled(0), (0.0, "B"));
-        assert_eq!(scaled(999), (999.0, "B"));
-        assert_eq!(scaled(1000), (1.0, "kB"));
-        assert_eq!(scaled(999_600), (0.9996, "MB"));
-        assert_eq!(scaled(1_400_000_000), (1.4, "GB"));
-        assert_eq!(scaled(u64::MAX).1, "TB");
+        assert_eq!(scaled(0, 1000.0), (0.0, "B"));
+        assert_eq!(scaled(999, 1000.0), (999.0, "B"));
+        assert_eq!(scaled(1000, 1000.0), (1.0, "kB"));
+        assert_eq!(scaled(999_600, 1000.0), (0.9996, "MB"));
+        assert_eq!(scaled(1_400_000_000, 1000.0), (1.4, "GB"));
+        assert_eq!(scaled(u64::MAX, 1000.0).1, "TB");
+        assert_eq!(scaled(512 * 1024 * 1024, 1024.0), (512.0, "MB"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hearth_model::api::system::SystemInfo;
 use hearth_model::event::Event;
 use hearth_model::observed::EngineState;
-use hearth_model::{AppId, AppStatus};
+use hearth_model::{AppId, AppStatus, Generation};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -24,6 +24,7 @@ pub(crate) struct Live {
     system: RwSignal<Option<SystemInfo>>,
     connected: RwSignal<bool>,
     lost: RwSignal<bool>,
+    generation: StoredValue<Option<Generation>>,
     /// Told whenever the stores offer something else.
     pub(crate) store_changed: Trigger,
     /// Told whenever there is a new generation.
@@ -45,6 +46,7 @@ impl Live {
             system: RwSignal::new(None),
             connected: RwSignal::new(false),
             lost: RwSignal::new(false),
+            generation: StoredValue::new(None),
             store_changed: Trigger::new(),
             generation_changed: Trigger::new(),
         }
@@ -85,6 +87,7 @@ impl Live {
         self.loaded.set(false);
         self.system.set(None);
         self.lost.set(false);
+        self.generation.set_value(None);
     }
 
     /// Loads everything again.
@@ -128,17 +131,20 @@ impl Live {
                     app.update(|app| app.progress = Some(progress));
                 }
             }
-            Event::Generation { generation: _ } => {
-                self.generation_changed.notify();
-                self.load_system();
+            // A stream begins with both as they are: what is known already is no news.
+            Event::Generation { generation } => {
+                let before = self.generation.try_update_value(|known| known.replace(generation)).flatten();
+                if before.is_some_and(|before| before != generation) {
+                    self.generation_changed.notify();
+                    self.load_system();
+                }
             }
             Event::Engine { engine } => {
-                self.system.update(|system| {
-                    if let Some(system) = system {
-                        system.engine = engine;
-                    }
-                });
-                self.load_system();
+                let known = self.system.with_untracked(|system| system.as_ref().map(|system| system.engine == engine));
+                if known == Some(false) {
+                    self.system.update(|system| system.iter_mut().for_each(|system| system.engine = engine.clone()));
+                    self.load_system();
+                }
             }
             Event::Store => self.store_changed.notify(),
             Event::Reload => self.load(),

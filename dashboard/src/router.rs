@@ -1,7 +1,7 @@
 use leptos::prelude::*;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen::closure::Closure;
-use web_sys::{HtmlAnchorElement, MouseEvent};
+use web_sys::{HtmlAnchorElement, HtmlElement, MouseEvent};
 
 use crate::route::Route;
 use crate::text;
@@ -63,16 +63,22 @@ impl Router {
         }
         window().scroll_to_with_x_and_y(0.0, 0.0);
         self.route.set(Route::parse(path));
-        // A screen reader goes on at the new page and not at the link that is gone.
-        if let Some(main) = document().get_element_by_id("main").and_then(|main| main.dyn_into::<web_sys::HtmlElement>().ok()) {
-            let _ = main.focus();
-        }
+        request_animation_frame(focus_page);
     }
 }
 
 /// Returns the router.
 pub(crate) fn use_router() -> Router {
     expect_context()
+}
+
+/// A screen reader goes on at the new page, unless the link that was followed is still part of it.
+fn focus_page() {
+    let focused = document().active_element();
+    let Some(main) = document().get_element_by_id("main").and_then(|main| main.dyn_into::<HtmlElement>().ok()) else { return };
+    if !focused.is_some_and(|focused| main.contains(Some(&focused))) {
+        let _ = main.focus();
+    }
 }
 
 fn current_path() -> String {

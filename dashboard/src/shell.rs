@@ -107,6 +107,11 @@ fn Shell() -> impl IntoView {
     let live = use_live();
     let session = use_session();
     listen_to_keys(router);
+    // The parts of an app's page stand in one page: going from one to the other must not make it anew.
+    let shown = Memo::new(move |_| match router.route() {
+        Route::App { id, tab: _ } => Route::App { id, tab: AppTab::Overview },
+        route => route,
+    });
     let link = move |place: Place| {
         view! {
             <a
@@ -145,7 +150,7 @@ fn Shell() -> impl IntoView {
             </div>
             <div class="stage">
                 <Banners />
-                <main id="main" tabindex="-1">{move || page(&router.route())}</main>
+                <main id="main" tabindex="-1">{move || page(&shown.get())}</main>
             </div>
         </div>
         <ToastList />
@@ -157,8 +162,7 @@ fn page(route: &Route) -> AnyView {
         Route::Home => view! { <pages::home::Home /> }.into_any(),
         Route::Store => view! { <pages::store::Store /> }.into_any(),
         Route::Package { store, package } => view! { <pages::package::Package store package /> }.into_any(),
-        Route::App { id, tab: AppTab::Overview } => view! { <pages::app::App id tab=AppTab::Overview /> }.into_any(),
-        Route::App { id, tab } => view! { <pages::app::App id tab /> }.into_any(),
+        Route::App { id, tab: _ } => view! { <pages::app::App id /> }.into_any(),
         Route::History => view! { <pages::history::History /> }.into_any(),
         Route::Settings => view! { <pages::settings::Settings /> }.into_any(),
         Route::NotFound => view! { <pages::not_found::NotFound /> }.into_any(),

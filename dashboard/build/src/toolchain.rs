@@ -7,6 +7,9 @@ use anyhow::{Context as _, bail};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const PROFILE: &str = "wasm-release";
+/// Views as values behind a pointer rather than as one type per shape: a third smaller, and quicker to compile
+/// ([leptos](https://docs.rs/leptos), "erase_components").
+const FLAGS: &str = "--cfg erase_components";
 const LINKER: &str = "wasm-ld";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
@@ -70,7 +73,7 @@ impl Toolchain {
             Toolchain::Debian => {
                 let mut command = Command::new(DEBIAN_CARGO);
                 command
-                    .args(["build", "-Z", "build-std=std,panic_abort"])
+                    .args(["build", "-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"])
                     .env("RUSTC", DEBIAN_RUSTC)
                     .env("RUSTC_BOOTSTRAP", "1")
                     .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", LINKER);
@@ -83,6 +86,8 @@ impl Toolchain {
         };
         command
             .current_dir(workspace)
+            .env_remove("RUSTFLAGS")
+            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", FLAGS)
             .args(["--package", "hearth-dashboard", "--target", TARGET, "--profile", PROFILE, "--target-dir"])
             .arg(&target_dir);
         let status = command.status().with_context(|| format!("failed to run {command:?}"))?;

@@ -120,7 +120,7 @@ async fn exchange(method: Method, path: &str, body: Option<String>) -> Result<St
     if answer.ok() {
         return Ok(text);
     }
-    if answer.status() == UNAUTHORIZED && path != "session" {
+    if answer.status() == UNAUTHORIZED && !path.starts_with("session") {
         SIGNED_OUT.with_borrow(|hear| hear.iter().for_each(|hear| hear()));
     }
     let problem = serde_json::from_str::<Problem>(&text).unwrap_or_else(|_| Problem {

@@ -147,9 +147,9 @@ fn input_type(kind: FieldKind) -> &'static str {
     }
 }
 
-/// Host ports as they are typed, by `port/protocol` as the package has it.
+/// Host ports as they are typed, each with `port/protocol` as the package has it; in the order in which they are shown.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Ports(BTreeMap<String, String>);
+pub(crate) struct Ports(Vec<(String, String)>);
 
 impl Ports {
     /// Starts with what holds now.
@@ -167,9 +167,14 @@ impl Ports {
         self.0.iter().map(|(key, text)| Some((key.clone(), form::port(text)?))).collect()
     }
 
-    /// Takes a port.
-    pub(crate) fn set(&mut self, key: &str, port: String) {
-        self.0.insert(key.to_owned(), port);
+    fn typed(&self, key: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == key).map_or("", |(_, text)| text)
+    }
+
+    fn set(&mut self, key: &str, port: String) {
+        if let Some((_, text)) = self.0.iter_mut().find(|(known, _)| known == key) {
+            *text = port;
+        }
     }
 }
 
@@ -186,13 +191,13 @@ pub(crate) fn PortsForm(
     #[prop(into)]
     free: Signal<BTreeMap<String, u16>>,
 ) -> impl IntoView {
-    let keys: Vec<String> = ports.with_untracked(|ports| ports.0.keys().cloned().collect());
+    let keys: Vec<String> = ports.with_untracked(|ports| ports.0.iter().map(|(key, _)| key.clone()).collect());
     let labels = StoredValue::new(labels);
     let row = move |key: String| {
         let label = labels.with_value(|labels| labels.get(&key).cloned()).unwrap_or_else(|| text::port(&key));
         let id = format!("port-{}", key.replace('/', "-"));
         let key = StoredValue::new(key);
-        let value = move || ports.with(|ports| key.with_value(|key| ports.0.get(key).cloned()).unwrap_or_default());
+        let value = move || ports.with(|ports| key.with_value(|key| ports.typed(key).to_owned()));
         let error = Signal::derive(move || {
             if form::port(&value()).is_none() {
                 return Some(text::NOT_A_PORT.to_owned());

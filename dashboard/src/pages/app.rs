@@ -14,6 +14,7 @@ use crate::components::toast::use_toasts;
 use crate::format::Fetched;
 use crate::live::use_live;
 use crate::route::{AppTab, Route};
+use crate::router::use_router;
 use crate::text::app as text;
 
 /// What it writes.
@@ -29,7 +30,7 @@ mod update;
 
 /// One installed app.
 #[component]
-pub(crate) fn App(id: String, tab: AppTab) -> impl IntoView {
+pub(crate) fn App(id: String) -> impl IntoView {
     let live = use_live();
     let found = Memo::new(move |_| live.app(&id).map(|app| app.with_untracked(|app| app.id.clone())));
     view! {
@@ -39,7 +40,7 @@ pub(crate) fn App(id: String, tab: AppTab) -> impl IntoView {
         </a>
         {move || match (found.get(), live.is_loaded()) {
             (Some(id), _) => {
-                live.app(id.as_str()).map(|app| view! { <Page app=RwSignal::from(app) tab /> }).into_any()
+                live.app(id.as_str()).map(|app| view! { <Page app=RwSignal::from(app) /> }).into_any()
             }
             (None, true) => {
                 view! {
@@ -68,14 +69,19 @@ pub(crate) fn App(id: String, tab: AppTab) -> impl IntoView {
 }
 
 #[component]
-fn Page(app: RwSignal<AppStatus>, tab: AppTab) -> impl IntoView {
+fn Page(app: RwSignal<AppStatus>) -> impl IntoView {
+    let router = use_router();
+    let tab = Memo::new(move |_| match router.route() {
+        Route::App { tab, .. } => tab,
+        _ => AppTab::Overview,
+    });
     let (id, name, icon) = app.with_untracked(|app| (app.id.clone(), app.name.clone(), app.icon.clone()));
     let state = Memo::new(move |_| app.with(|app| app.state));
     let share = Signal::derive(move || app.with(|app| app.progress.as_ref().and_then(Fetched::of).map(Fetched::percent)));
     let tab_link = |which: AppTab, name: &'static str| {
         let route = Route::App { id: id.to_string(), tab: which };
         view! {
-            <a href=route.to_string() aria-current=(tab == which).then_some("page")>
+            <a href=route.to_string() aria-current=move || (tab.get() == which).then_some("page")>
                 {name}
             </a>
         }
@@ -106,7 +112,7 @@ fn Page(app: RwSignal<AppStatus>, tab: AppTab) -> impl IntoView {
             </div>
         </header>
         <nav class="tabs" aria-label=text::PARTS>{tabs}</nav>
-        {match tab {
+        {move || match tab.get() {
             AppTab::Overview => view! { <overview::Overview app /> }.into_any(),
             AppTab::Logs => view! { <logs::Logs app /> }.into_any(),
             AppTab::Settings => view! { <settings::SettingsTab app /> }.into_any(),

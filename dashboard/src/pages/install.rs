@@ -54,7 +54,8 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
 
     let request = StoredValue::new(move |granted: bool| {
         let ports = ports.with(Ports::read)?;
-        let changed = ports.into_iter().filter(|(key, port)| proposed.get(key) != Some(port)).collect();
+        let is_proposed = |key: &str, port: u16| proposed.iter().any(|(known, proposed)| known == key && *proposed == port);
+        let changed = ports.into_iter().filter(|(key, port)| !is_proposed(key, *port)).collect();
         Some(InstallApp {
             store: store.clone(),
             package: package.clone(),
@@ -98,19 +99,12 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
     });
     on_cleanup(move || timer.with_value(|timer| timer.iter().for_each(TimeoutHandle::clear)));
 
-    let about_port = move |finding: &Finding| {
-        finding.field.as_ref().is_some_and(|field| proposed_key(field))
-    };
     let port_problems = Signal::derive(move || {
-        let mut problems = BTreeMap::new();
         check.with(|check| {
-            for finding in check.iter().flat_map(|check| &check.blockers).filter(|finding| about_port(finding)) {
-                if let Some(field) = &finding.field {
-                    problems.insert(field.clone(), finding.message.clone());
-                }
-            }
-        });
-        problems
+            let blockers = check.iter().flat_map(|check| &check.blockers);
+            let at_ports = blockers.filter_map(|finding| Some((port_key(finding)?.to_owned(), finding.message.clone())));
+            at_ports.collect::<BTreeMap<String, String>>()
+        })
     });
     let free = Signal::derive(move || check.with(|check| check.as_ref().map(|check| check.free_ports.clone()).unwrap_or_default()));
     let blocked = Signal::derive(move || check.with(|check| check.as_ref().is_some_and(|check| !check.blockers.is_empty())));
@@ -206,9 +200,8 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
 
 /// What the box found; what is about a port stands beside the port.
 fn findings(check: InstallCheck, size: Option<&str>) -> impl IntoView + use<> {
-    let at_a_port = |finding: &Finding| finding.field.as_deref().is_some_and(proposed_key);
     let clear = check.blockers.is_empty();
-    let blockers = check.blockers.into_iter().filter(|finding| !at_a_port(finding));
+    let blockers = check.blockers.into_iter().filter(|finding| port_key(finding).is_none());
     let blockers = blockers.map(|finding| view! { <Notice tone=Tone::Bad>{finding.message}</Notice> }).collect_view();
     let warnings = check.warnings.into_iter();
     let warnings = warnings.map(|finding| view! { <Notice tone=Tone::Warn>{finding.message}</Notice> }).collect_view();
@@ -222,23 +215,27 @@ fn findings(check: InstallCheck, size: Option<&str>) -> impl IntoView + use<> {
     }
 }
 
-/// Tells whether a finding's field is a port, `8080/tcp`, and not a setting.
-fn proposed_key(field: &str) -> bool {
-    field.split_once('/').is_some_and(|(port, _)| port.parse::<u16>().is_ok())
+/// The port that a finding is about, `8080/tcp`, and not a setting.
+fn port_key(finding: &Finding) -> Option<&str> {
+    let field = finding.field.as_deref()?;
+    let (port, _) = field.split_once('/')?;
+    port.parse::<u16>().is_ok().then_some(field)
 }
 
-/// The package's host ports, and what each is for.
-fn ports_of(detail: &PackageDetail) -> (BTreeMap<String, u16>, BTreeMap<String, String>) {
-    let web = detail.manifest.web.iter().map(|web| (format!("{}/tcp", web.host_port), web.host_port, text::WEB_PORT.to_owned()));
+/// The package's host ports by key, its page first, and what each is for.
+fn ports_of(detail: &PackageDetail) -> (Vec<(String, u16)>, BTreeMap<String, String>) {
+    let web = detail.manifest.web.iter().map(|web| (web.host_port, "tcp", text::WEB_PORT.to_owned()));
     let others = detail.ports.iter().map(|port| {
-        let key = format!("{}/{}", port.port, port.protocol.as_str());
-        (key, port.port, text::port_of(&port.service, port.protocol.as_str()))
+        let protocol = port.protocol.as_str();
+        (port.port, protocol, text::port_of(&port.service, protocol))
     });
-    let mut ports = BTreeMap::new();
+    let mut ports = Vec::new();
     let mut labels = BTreeMap::new();
-    for (key, port, label) in web.chain(others) {
-        ports.entry(key.clone()).or_insert(port);
-        labels.entry(key).or_insert(label);
+    for (port, protocol, label) in web.chain(others) {
+        let key = format!("{port}/{protocol}");
+        if labels.insert(key.clone(), label).is_none() {
+            ports.push((key, port));
+        }
     }
     (ports, labels)
 }

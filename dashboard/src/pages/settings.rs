@@ -186,7 +186,7 @@ fn about(system: &SystemInfo) -> impl IntoView + use<> {
     let mut rows = vec![
         (text::HOST, system.hostname.clone()),
         (text::ENGINE, engine),
-        (text::MEMORY, format::bytes(system.host.memory_total_bytes)),
+        (text::MEMORY, format::memory(system.host.memory_total_bytes)),
         (text::DISK, format::bytes(system.host.data_total_bytes)),
         (text::GENERATION, system.generation.to_string()),
         (text::SYSTEM, if system.os_managed { text::OS_MANAGED } else { text::OS_OTHERS }.to_owned()),

@@ -75,8 +75,8 @@ pub(crate) fn updated(version: &str, when: &str) -> String {
 }
 
 /// When a service started.
-pub(crate) fn since(when: &str) -> String {
-    format!("since {when}")
+pub(crate) fn started(when: &str) -> String {
+    format!("started {when}")
 }
 
 /// Where an app came from.

@@ -32,6 +32,7 @@ pub(crate) fn summary(states: &[AppState]) -> String {
     let mut sentences = Vec::new();
     match (states.len(), running) {
         (0, _) => return "Your box is ready.".to_owned(),
+        _ if states.contains(&AppState::EngineUnreachable) => return "Your apps cannot be looked at right now.".to_owned(),
         (1, 1) => sentences.push("Your app is running.".to_owned()),
         (all, running) if running == all => sentences.push(format!("All {all} apps are running.")),
         (_, 0) => {}
@@ -125,12 +126,13 @@ mod tests {
 
     #[test]
     fn the_summary_counts_what_matters() {
-        use AppState::{Failed, Installing, Running, Stopped};
+        use AppState::{EngineUnreachable, Failed, Installing, Running, Stopped};
         for (states, expected) in [
             (&[][..], "Your box is ready."),
             (&[Running], "Your app is running."),
             (&[Running, Running], "All 2 apps are running."),
             (&[Stopped], "Nothing is running."),
+            (&[EngineUnreachable], "Your apps cannot be looked at right now."),
             (&[Running, Installing, Failed], "1 of 3 apps are running. One is being worked on. One needs a look."),
         ] {
             assert_eq!(summary(states), expected);

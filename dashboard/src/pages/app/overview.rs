@@ -24,6 +24,7 @@ pub(super) fn Overview(app: RwSignal<AppStatus>) -> impl IntoView {
     let why = Memo::new(move |_| app.with(|app| app.reason.clone().map(|reason| (app.state, reason))));
     let last_update = Memo::new(move |_| app.with(|app| app.last_update.clone()));
     let services = Memo::new(move |_| app.with(|app| app.services.clone()));
+    let is_busy = Memo::new(move |_| app.with(|app| app.state.is_busy()));
     let login = Memo::new(move |_| app.with(|app| app.default_login.clone()));
     let removing = RwSignal::new(false);
     view! {
@@ -36,7 +37,10 @@ pub(super) fn Overview(app: RwSignal<AppStatus>) -> impl IntoView {
             <div class="column">
                 <section class="card">
                     <h2>{text::SERVICES}</h2>
-                    <ul class="services">{move || services.get().into_iter().map(service).collect_view()}</ul>
+                    <ul class="services">{move || {
+                        let busy = is_busy.get();
+                        services.get().into_iter().map(|each| service(each, busy)).collect_view()
+                    }}</ul>
                 </section>
                 {move || login.get().map(|login| view! { <Login login /> })}
             </div>
@@ -139,18 +143,24 @@ fn last_update_panel(app: RwSignal<AppStatus>, last: LastUpdate) -> impl IntoVie
     }
 }
 
-fn service(service: ServiceStatus) -> impl IntoView {
-    let since = service.started_at.map(|at| text::since(&format::ago(at, browser::now_ms())));
+/// One service. While something is going on, one that is not there yet is nothing to warn of.
+fn service(service: ServiceStatus, busy: bool) -> impl IntoView {
+    let class = match (service.ok, busy) {
+        (true, _) => "state is-good",
+        (false, true) => "state is-off",
+        (false, false) => "state is-warn",
+    };
+    let started = service.started_at.map(|at| text::started(&format::ago(at, browser::now_ms())));
     view! {
         <li>
-            <span class=if service.ok { "state is-good" } else { "state is-warn" }>
+            <span class=class>
                 <span class="state-dot" aria-hidden="true"></span>
             </span>
             <span class="service-text">
                 <strong>{service.service}</strong>
                 <code>{service.image}</code>
             </span>
-            <span class="service-state">{service.state} {since.map(|since| view! { <small class="muted">{since}</small> })}</span>
+            <span class="service-state">{service.state} {started.map(|started| view! { <small class="muted">{started}</small> })}</span>
         </li>
     }
 }
