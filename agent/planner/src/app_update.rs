@@ -83,7 +83,8 @@ pub fn next(app: &AppId, update: &AppUpdate, input: &Input<'_>) -> Option<Update
     }
 }
 
-/// Returns the service whose log shows why the new version is not kept, where one service is to blame.
+/// Returns the service whose log shows why the new version is not kept, where one service is to blame. `update` and
+/// `input` are those that [`next`] answered with Reverting: with the old version desired again nothing is to be found.
 pub fn culprit(app: &AppId, update: &AppUpdate, input: &Input<'_>) -> Option<ServiceName> {
     let world = World::new(input);
     let spec = input.spec(app)?;

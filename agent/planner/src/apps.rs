@@ -6,29 +6,12 @@ use hearth_model::desired::{DesiredApp, Run};
 use hearth_model::observed::{DataState, EngineState};
 use hearth_model::plan::AppPlan;
 use hearth_model::{AppId, AppState, Plan, Reason};
-use jiff::Timestamp;
 
 use crate::converge::{Converge, Keep, Starts, stop_all};
+use crate::decision::Decision;
 use crate::health::earliest;
 use crate::world::World;
 use crate::{Input, remove, shared, words};
-
-/// What is decided for one app.
-#[derive(Debug, Default)]
-pub(crate) struct Decision {
-    pub(crate) plan: AppPlan,
-    pub(crate) look_again_at: Option<Timestamp>,
-}
-
-impl Decision {
-    pub(crate) fn of_state(state: AppState, reason: Option<Reason>) -> Self {
-        Self { plan: AppPlan { state, reason, ..AppPlan::default() }, look_again_at: None }
-    }
-
-    pub(crate) fn failed(reason: Reason) -> Self {
-        Self::of_state(AppState::Failed, Some(reason))
-    }
-}
 
 /// Decides what must happen next for every app, and says what state each is in.
 ///

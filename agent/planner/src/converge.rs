@@ -11,10 +11,10 @@ use hearth_model::desired::DesiredApp;
 use hearth_model::observed::{ContainerState, DataState, ObservedContainer};
 use hearth_model::plan::{AppPlan, Waiting};
 use hearth_model::{AppSpec, AppState, Digest, Reason, ServiceName, Step};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
-use crate::apps::Decision;
 use crate::changed::{is_changed, is_done};
+use crate::decision::Decision;
 use crate::health::{self, earliest};
 use crate::order::Order;
 use crate::retry::later;
@@ -255,6 +255,3 @@ impl<'a> Converge<'a> {
 fn waiting(service: &ServiceName, on: &ServiceName, until: &str) -> Waiting {
     Waiting { service: service.clone(), on: on.clone(), until: until.to_owned() }
 }
-
-/// Returns when to look again, as [`Decision`] has it.
-type LookAgain = Option<Timestamp>;

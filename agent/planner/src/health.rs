@@ -133,13 +133,11 @@ pub(crate) fn of_app(world: &World<'_>, spec: &AppSpec, held: &BTreeSet<&Service
     worst
 }
 
-fn severity(state: AppState) -> u8 {
-    match state {
-        AppState::Failed => 3,
-        AppState::Unhealthy => 2,
-        AppState::Starting => 1,
-        _ => 0,
-    }
+/// How bad a state is beside the others that [`of_app`] gives a service.
+fn severity(state: AppState) -> Option<usize> {
+    [AppState::Running, AppState::Starting, AppState::Unhealthy, AppState::Failed]
+        .iter()
+        .position(|one| *one == state)
 }
 
 /// Returns the earlier of two moments, where there are any.

@@ -11,7 +11,7 @@ pub struct Input<'a> {
     pub desired: &'a Desired,
     /// What each desired app is made of, or why that cannot be told; an app whose spec is an error is left as it is.
     pub specs: &'a BTreeMap<AppId, Result<AppSpec, Reason>>,
-    /// What was seen. [`Observed::data`] must have an entry for each desired app.
+    /// What was seen. [`Observed::data`] must have an entry for each desired app and each of `deleted_data`.
     pub observed: &'a Observed,
     /// Updates on their way, and each app's last one.
     pub updates: &'a BTreeMap<AppId, AppUpdate>,

@@ -6,7 +6,7 @@
 //! be killed between any two steps. In reading order:
 
 pub mod app_update;
-/// The decision for one app.
+/// The decision for every app.
 mod apps;
 /// When a container still equals its spec.
 mod changed;
@@ -16,6 +16,8 @@ pub mod check;
 pub mod checks;
 /// Steps towards a spec.
 mod converge;
+/// What is decided for one app.
+mod decision;
 /// Two desired states compared, in sentences.
 pub mod diff;
 /// How well an app runs.

@@ -3,8 +3,8 @@ use hearth_model::observed::{ContainerState, DataState};
 use hearth_model::plan::AppPlan;
 use hearth_model::{AppId, AppState, Observed, Reason, Step};
 
-use crate::apps::Decision;
 use crate::converge::stop_all;
+use crate::decision::Decision;
 use crate::world::World;
 
 /// Takes an app away that is no longer desired: containers, then networks and volumes, its data last and only if the

@@ -4,8 +4,9 @@ use hearth_model::plan::AppPlan;
 use hearth_model::update::{AppUpdate, UpdatePhase};
 use hearth_model::{AppId, AppSpec, AppState, Reason, Step};
 
-use super::{Decision, data_is_there};
+use super::data_is_there;
 use crate::converge::{Converge, Keep, Starts, fetch};
+use crate::decision::Decision;
 use crate::health::earliest;
 use crate::world::World;
 use crate::{Input, app_update};

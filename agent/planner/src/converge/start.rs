@@ -4,8 +4,9 @@ use hearth_model::observed::ContainerState;
 use hearth_model::plan::Waiting;
 use hearth_model::spec::{Dependency, DependencyCondition};
 use hearth_model::{Reason, ServiceName, Step};
+use jiff::Timestamp;
 
-use super::{Converge, LookAgain, Stages, waiting};
+use super::{Converge, Stages, waiting};
 use crate::health::{Again, earliest, start_again};
 use crate::wait::{Readiness, readiness};
 
@@ -16,7 +17,7 @@ pub(super) struct Started<'a> {
     pub(super) waiting: Vec<Waiting>,
     /// The first dependency that failed.
     pub(super) failed: Option<Reason>,
-    pub(super) look_again_at: LookAgain,
+    pub(super) look_again_at: Option<Timestamp>,
     /// Services that do not start in this plan although they should.
     pub(super) held: BTreeSet<&'a ServiceName>,
 }
@@ -30,7 +31,7 @@ enum Standing {
     After(Option<usize>),
     Wait {
         until: &'static str,
-        look_again_at: LookAgain,
+        look_again_at: Option<Timestamp>,
     },
     Failed(Reason),
 }

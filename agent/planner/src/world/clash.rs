@@ -21,8 +21,19 @@ type Holders<'a> = BTreeMap<(Protocol, u16), Vec<&'a AppId>>;
 
 struct Claim<'a> {
     app: &'a AppId,
+    seniority: Seniority,
     service: &'a str,
     address: Option<&'a str>,
+}
+
+/// Who of several that want a port may have it: who came first, as far as that can be seen.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Seniority {
+    HasIt,
+    /// Its container runs, or the engine is about to start it again.
+    IsActive,
+    IsMade,
+    IsNew,
 }
 
 /// Finds for each app that should run the first thing that stands in its way, a lasting one before a passing one.
@@ -45,8 +56,10 @@ pub(super) fn find<'a>(input: &Input<'a>, holders: &Holders<'a>) -> BTreeMap<&'a
     for (app, spec) in running_specs(input) {
         for (service, port) in spec.published_ports() {
             let Some(host_port) = port.host_port else { continue };
-            let claim = Claim { app, service: service.as_str(), address: port.host_ip.as_deref() };
-            claims.entry((port.protocol, host_port)).or_default().push(claim);
+            let key = (port.protocol, host_port);
+            let seniority = seniority(input, holders, app, key, &spec.services[service].container.name);
+            let address = port.host_ip.as_deref();
+            claims.entry(key).or_default().push(Claim { app, seniority, service: service.as_str(), address });
         }
         for service in spec.services.values() {
             let name = service.container.name.as_str();
@@ -64,14 +77,14 @@ pub(super) fn find<'a>(input: &Input<'a>, holders: &Holders<'a>) -> BTreeMap<&'a
     }
     for (port, mut claims) in claims {
         let holding: BTreeSet<&AppId> = holders.get(&port).into_iter().flatten().copied().collect();
-        claims.sort_by_key(|claim| (!holding.contains(claim.app), claim.app));
+        claims.sort_by_key(|claim| (claim.seniority, claim.app));
         for (position, claim) in claims.iter().enumerate() {
             let winner = claims[..position].iter().find(|other| overlap(claim, other));
             if let Some(winner) = winner {
                 add(claim.app, false, port_clash(port, claim, winner));
                 continue;
             }
-            if holding.contains(claim.app) {
+            if claim.seniority == Seniority::HasIt {
                 continue;
             }
             if let Some(process) = input.observed.foreign_ports.get(&port) {
@@ -95,6 +108,23 @@ pub(super) fn find<'a>(input: &Input<'a>, holders: &Holders<'a>) -> BTreeMap<&'a
         }
     }
     clashes
+}
+
+fn seniority(
+    input: &Input<'_>,
+    holders: &Holders<'_>,
+    app: &AppId,
+    port: (Protocol, u16),
+    container: &str,
+) -> Seniority {
+    if holders.get(&port).is_some_and(|holders| holders.contains(&app)) {
+        return Seniority::HasIt;
+    }
+    match input.observed.containers.get(container).filter(|container| container.app == *app) {
+        Some(container) if super::is_active(container) => Seniority::IsActive,
+        Some(_) => Seniority::IsMade,
+        None => Seniority::IsNew,
+    }
 }
 
 fn running_specs<'a>(input: &Input<'a>) -> impl Iterator<Item = (&'a AppId, &'a AppSpec)> {

@@ -112,6 +112,37 @@ fn who_runs_keeps_the_port_and_is_named() {
 }
 
 #[test]
+fn a_crashing_app_does_not_lose_its_port_to_a_new_one() {
+    let mut agent = Agent::new();
+    agent.want(&app("pihole").service("dns", "pihole:1").port("dns", 53));
+    agent.settle();
+    agent.sim.change_container("pihole-dns-1", |seen| {
+        seen.state = ContainerState::Restarting { exit_code: 1 };
+        seen.ports.clear();
+    });
+    agent.want(&app("adguard").service("dns", "adguard:1").port("dns", 53));
+    assert_eq!(agent.state(&id("adguard")).0, AppState::Failed);
+    assert_ne!(agent.state(&id("pihole")).0, AppState::Failed);
+}
+
+#[test]
+fn one_port_may_be_shared_by_addresses() {
+    let on = |name: &str, address: &str| {
+        app(name).service("web", "nginx:1").port("web", 80).with("web", |web| {
+            web.container.ports[0].host_ip = Some(address.to_owned());
+        })
+    };
+    let mut agent = Agent::new();
+    agent.want(&on("one", "127.0.0.1"));
+    agent.want(&on("two", "192.168.1.2"));
+    let both = agent.plan();
+    assert!(both.apps.values().all(|app| app.state == AppState::Installing), "{}", words(&both));
+    agent.want(&on("wide", "::"));
+    assert_eq!(agent.state(&id("wide")).0, AppState::Failed);
+    assert_eq!(agent.state(&id("two")).0, AppState::Installing);
+}
+
+#[test]
 fn an_app_without_its_data_is_not_started_on_an_empty_folder() {
     let mut agent = Agent::new();
     agent.want(&blog());
