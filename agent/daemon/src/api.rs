@@ -100,7 +100,10 @@ pub fn router(state: ApiState) -> Router {
         )
         .with_state(state);
     // Whatever else begins with /api is an error for programs too, not the dashboard's page.
-    Router::new().nest(PREFIX, routes).route("/api/{*rest}", any(unknown_route)).route("/api", any(unknown_route))
+    Router::new()
+        .nest(PREFIX, routes)
+        .route("/api/{*rest}", any(unknown_route))
+        .route("/api", any(unknown_route))
 }
 
 /// Routes that answer without a session. A test holds this list against [`document::OPEN`].
@@ -161,6 +164,11 @@ async fn method_not_allowed(method: Method, OriginalUri(uri): OriginalUri) -> Ap
 
 fn cross_site(_: ProtectionError) -> Response {
     let detail = "a page of another site, or of another port, asked for a change; open Hearth's own page and do it there";
-    ApiError::new(StatusCode::FORBIDDEN, "cross-site", "The request came from another site", detail.to_owned())
-        .into_response()
+    ApiError::new(
+        StatusCode::FORBIDDEN,
+        "cross-site",
+        "The request came from another site",
+        detail.to_owned(),
+    )
+    .into_response()
 }

@@ -64,7 +64,8 @@ async fn file(directory: ServeDir, index: &Path, request: Request) -> Response {
             let folder = index.parent().unwrap_or(index);
             return no_dashboard(&format!("there is no `index.html` in {}", folder.display()));
         }
-        return (StatusCode::NOT_FOUND, [(header::CACHE_CONTROL, REVALIDATE)], "there is no such file\n").into_response();
+        return (StatusCode::NOT_FOUND, [(header::CACHE_CONTROL, REVALIDATE)], "there is no such file\n")
+            .into_response();
     }
     let caching = if immutable { IMMUTABLE } else { REVALIDATE };
     response.headers_mut().insert(header::CACHE_CONTROL, caching);

@@ -127,7 +127,11 @@ impl Auth {
 
     /// Returns the session of a token, `None` when there is none or it ended; extends it when it was last seen a
     /// while ago.
-    pub(crate) async fn session(&self, token: Token, now: Timestamp) -> Result<Option<CheckedSession>, Error> {
+    pub(crate) async fn session(
+        &self,
+        token: Token,
+        now: Timestamp,
+    ) -> Result<Option<CheckedSession>, Error> {
         let Some(stored) = sessions::find(&self.db, &token.hash()).await? else {
             return Ok(None);
         };

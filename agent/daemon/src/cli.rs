@@ -14,6 +14,8 @@ mod file;
 mod generations;
 /// `hearth app install`, in its steps.
 mod install;
+/// Checks of packages, for those who write them.
+mod lint;
 /// Tables and JSON.
 mod output;
 /// `hearth serve`.
@@ -24,8 +26,6 @@ mod sse;
 mod status;
 /// What the stores offer.
 mod store;
-/// Checks of packages, for those who write them.
-mod lint;
 /// Waiting for an app to come to rest.
 mod wait;
 
@@ -52,7 +52,13 @@ Exit codes:
 #[command(name = "hearth", version, after_help = EXIT_CODES)]
 struct Cli {
     /// The folder that holds everything of this box.
-    #[arg(long, global = true, env = "HEARTH_STATE_DIR", default_value = "/var/lib/hearth", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "HEARTH_STATE_DIR",
+        default_value = "/var/lib/hearth",
+        value_name = "DIR"
+    )]
     state_dir: PathBuf,
     /// Prints JSON, for programs.
     #[arg(long, global = true)]

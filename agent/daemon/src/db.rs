@@ -20,7 +20,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::migrate::{Migrate, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
 use sqlx::{Connection, Row};
 
 /// Where sqlx records the migrations that were applied.
@@ -64,7 +67,9 @@ pub enum Cause {
     #[error("cannot grow because the disk is full; free some space and start again")]
     DiskFull,
     /// It is damaged, or no database.
-    #[error("is damaged or is not a database; put back one of the copies named `hearth.db.before-*` beside it, or a backup")]
+    #[error(
+        "is damaged or is not a database; put back one of the copies named `hearth.db.before-*` beside it, or a backup"
+    )]
     Damaged,
     /// The folder is missing, or may not be entered.
     #[error("cannot be opened; check that its folder is there and that this user may write in it")]
@@ -104,7 +109,9 @@ impl Cause {
         use std::io::ErrorKind;
         match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => Cause::CannotOpen,
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::IsADirectory => Cause::ReadOnly,
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::IsADirectory => {
+                Cause::ReadOnly
+            }
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Cause::DiskFull,
             _ => Cause::Io,
         }

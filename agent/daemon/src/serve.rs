@@ -121,7 +121,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 fn prepare_state_dir(state_dir: &Path) -> anyhow::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).with_context(|| {
         let path = state_dir.display();
-        format!("failed to make the state folder {path}; choose one that this user may write with --state-dir")
+        format!(
+            "failed to make the state folder {path}; choose one that this user may write with --state-dir"
+        )
     })
 }
 

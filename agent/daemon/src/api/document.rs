@@ -32,10 +32,7 @@ pub(super) fn empty() -> OpenApi {
         ))
         .license(Some(utoipa::openapi::LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
-    OpenApiBuilder::new()
-        .info(info)
-        .servers(Some([utoipa::openapi::Server::new(super::PREFIX)]))
-        .build()
+    OpenApiBuilder::new().info(info).servers(Some([utoipa::openapi::Server::new(super::PREFIX)])).build()
 }
 
 /// Adds what holds for every route: the session that it needs, and the shape of its errors.
@@ -45,7 +42,8 @@ pub(super) fn finish(mut document: OpenApi) -> OpenApi {
     let mut below = Vec::new();
     Problem::schemas(&mut below);
     components.schemas.extend(below);
-    components.add_security_scheme(SECURITY, SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE))));
+    components
+        .add_security_scheme(SECURITY, SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE))));
     for (path, item) in &mut document.paths.paths {
         let operations = [
             ("get", &mut item.get),
@@ -66,7 +64,9 @@ pub(super) fn finish(mut document: OpenApi) -> OpenApi {
 
 fn finish_operation(operation: &mut Operation, open: bool) {
     let responses = &mut operation.responses.responses;
-    responses.entry("default".to_owned()).or_insert_with(|| RefOr::T(problem("What went wrong, and what to do")));
+    responses
+        .entry("default".to_owned())
+        .or_insert_with(|| RefOr::T(problem("What went wrong, and what to do")));
     if !open {
         responses.entry("401".to_owned()).or_insert_with(|| RefOr::T(problem("Nobody is signed in")));
         operation.security = Some(vec![SecurityRequirement::new(SECURITY, Vec::<String>::new())]);

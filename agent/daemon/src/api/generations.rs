@@ -54,8 +54,9 @@ pub(super) async fn export(State(state): State<ApiState>, headers: HeaderMap) ->
     if !wants_yaml {
         return Ok((etag, Json(desired)).into_response());
     }
-    let yaml = serde_saphyr::to_string(&desired)
-        .map_err(|error| crate::error::Error::Internal(format!("the document cannot be written as YAML: {error}")))?;
+    let yaml = serde_saphyr::to_string(&desired).map_err(|error| {
+        crate::error::Error::Internal(format!("the document cannot be written as YAML: {error}"))
+    })?;
     Ok((etag, [(header::CONTENT_TYPE, YAML)], yaml).into_response())
 }
 

@@ -99,7 +99,9 @@ impl From<Error> for ApiError {
         let problem = |status, code, title| ApiError::new(status, code, title, detail.clone());
         match error {
             Error::NoSuchApp(_) => problem(S::NOT_FOUND, "no-such-app", "There is no such app"),
-            Error::NoSuchPackage { .. } => problem(S::NOT_FOUND, "no-such-package", "There is no such package"),
+            Error::NoSuchPackage { .. } => {
+                problem(S::NOT_FOUND, "no-such-package", "There is no such package")
+            }
             Error::NoSuchStore(_) => problem(S::NOT_FOUND, "no-such-store", "There is no such store"),
             Error::NoSuchGeneration(_) => {
                 problem(S::NOT_FOUND, "no-such-generation", "There is no such generation")
@@ -147,7 +149,8 @@ impl From<auth::Error> for ApiError {
                     label: "Current password".to_owned(),
                     problem: "is not right".to_owned(),
                 }];
-                problem(S::UNPROCESSABLE_ENTITY, "wrong-password", "The password is wrong").with_fields(fields)
+                problem(S::UNPROCESSABLE_ENTITY, "wrong-password", "The password is wrong")
+                    .with_fields(fields)
             }
             auth::Error::TooMany { retry_after_secs } => ApiError {
                 retry_after_secs: Some(retry_after_secs),

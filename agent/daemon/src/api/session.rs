@@ -79,7 +79,8 @@ pub(super) async fn change_password(
             StatusCode::CONFLICT,
             "no-password",
             "This session has no password",
-            "the command line on the box needs no password; change an account's password in the dashboard".to_owned(),
+            "the command line on the box needs no password; change an account's password in the dashboard"
+                .to_owned(),
         ));
     };
     state.auth.change_password(&session, change).await?;

@@ -64,7 +64,10 @@ pub(super) async fn icon(
         (header::ETAG, etag.clone()),
         (header::CACHE_CONTROL, "private, max-age=600".to_owned()),
         // An SVG may carry scripts: opened as a page of its own it runs none of them.
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox".to_owned()),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; sandbox".to_owned(),
+        ),
     ];
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known == etag.as_str()) {
         return Ok((StatusCode::NOT_MODIFIED, caching).into_response());

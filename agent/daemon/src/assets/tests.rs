@@ -76,7 +76,13 @@ async fn a_missing_file_is_no_page_and_nothing_outside_is_served() {
     let folder = dashboard();
     std::fs::write(folder.path().parent().unwrap().join("secret.txt"), "secret").unwrap();
     assert_eq!(ask(Some(folder.path()), "GET", "/assets/gone-00.js", "").await.status, StatusCode::NOT_FOUND);
-    for path in ["/assets/gone-00.js", "/gone.svg", "/../secret.txt", "/%2e%2e/secret.txt", "/assets/..%2f..%2fsecret.txt"] {
+    for path in [
+        "/assets/gone-00.js",
+        "/gone.svg",
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/assets/..%2f..%2fsecret.txt",
+    ] {
         let answer = ask(Some(folder.path()), "GET", path, "").await;
         let page = answer.status == StatusCode::OK && answer.body == "<p>page";
         assert!(page || answer.status == StatusCode::NOT_FOUND, "{path}");

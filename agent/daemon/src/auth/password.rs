@@ -58,7 +58,10 @@ impl Passwords {
         if password.len() > MAX_CHARS * 4 {
             return Ok(false);
         }
-        self.in_turn(move || Ok(Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok())).await
+        self.in_turn(move || {
+            Ok(Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok())
+        })
+        .await
     }
 
     /// Takes as long as [`Passwords::verify`] and says nothing.

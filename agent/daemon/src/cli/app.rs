@@ -132,7 +132,9 @@ pub(super) async fn run(client: &Client, output: &Output, command: Command) -> R
         Command::Retry { app } => {
             // Nothing tells this try from the one before, so there is nothing to wait for.
             let changed: Changed = client.post(&format!("/apps/{app}/retry")).await?;
-            output.value(&changed, |_| format!("trying again; `hearth app status {app} --watch` tells how it goes"))
+            output.value(&changed, |_| {
+                format!("trying again; `hearth app status {app} --watch` tells how it goes")
+            })
         }
         Command::Remove(args) => {
             let data = if args.delete_data { "delete" } else { "keep" };

@@ -65,7 +65,12 @@ impl Client {
         Ok(Events::new(self.open(Method::GET, path, "text/event-stream", Bytes::new()).await?))
     }
 
-    async fn json<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<T, CliError> {
+    async fn json<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<T, CliError> {
         let answer = read(self.open(method, path, "application/json", body).await?).await?;
         serde_json::from_slice(&answer).map_err(|error| {
             CliError::failed(format!(
@@ -74,10 +79,17 @@ impl Client {
         })
     }
 
-    async fn open(&self, method: Method, path: &str, accept: &str, body: Bytes) -> Result<Incoming, CliError> {
+    async fn open(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &str,
+        body: Bytes,
+    ) -> Result<Incoming, CliError> {
         let stream = UnixStream::connect(socket_path(&self.state_dir)).await;
         let stream = stream.map_err(|error| self.unreachable(&error))?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|e| broken(&e))?;
         // It ends with the answer's body; what breaks it is seen there.
         tokio::spawn(connection);
         let request = Request::builder()
@@ -127,7 +139,10 @@ async fn read(body: Incoming) -> Result<Vec<u8>, CliError> {
 }
 
 fn broken(error: &hyper::Error) -> CliError {
-    CliError::new(Exit::Unreachable, format!("the service ended the connection ({error}); look at its log, and ask again"))
+    CliError::new(
+        Exit::Unreachable,
+        format!("the service ended the connection ({error}); look at its log, and ask again"),
+    )
 }
 
 /// Writes a name as one part of a path ([RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)).

@@ -6,8 +6,8 @@ use clap::{Subcommand, ValueEnum};
 use hearth_compose::{Diagnostics, ProjectInput, Reader, SourceFile};
 
 use super::error::{CliError, Exit};
-use super::output::{Output, note};
 use super::file;
+use super::output::{Output, note};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -49,7 +49,8 @@ pub(super) fn run(command: Command) -> Result<(), CliError> {
     let working_dir = working_dir(project_directory.as_deref(), &files)?;
     let environment = environment(&working_dir, &env_files)?;
     let files = files.iter().map(|path| source(path)).collect::<Result<Vec<_>, _>>()?;
-    let name = project_name.or_else(|| environment.get("COMPOSE_PROJECT_NAME").filter(|name| !name.is_empty()).cloned());
+    let name = project_name
+        .or_else(|| environment.get("COMPOSE_PROJECT_NAME").filter(|name| !name.is_empty()).cloned());
     let input = ProjectInput {
         name,
         files,
@@ -92,7 +93,8 @@ fn working_dir(chosen: Option<&Path>, files: &[PathBuf]) -> Result<PathBuf, CliE
 }
 
 fn source(path: &Path) -> Result<SourceFile, CliError> {
-    SourceFile::from_bytes(path.display().to_string(), file::read(path)?).map_err(|problems| invalid(&problems))
+    SourceFile::from_bytes(path.display().to_string(), file::read(path)?)
+        .map_err(|problems| invalid(&problems))
 }
 
 /// Variables of this process come before those of files

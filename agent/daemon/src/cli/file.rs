@@ -46,7 +46,10 @@ pub(super) fn read_text(path: &Path) -> Result<String, CliError> {
 }
 
 fn too_large(name: &str) -> CliError {
-    CliError::new(Exit::Refused, format!("{name} is larger than {} MiB; it is not the file that was meant", MAX_BYTES / 1024 / 1024))
+    CliError::new(
+        Exit::Refused,
+        format!("{name} is larger than {} MiB; it is not the file that was meant", MAX_BYTES / 1024 / 1024),
+    )
 }
 
 #[cfg(test)]

@@ -75,9 +75,8 @@ pub(super) async fn list(client: &Client, output: &Output, args: &ListArgs) -> R
             .iter()
             .map(|info| {
                 let current = if info.current { "in force" } else { "" };
-                // To the second; people who want more ask for JSON.
-                let at = info.at.round(jiff::Unit::Second).unwrap_or(info.at);
-                [info.generation.to_string(), current.to_owned(), at.to_string(), actor(&info.by), info.why.clone()]
+                let (number, at) = (info.generation.to_string(), to_the_second(info.at));
+                [number, current.to_owned(), at, actor(&info.by), info.why.clone()]
             })
             .collect();
         table(["N", "", "AT", "BY", "WHY"], &rows, "nothing was changed yet")
@@ -90,7 +89,9 @@ pub(super) async fn roll_back(client: &Client, output: &Output, args: &RollbackA
         None => {
             let all = client.get::<Vec<GenerationInfo>>("/generations").await?;
             let earlier = all.iter().filter(|info| !info.current).map(|info| info.generation).max();
-            earlier.ok_or_else(|| CliError::new(Exit::NotFound, "there is no generation before the one in force"))?
+            earlier.ok_or_else(|| {
+                CliError::new(Exit::NotFound, "there is no generation before the one in force")
+            })?
         }
     };
     let changed = client.post::<Changed>(&format!("/generations/{target}/restore")).await?;
@@ -103,7 +104,11 @@ pub(super) async fn roll_back(client: &Client, output: &Output, args: &RollbackA
 fn document(path: &Path) -> Result<Desired, CliError> {
     let text = file::read_text(path)?;
     serde_saphyr::from_str(&text).map_err(|error| {
-        CliError::failed(format!("{} is not a document that `hearth export` could have made:\n{error}", path.display()))
+        let name =
+            if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
+        CliError::failed(format!(
+            "{name} is not a document like the ones that `hearth export` prints:\n{error}"
+        ))
     })
 }
 
@@ -129,7 +134,13 @@ fn plan_in_words(preview: &PlanPreview) -> String {
 
 fn detail_in_words(detail: &GenerationDetail) -> String {
     let GenerationDetail { info, desired: _, changes_from_current } = detail;
-    let mut text = format!("Generation {}, {} by {}: {}\n", info.generation, info.at, actor(&info.by), info.why);
+    let mut text = format!(
+        "Generation {}, {} by {}: {}\n",
+        info.generation,
+        to_the_second(info.at),
+        actor(&info.by),
+        info.why
+    );
     if changes_from_current.is_empty() {
         text.push_str("It wants the same as the one in force.\n");
         return text;
@@ -139,6 +150,11 @@ fn detail_in_words(detail: &GenerationDetail) -> String {
         text.push_str(&format!("  {change}\n"));
     }
     text
+}
+
+/// People who want more ask for JSON.
+fn to_the_second(at: jiff::Timestamp) -> String {
+    at.round(jiff::Unit::Second).unwrap_or(at).to_string()
 }
 
 fn actor(actor: &Actor) -> String {

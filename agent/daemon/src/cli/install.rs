@@ -99,12 +99,15 @@ pub(super) async fn run(client: &Client, output: &Output, args: Args) -> Result<
         return Err(CliError::new(Exit::Refused, in_words(&found)));
     }
     let app = detail.manifest.id;
-    let changed: Changed = client.send(Method::POST, "/apps", &request).await.map_err(|error: CliError| {
-        let hint = if error.is("consent-needed") { consent_hint(&found.access) } else { String::new() };
-        CliError { message: format!("{}{hint}", error.message), ..error }
-    })?;
+    let changed: Changed =
+        client.send(Method::POST, "/apps", &request).await.map_err(|error: CliError| {
+            let hint = if error.is("consent-needed") { consent_hint(&found.access) } else { String::new() };
+            CliError { message: format!("{}{hint}", error.message), ..error }
+        })?;
     if no_wait {
-        return output.value(&changed, |_| format!("{app} is being installed; `hearth app status {app}` tells how far it is"));
+        return output.value(&changed, |_| {
+            format!("{app} is being installed; `hearth app status {app}` tells how far it is")
+        });
     }
     wait::until(client, &app, changed, Goal::Running).await?;
     output.value(&changed, |_| format!("{app} runs"))
@@ -120,7 +123,8 @@ pub(super) async fn store_of(client: &Client, package: &str) -> Result<StoreId, 
         (Some(store), false) => {
             stores.push(store);
             let stores: Vec<_> = stores.iter().map(StoreId::as_str).collect();
-            let message = format!("several stores have `{package}`; choose one with --store: {}", stores.join(", "));
+            let message =
+                format!("several stores have `{package}`; choose one with --store: {}", stores.join(", "));
             Err(CliError::new(Exit::Refused, message))
         }
         (None, _) => Err(CliError::new(
@@ -175,7 +179,8 @@ fn port(text: &str) -> Result<(String, u16), String> {
     let expected = || "write it as 8080/tcp=9090: the package's port, then this box's".to_owned();
     let (packages, ours) = text.split_once('=').ok_or_else(expected)?;
     let (number, protocol) = packages.split_once('/').unwrap_or((packages, "tcp"));
-    let valid = number.parse::<u16>().is_ok_and(|number| number > 0) && ["tcp", "udp", "sctp"].contains(&protocol);
+    let valid =
+        number.parse::<u16>().is_ok_and(|number| number > 0) && ["tcp", "udp", "sctp"].contains(&protocol);
     let ours = ours.parse::<u16>().ok().filter(|port| *port > 0);
     match ours {
         Some(ours) if valid => Ok((format!("{number}/{protocol}"), ours)),

@@ -102,11 +102,14 @@ fn packages(folder: &Path) -> Result<Vec<PathBuf>, CliError> {
     let entries = std::fs::read_dir(&apps).map_err(|error| cannot_read(&apps, &error))?;
     let mut found: Vec<PathBuf> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.is_dir() && !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")))
+        .filter(|path| {
+            path.is_dir() && !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+        })
         .collect();
     found.sort();
     if found.is_empty() {
-        let message = format!("there is no package in {}; name a package's folder or a store's", apps.display());
+        let message =
+            format!("there is no package in {}; name a package's folder or a store's", apps.display());
         return Err(CliError::new(Exit::NotFound, message));
     }
     Ok(found)

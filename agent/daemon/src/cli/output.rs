@@ -34,7 +34,11 @@ impl Output {
     }
 
     /// Writes a value as JSON, or what `human` makes of it.
-    pub(super) fn value<T: Serialize>(&self, value: &T, human: impl FnOnce(&T) -> String) -> Result<(), CliError> {
+    pub(super) fn value<T: Serialize>(
+        &self,
+        value: &T,
+        human: impl FnOnce(&T) -> String,
+    ) -> Result<(), CliError> {
         if !self.json {
             return self.text(&human(value));
         }
@@ -43,7 +47,11 @@ impl Output {
     }
 
     /// Writes a value as one line of JSON, or what `human` makes of it.
-    pub(super) fn line<T: Serialize>(&self, value: &T, human: impl FnOnce(&T) -> String) -> Result<(), CliError> {
+    pub(super) fn line<T: Serialize>(
+        &self,
+        value: &T,
+        human: impl FnOnce(&T) -> String,
+    ) -> Result<(), CliError> {
         if !self.json {
             return self.text(&human(value));
         }

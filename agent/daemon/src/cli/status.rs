@@ -27,9 +27,7 @@ pub(super) async fn run(client: &Client, output: &Output, args: &Args) -> Result
         return watch(client, output, |_| true).await;
     }
     let status = Status { system: client.get("/system").await?, apps: client.get("/apps").await? };
-    output.value(&status, |status| {
-        format!("{}\n{}", about(&status.system), apps(&status.apps))
-    })
+    output.value(&status, |status| format!("{}\n{}", about(&status.system), apps(&status.apps)))
 }
 
 fn about(system: &SystemInfo) -> String {
@@ -61,7 +59,8 @@ pub(super) fn apps(apps: &[AppStatus]) -> String {
         .iter()
         .map(|app| {
             let update = app.update.as_ref().map(|update| format!("{} is there", update.version));
-            let open = app.open.as_ref().map(|open| format!("{}://…:{}{}", open.scheme, open.port, open.path));
+            let open =
+                app.open.as_ref().map(|open| format!("{}://…:{}{}", open.scheme, open.port, open.path));
             [
                 app.id.to_string(),
                 app.version.clone(),
@@ -77,7 +76,8 @@ pub(super) fn apps(apps: &[AppStatus]) -> String {
 
 /// Shows one app for people, with its services.
 pub(super) fn app(app: &AppStatus) -> String {
-    let mut text = format!("{}\nVersion  {} from {}\n", explain(app, app.reason.as_ref()), app.version, app.store);
+    let mut text =
+        format!("{}\nVersion  {} from {}\n", explain(app, app.reason.as_ref()), app.version, app.store);
     if let Some(update) = &app.update {
         text.push_str(&format!("Update   {} is there: `hearth app update {}`\n", update.version, app.id));
     }
@@ -138,7 +138,9 @@ fn in_words(event: &Event) -> String {
         }
         Event::Generation { generation } => format!("generation {generation} is in force"),
         Event::Engine { engine: EngineState::Ready { version, .. } } => format!("Docker {version} answers"),
-        Event::Engine { engine: EngineState::Unreachable { reason } } => format!("Docker does not answer: {reason}"),
+        Event::Engine { engine: EngineState::Unreachable { reason } } => {
+            format!("Docker does not answer: {reason}")
+        }
         Event::Engine { engine: EngineState::Unknown } => "Docker was not asked yet".to_owned(),
         Event::Store => "the stores were read anew".to_owned(),
         Event::Reload => "something was missed".to_owned(),

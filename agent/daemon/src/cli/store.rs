@@ -79,7 +79,8 @@ pub(super) async fn run(client: &Client, output: &Output, command: Command) -> R
                 Some(store) => store,
                 None => super::install::store_of(client, &package).await?,
             };
-            let detail = client.get::<PackageDetail>(&format!("/store/packages/{store}/{}", part(&package))).await?;
+            let detail =
+                client.get::<PackageDetail>(&format!("/store/packages/{store}/{}", part(&package))).await?;
             output.value(&detail, in_words)
         }
         Command::Stores => {
@@ -232,7 +233,10 @@ fn category(text: &str) -> Result<Category, String> {
 }
 
 fn word(category: &Category) -> String {
-    serde_json::to_value(category).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(category)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -31,7 +31,9 @@ pub(super) async fn until(client: &Client, app: &AppId, change: Changed, goal: G
         let Some(event) = events.next().await? else {
             break Err(CliError::new(
                 Exit::Unreachable,
-                format!("the service stopped while {app} was on its way; it goes on when the service runs again"),
+                format!(
+                    "the service stopped while {app} was on its way; it goes on when the service runs again"
+                ),
             ));
         };
         match serde_json::from_str(&event) {
@@ -86,16 +88,18 @@ fn judge(status: &AppStatus, generation: Generation, goal: Goal) -> Option<Resul
             }
         }
         (AppState::Running, Goal::Running) | (AppState::Stopped, Goal::Stopped) => Some(Ok(())),
-        (AppState::Failed | AppState::Unhealthy | AppState::EngineUnreachable, _) => failed(status.reason.as_ref()),
+        (AppState::Failed | AppState::Unhealthy | AppState::EngineUnreachable, _) => {
+            failed(status.reason.as_ref())
+        }
         _ => None,
     }
 }
 
 /// Writes why an app is where it is, with what its log shows.
 pub(super) fn explain(status: &AppStatus, reason: Option<&Reason>) -> String {
-    let mut text = format!("{} is {}", status.name, state_word(status.state));
+    let mut text = format!("{}: {}", status.name, state_word(status.state));
     if let Some(reason) = reason {
-        text.push_str(": ");
+        text.push_str(". ");
         text.push_str(&reason.message);
         for line in &reason.log {
             text.push_str("\n  | ");
@@ -177,7 +181,9 @@ mod tests {
 
     #[test]
     fn an_app_is_judged_once_it_rests_on_the_change() {
-        let verdict = |state, generation, goal| judge(&status(state, generation), Generation(5), goal).map(|r| r.is_ok());
+        let verdict = |state, generation, goal| {
+            judge(&status(state, generation), Generation(5), goal).map(|r| r.is_ok())
+        };
         assert_eq!(verdict(AppState::Running, 4, Goal::Running), None, "that is the state before the change");
         assert_eq!(verdict(AppState::Installing, 5, Goal::Running), None);
         assert_eq!(verdict(AppState::Running, 5, Goal::Running), Some(true));
@@ -197,6 +203,6 @@ mod tests {
             can_go_back: false,
         });
         let error = judge(&status, Generation(5), Goal::Updated).unwrap().unwrap_err();
-        assert_eq!(error.message, "Blog is running: The disk is full.\n  | no space left");
+        assert_eq!(error.message, "Blog: running. The disk is full.\n  | no space left");
     }
 }

@@ -16,9 +16,9 @@ const FALLBACK_PORTS: u16 = 100;
 /// # Errors
 /// Says which port is taken and what to do.
 pub(super) async fn network(listen: &str, port_fallback: bool) -> anyhow::Result<TcpListener> {
-    let mut addresses = tokio::net::lookup_host(listen)
-        .await
-        .with_context(|| format!("`{listen}` is not an address to listen on; use `host:port`, as in 127.0.0.1:8080"))?;
+    let mut addresses = tokio::net::lookup_host(listen).await.with_context(|| {
+        format!("`{listen}` is not an address to listen on; use `host:port`, as in 127.0.0.1:8080")
+    })?;
     let Some(wanted) = addresses.next() else {
         bail!("`{listen}` has no address to listen on; use `host:port`, as in 127.0.0.1:8080");
     };
@@ -36,7 +36,11 @@ pub(super) async fn network(listen: &str, port_fallback: bool) -> anyhow::Result
         }
     }
     if port_fallback {
-        bail!("every port from {} to {last} is taken; name a free one with --listen {}:PORT", wanted.port(), wanted.ip());
+        bail!(
+            "every port from {} to {last} is taken; name a free one with --listen {}:PORT",
+            wanted.port(),
+            wanted.ip()
+        );
     }
     bail!(
         "port {port} is taken by another program; stop it, choose another with --listen {ip}:PORT, or let Hearth take \
@@ -48,7 +52,9 @@ pub(super) async fn network(listen: &str, port_fallback: bool) -> anyhow::Result
 
 fn cannot_listen(address: SocketAddr) -> String {
     if address.port() < 1024 {
-        format!("failed to listen on {address}; ports below 1024 need root, or choose one above with --listen")
+        format!(
+            "failed to listen on {address}; ports below 1024 need root, or choose one above with --listen"
+        )
     } else {
         format!("failed to listen on {address}; is that an address of this machine?")
     }

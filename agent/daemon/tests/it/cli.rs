@@ -1,0 +1,159 @@
+//! The command, as a person or a script runs it.
+
+use std::path::Path;
+use std::process::Output;
+
+use crate::service::{Service, hearth};
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[track_caller]
+fn ended_with(output: &Output, code: i32, said: &str) {
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "stdout: {stdout}\nstderr: {stderr}");
+    assert!(stderr.contains(said), "{stderr:?} does not say {said:?}");
+}
+
+#[test]
+fn exit_codes_tell_what_happened() {
+    let service = Service::start(&[]);
+    ended_with(&service.command(&["app", "list"]), 0, "");
+    ended_with(&service.command(&["app", "list", "--jsn"]), 2, "unexpected argument");
+    ended_with(&service.command(&["app", "show", "../etc"]), 2, "is not an app id");
+    ended_with(&service.command(&["app", "show", "gone"]), 3, "no app `gone` is installed");
+    ended_with(&service.command(&["app", "install", "gone"]), 3, "no store has a package `gone`");
+    ended_with(&service.command(&["rollback"]), 3, "no generation before");
+    ended_with(&service.command(&["store", "remove", "gone"]), 3, "there is no store `gone`");
+    let nowhere = tempfile::tempdir().unwrap();
+    ended_with(
+        &hearth(nowhere.path()).arg("status").output().unwrap(),
+        5,
+        "no Hearth runs with the state folder",
+    );
+}
+
+#[test]
+fn the_document_goes_out_and_comes_back() {
+    let service = Service::start(&[]);
+    let document = service.command(&["export"]);
+    ended_with(&document, 0, "");
+    let file = service.folder.path().join("desired.yml");
+    let edited = text(&document.stdout).replace("settings: {}", "settings:\n  box_name: Attic");
+    std::fs::write(&file, edited).unwrap();
+    let file = file.to_str().unwrap();
+
+    assert!(text(&service.command(&["plan", file]).stdout).contains("Attic"));
+    ended_with(&service.command(&["generations", "1"]), 3, "there is no generation 1");
+    ended_with(&service.command(&["apply", file, "--why", "Give it a name"]), 0, "");
+    ended_with(&service.command(&["apply", file, "--based-on", "0"]), 4, "generation 1 is in force");
+    let all = service.command(&["generations", "--json"]);
+    let all: serde_json::Value = serde_json::from_slice(&all.stdout).unwrap();
+    assert_eq!(all[0]["why"], "Give it a name");
+    assert_eq!(all[0]["by"]["kind"], "cli");
+    assert!(text(&service.command(&["status"]).stdout).contains("on Attic, generation 1"));
+}
+
+#[test]
+fn wrong_documents_change_nothing() {
+    let service = Service::start(&[]);
+    let file = service.folder.path().join("wrong.yml");
+    let refused = |content: &[u8], code: i32, said: &str| {
+        std::fs::write(&file, content).unwrap();
+        for verb in ["plan", "apply"] {
+            ended_with(&service.command(&[verb, file.to_str().unwrap()]), code, said);
+        }
+    };
+    refused(b"apps: [", 1, "line 1");
+    refused(b"hearth: 1\nappps: {}\n", 1, "appps");
+    refused(b"hearth: 1\napps:\n  ../x: {}\n", 1, "is not an app id");
+    refused(b"hearth: 1\n# \xff\n", 1, "not UTF-8 (line 2)");
+    let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\nsettings: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n";
+    refused(bomb.as_bytes(), 1, "is not a document");
+    let large = std::fs::File::create(&file).unwrap();
+    large.set_len(100 * 1024 * 1024).unwrap();
+    ended_with(&service.command(&["apply", file.to_str().unwrap()]), 4, "larger than 4 MiB");
+    assert_eq!(text(&service.command(&["generations"]).stdout), "nothing was changed yet\n");
+}
+
+#[test]
+fn a_store_is_added_searched_and_removed() {
+    let service = Service::start(&[]);
+    let store = service.folder.path().join("my-store");
+    package(&store, "clock", "");
+    package(&store, "broken", "unknown: key\n");
+    ended_with(&service.command(&["store", "add", store.to_str().unwrap()]), 0, "");
+    let found = text(&service.command(&["store", "search", "tells", "time"]).stdout);
+    assert!(found.contains("clock") && found.contains("my-store"), "{found}");
+    let stores = text(&service.command(&["store", "stores"]).stdout);
+    assert!(stores.contains("my-store/broken is left out"), "{stores}");
+    let shown = text(&service.command(&["store", "show", "clock"]).stdout);
+    assert!(shown.contains("hearth app install clock"), "{shown}");
+    // There is no engine, and that is said before anything is wanted.
+    ended_with(&service.command(&["app", "install", "clock"]), 4, "Docker does not answer");
+    ended_with(&service.command(&["store", "remove", "my-store"]), 0, "");
+    ended_with(&service.command(&["store", "show", "clock"]), 3, "no store has a package");
+}
+
+#[test]
+fn packages_are_linted_without_a_service() {
+    let folder = tempfile::tempdir().unwrap();
+    package(folder.path(), "clock", "");
+    let command = |path: &Path| hearth(folder.path()).args(["store", "lint"]).arg(path).output().unwrap();
+    ended_with(&command(&folder.path().join("apps/clock")), 0, "");
+    package(folder.path(), "broken", "unknown: key\n");
+    let output = command(folder.path());
+    ended_with(&output, 1, "1 of 2 packages need attention");
+    assert!(text(&output.stdout).contains("unknown"), "{}", text(&output.stdout));
+    ended_with(&command(&folder.path().join("gone")), 3, "cannot be read");
+    let schema = hearth(folder.path()).args(["store", "schema"]).output().unwrap();
+    let schema: serde_json::Value = serde_json::from_slice(&schema.stdout).unwrap();
+    assert_eq!(schema["title"], "Manifest");
+}
+
+#[test]
+fn a_compose_file_is_resolved_without_a_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("compose.yml");
+    std::fs::write(&file, "services:\n  web:\n    image: nginx:${TAG:?needs a tag}\n").unwrap();
+    let config = |arguments: &[&str]| {
+        hearth(folder.path()).args(["compose", "config", "-f"]).arg(&file).args(arguments).output().unwrap()
+    };
+    ended_with(&config(&[]), 1, "needs a tag");
+    std::fs::write(folder.path().join(".env"), "TAG=1.27\n").unwrap();
+    let project: serde_json::Value =
+        serde_json::from_slice(&config(&["--project-name", "site"]).stdout).unwrap();
+    assert_eq!(project["name"], "site");
+    assert_eq!(project["services"]["web"]["image"], "nginx:1.27");
+    let other = folder.path().join("other.env");
+    std::fs::write(&other, "TAG='2'\n").unwrap();
+    let project = config(&["--env-file", other.to_str().unwrap(), "--format", "json"]);
+    assert!(text(&project.stdout).contains("nginx:2"));
+    ended_with(&config(&["--env-file", "/nowhere/.env"]), 3, "cannot be read");
+}
+
+#[test]
+fn completions_know_the_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = hearth(folder.path()).args(["completions", shell]).output().unwrap();
+        assert!(text(&script.stdout).contains("go-back"), "{shell}");
+    }
+}
+
+/// Writes a package into `<store>/apps/<id>`.
+fn package(store: &Path, id: &str, more: &str) {
+    let folder = store.join("apps").join(id);
+    std::fs::create_dir_all(&folder).unwrap();
+    let manifest = format!(
+        "manifest: 1\nid: {id}\nname: Clock\ntagline: It tells the time\ndescription: It shows a clock.\nversion: '1'\n\
+         category: other\nwebsite: https://example.org\nsource: https://example.org/source\nlicense: MIT\n\
+         architectures: [amd64]\nweb:\n  service: web\n  port: 80\n  host_port: 8090\n\
+         sources:\n  - image: docker.io/library/nginx\n    from: https://example.org\n{more}"
+    );
+    std::fs::write(folder.join("app.yml"), manifest).unwrap();
+    let digest = "0".repeat(64);
+    let compose = format!("services:\n  web:\n    image: nginx:1@sha256:{digest}\n");
+    std::fs::write(folder.join("compose.yml"), compose).unwrap();
+}

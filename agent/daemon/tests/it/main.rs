@@ -1,0 +1,6 @@
+//! The whole API over a real database, as a client sees it.
+
+mod api;
+mod cli;
+mod harness;
+mod service;
