@@ -75,7 +75,7 @@ fn running(world: &World<'_>, app: &AppId, entry: &DesiredApp) -> Decision {
         Some(Err(reason)) => return Decision::failed(reason.clone()),
         Some(Ok(spec)) => spec,
     };
-    if let Err(decision) = data_is_there(world, app) {
+    if let Some(decision) = without_data(world, app) {
         return decision;
     }
     match Converge::new(world, entry, spec, Starts::Yes, Keep::All) {
@@ -84,12 +84,12 @@ fn running(world: &World<'_>, app: &AppId, entry: &DesiredApp) -> Decision {
     }
 }
 
-/// Nothing may be made where the app's data should be and is not.
-fn data_is_there(world: &World<'_>, app: &AppId) -> Result<(), Decision> {
+/// Returns the decision to wait when the app's data is not where it should be: nothing may be made in its place.
+fn without_data(world: &World<'_>, app: &AppId) -> Option<Decision> {
     match world.input.observed.data.get(app) {
-        Some(DataState::New | DataState::Present) => Ok(()),
-        Some(DataState::Missing) => Err(Decision::failed(words::data_missing())),
-        None => Err(Decision::of_state(AppState::Unknown, None)),
+        Some(DataState::New | DataState::Present) => None,
+        Some(DataState::Missing) => Some(Decision::failed(words::data_missing())),
+        None => Some(Decision::of_state(AppState::Unknown, None)),
     }
 }
 

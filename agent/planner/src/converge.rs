@@ -185,7 +185,7 @@ impl<'a> Converge<'a> {
         } else if let Some(failed) = failed {
             (AppState::Failed, Some(failed))
         } else if matches!(health.state, AppState::Starting | AppState::Running) && !plan.waiting.is_empty() {
-            (AppState::Starting, plan.waiting.first().map(|waiting| words::waiting(waiting)))
+            (AppState::Starting, plan.waiting.first().map(words::waiting))
         } else {
             (health.state, health.reason)
         };

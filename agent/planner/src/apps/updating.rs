@@ -4,7 +4,7 @@ use hearth_model::plan::AppPlan;
 use hearth_model::update::{AppUpdate, UpdatePhase};
 use hearth_model::{AppId, AppSpec, AppState, Reason, Step};
 
-use super::data_is_there;
+use super::without_data;
 use crate::converge::{Converge, Keep, Starts, fetch};
 use crate::decision::Decision;
 use crate::health::earliest;
@@ -20,7 +20,7 @@ pub(super) fn decide(world: &World<'_>, app: &AppId, entry: &DesiredApp, update:
         Some(Err(reason)) => return Decision::failed(reason.clone()),
         Some(Ok(spec)) => spec,
     };
-    if let Err(decision) = data_is_there(world, app) {
+    if let Some(decision) = without_data(world, app) {
         return decision;
     }
     let mut decision = match &update.phase {

@@ -343,7 +343,7 @@ proptest! {
         }
         agent.sim.faults.clear();
         agent.settle();
-        assert_update_is_over(&mut agent, &app, &from, &to, before);
+        assert_update_is_over(&mut agent, &app, &from, &to, before.as_deref());
         for pair in &agent.transitions {
             prop_assert!(is_drawn(pair), "{pair:?} is not in the drawing");
         }
@@ -358,14 +358,14 @@ fn assert_update_is_over(
     app: &AppId,
     from: &AppSpec,
     to: &AppSpec,
-    before: Option<Vec<String>>,
+    before: Option<&[String]>,
 ) {
     let is = agent.desired.apps[app].digest.clone();
     match &agent.updates[app].phase {
         UpdatePhase::Done { .. } => assert_eq!(is, digest(to)),
         UpdatePhase::Reverted { .. } => {
             assert_eq!(is, digest(from));
-            assert_eq!(agent.sim.data(app).map(<[String]>::to_vec), before, "the old data is not back");
+            assert_eq!(agent.sim.data(app), before, "the old data is not back");
         }
         other => panic!("the update is still {other:?}"),
     }
