@@ -65,6 +65,7 @@ python3 "$firmware" --tree tree --undeclared "$firmwareUndeclared"
 
 # -- Indexes
 systemd-hwdb --root="$PWD/tree" --usr --strict update
+rm -rf tree/usr/lib/udev/hwdb.d
 for modules in tree/usr/lib/modules/*; do
   [ -d "$modules/kernel" ] && depmod --basedir "$PWD/tree" "${modules##*/}"
 done
