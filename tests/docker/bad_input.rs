@@ -34,7 +34,7 @@ fn bad_compose_files() -> Vec<(&'static str, String, &'static str)> {
         ("hidden-parent", service("    volumes: ['./data/../../other:/data']\n"), "other"),
         ("many-services", many, "services"),
         ("alias-bomb", bomb, ""),
-        ("privileged", service("    privileged: true\n"), "privileged"),
+        ("privileged", service("    privileged: true\n"), "permissions"),
         ("engine-socket", service("    volumes: ['/var/run/docker.sock:/s']\n"), "docker.sock"),
     ]
 }

@@ -15,7 +15,7 @@ fn apps_are_installed_and_removed_from_the_command_line() -> Result<()> {
 
         run(&hearth, &["app", "install", "page"])?;
         client.wait_for_state("page", AppState::Running, PATIENCE)?;
-        ensure!(run(&hearth, &["app", "list"])?.contains("Page"), "the table has no app");
+        ensure!(run(&hearth, &["app", "list"])?.to_lowercase().contains("page"), "the table has no app");
         let list: Value = serde_json::from_str(&run(&hearth, &["app", "list", "--json"])?)?;
         ensure!(list.pointer("/0/id").and_then(Value::as_str) == Some("page"), "--json printed {list}");
         run(&hearth, &["app", "stop", "page"])?;

@@ -1,6 +1,8 @@
 use anyhow::{Result, ensure};
 use hearth_model::AppState;
 use hearth_tests::machine::on_a_machine;
+use hearth_tests::store::TestPackage;
+use hearth_tests::wait::{Answer, wait_for};
 
 use crate::apps::{PATIENCE, Site, container_ids, install, page};
 
@@ -47,17 +49,47 @@ fn a_killed_engine_is_named_as_the_reason_and_apps_come_back_with_it() -> Result
 }
 
 #[test]
-fn an_install_goes_on_when_the_engine_comes_back() -> Result<()> {
+fn an_install_that_the_engine_left_half_way_goes_on_when_it_comes_back() -> Result<()> {
+    on_a_machine(|machine| {
+        let mut site = Site::new(machine)?;
+        let image = site.registry.push("large", "1", 100 * 1024 * 1024)?.to_string();
+        let compose = format!("services:\n  main: {{ image: '{image}', init: true }}\n");
+        site.store.write(&TestPackage { id: "large", version: "1", web: None, compose: &compose })?;
+        let (_hearth, client) = site.set_up()?;
+
+        client.install("store", "large")?;
+        client.wait_for_app("large", "fetching its image", PATIENCE, |app| {
+            app.progress
+                .as_ref()
+                .is_some_and(|progress| progress.images.values().any(|image| image.done_bytes > 0))
+        })?;
+        site.engine.kill()?;
+        client.wait_for_app("large", "waiting for the engine", PATIENCE, |app| app.reason.is_some())?;
+        site.engine.start_again()?;
+
+        client.wait_for_state("large", AppState::Running, PATIENCE)?;
+        Ok(())
+    })
+}
+
+#[test]
+fn without_an_engine_an_install_is_refused_and_nothing_changes() -> Result<()> {
     on_a_machine(|machine| {
         let mut site = Site::new(machine)?;
         site.offer_page("page", "1", 8090)?;
         let (_hearth, client) = site.set_up()?;
         site.engine.stop()?;
 
-        client.install("store", "page")?;
-        client.wait_for_app("page", "waiting for the engine", PATIENCE, |app| app.reason.is_some())?;
+        let refused = client.install("store", "page").expect_err("there is no engine");
+        ensure!(refused.to_string().contains("Docker does not answer"), "{refused}");
+        ensure!(client.apps()?.is_empty());
         site.engine.start_again()?;
-
+        wait_for("an install to be taken", PATIENCE, || {
+            Ok(match client.install("store", "page") {
+                Ok(()) => Answer::Is(()),
+                Err(error) => Answer::NotYet(error.to_string()),
+            })
+        })?;
         client.wait_for_state("page", AppState::Running, PATIENCE)?;
         Ok(())
     })

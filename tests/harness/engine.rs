@@ -64,7 +64,8 @@ impl Engine {
     pub fn start_again(&mut self) -> Result<()> {
         ensure!(self.process.is_none(), "the engine runs");
         let path = |name: &str| self.folder.join(name).to_string_lossy().into_owned();
-        // A killed engine leaves its pid file, with a number that is taken again in its next life.
+        // What a killed engine leaves here is gone after a power failure too; its process ids are taken again by now.
+        let _absent = fs::remove_dir_all(self.folder.join("exec"));
         let _absent = fs::remove_file(self.folder.join("docker.pid"));
         let mut command = Command::new("unshare");
         command

@@ -54,7 +54,7 @@ impl Registry {
 
     fn on(folder: PathBuf, port: u16, images: &Path) -> Result<Self> {
         let config = format!(
-            "version: 0.1\nlog: {{ level: warn, accesslog: {{ disabled: true }} }}\n\
+            "version: 0.1\nlog: {{ level: error, accesslog: {{ disabled: true }} }}\n\
              storage: {{ filesystem: {{ rootdirectory: {} }} }}\nhttp: {{ addr: '127.0.0.1:{port}' }}\n",
             images.display()
         );
@@ -199,9 +199,6 @@ fn pack(root: &Path, layer: &Path) -> Result<()> {
 /// Pushes a blob in one piece: <https://github.com/opencontainers/distribution-spec/blob/main/spec.md#post-then-put>.
 fn push_blob(repository: &str, bytes: &[u8]) -> Result<()> {
     let digest = Digest::of(bytes);
-    if ureq::head(format!("{repository}/blobs/{digest}")).call().is_ok() {
-        return Ok(());
-    }
     let answer = ureq::post(format!("{repository}/blobs/uploads/")).send_empty()?;
     let location =
         answer.headers().get("location").context("the registry names no place for the upload")?.to_str()?;
