@@ -182,3 +182,6 @@ fn read_all(built_in: &[PathBuf], wanted: &BTreeMap<StoreId, DesiredStore>) -> V
     }
     read
 }
+
+#[cfg(test)]
+mod tests;

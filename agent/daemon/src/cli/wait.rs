@@ -50,11 +50,9 @@ pub(super) async fn until(client: &Client, app: &AppId, change: Changed, goal: G
                 }
             }
             Ok(Event::AppRemoved { id }) if id == *app && goal == Goal::Gone => break Ok(()),
-            Ok(Event::Generation { .. }) if goal == Goal::Gone && state.is_none() => {
-                // The stream's beginning is over and the app was not in it.
-                if gone(client, app).await? {
-                    break Ok(());
-                }
+            // The stream's beginning ends with the generation: an app that was not in it may be gone already.
+            Ok(Event::Generation { .. }) if goal == Goal::Gone && state.is_none() && gone(client, app).await? => {
+                break Ok(());
             }
             // The listener was too slow: whatever was missed is in a new stream's beginning.
             Ok(Event::Reload) => events = client.events("/events").await?,
@@ -120,12 +118,12 @@ fn describe(status: &AppStatus, progress: Option<&Progress>) -> String {
         let complete = progress.images.values().filter(|image| image.complete).count();
         let done = progress.images.values().map(|image| image.done_bytes).sum();
         let total = progress.images.values().map(|image| image.total_bytes).sum();
-        text.push_str(&format!(
-            " ({complete} of {} images, {} of {})",
-            progress.images.len(),
-            bytes(done),
-            bytes(total)
-        ));
+        text.push_str(&format!(" ({complete} of {} done", progress.images.len()));
+        // An image that was there already has no bytes to fetch.
+        if total > 0 {
+            text.push_str(&format!(", {} of {}", bytes(done), bytes(total)));
+        }
+        text.push(')');
     }
     text
 }

@@ -31,6 +31,12 @@ pub(super) async fn publish(state: &mut Loop, now: &InForce, view: &View, plan: 
             apps.insert(app.clone(), status);
         }
     }
+    // An app whose last steps still run is there until they have ended, whatever the engine says already.
+    for app in state.running.keys() {
+        if let Some(status) = last.get(app) {
+            apps.entry(app.clone()).or_insert_with(|| status.clone());
+        }
+    }
     for (app, status) in &apps {
         if last.get(app) != Some(status) {
             state.hearth.tell(Event::App { app: Box::new(status.clone()) });

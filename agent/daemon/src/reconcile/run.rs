@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -161,7 +162,10 @@ pub(crate) struct Reported {
 
 impl Hearth {
     fn set_progress_text(&self, app: &AppId, text: &str) {
-        self.report_progress(app, true, |progress| text.clone_into(&mut progress.text));
+        self.report_progress(app, true, |progress| {
+            // Images of an earlier stage are there by now.
+            *progress = Progress { text: text.to_owned(), images: BTreeMap::new() };
+        });
     }
 
     fn set_image_progress(&self, app: &AppId, update: PullProgress) {

@@ -1,0 +1,102 @@
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+const APP: &str = "\
+manifest: 1
+id: notes
+name: Notes
+tagline: Write things down
+version: '1.0'
+category: notes
+web: { service: web, port: 80, host_port: 8090 }
+";
+const COMPOSE: &str = "\
+services:
+  web:
+    image: docker.io/library/nginx:1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    volumes: ['./data:/data']
+";
+
+fn write(folder: &Path, app: &str, manifest: &str, compose: &str) {
+    let path = folder.join("apps").join(app);
+    fs::create_dir_all(&path).expect("a folder");
+    fs::write(path.join("app.yml"), manifest).expect("app.yml");
+    fs::write(path.join("compose.yml"), compose).expect("compose.yml");
+}
+
+async fn catalog_of(folder: &Path) -> Catalog {
+    let catalog = Catalog::new(vec![folder.to_owned()]);
+    catalog.refresh(&BTreeMap::new()).await.expect("readable");
+    catalog
+}
+
+fn names(found: &[Arc<Entry>]) -> Vec<&str> {
+    found.iter().map(|entry| entry.package.manifest.name.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_broken_package_is_refused_by_name_and_stops_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "notes", APP, COMPOSE);
+    write(folder.path(), "other", APP, COMPOSE);
+    write(folder.path(), "broken", &APP.replace("id: notes", "id: broken"), "services: {web: {image: [}}");
+    let store = catalog_of(folder.path()).await.stores().remove(0);
+    assert_eq!(store.packages.keys().collect::<Vec<_>>(), ["notes"]);
+    let refused: Vec<&str> = store.refused.iter().map(|refused| refused.package.as_str()).collect();
+    assert_eq!(refused, ["broken", "other"]);
+    assert!(store.refused[0].reason.contains("compose.yml:1"), "{}", store.refused[0].reason);
+    assert!(store.refused[1].reason.contains("`id: notes`"), "{}", store.refused[1].reason);
+}
+
+#[tokio::test]
+async fn a_package_that_asks_for_more_than_it_declares_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "notes", APP, &format!("{COMPOSE}    privileged: true\n"));
+    let store = catalog_of(folder.path()).await.stores().remove(0);
+    assert!(store.packages.is_empty());
+    assert!(store.refused[0].reason.contains("permissions"), "{}", store.refused[0].reason);
+}
+
+#[tokio::test]
+async fn a_search_finds_names_before_descriptions() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let manifest = |id: &str, name: &str, description: &str| {
+        let renamed = APP.replace("id: notes", &format!("id: {id}")).replace("name: Notes", &format!("name: {name}"));
+        format!("{renamed}description: {description}\n")
+    };
+    write(folder.path(), "alpha", &manifest("alpha", "Alpha", "keeps photos"), COMPOSE);
+    write(folder.path(), "photos", &manifest("photos", "Photos", "an album"), COMPOSE);
+    let catalog = catalog_of(folder.path()).await;
+    let find = |text: &str| catalog.search(&PackageQuery { text: Some(text.to_owned()), ..PackageQuery::default() });
+    assert_eq!(names(&find("photos")), ["Photos", "Alpha"]);
+    assert_eq!(names(&find("ALBUM photos")), ["Photos"]);
+    assert!(find("video").is_empty());
+}
+
+#[tokio::test]
+async fn a_store_that_went_away_keeps_what_was_read_last() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "notes", APP, COMPOSE);
+    let wanted = BTreeMap::from([(
+        "mine".parse().expect("an id"),
+        DesiredStore { name: "Mine".to_owned(), location: folder.path().display().to_string() },
+    )]);
+    let catalog = Catalog::new(Vec::new());
+    catalog.refresh(&wanted).await.expect("readable");
+    fs::remove_dir_all(folder.path()).expect("removed");
+    let problem = catalog.refresh(&wanted).await.expect_err("gone").to_string();
+    assert!(problem.contains("cannot be read"), "{problem}");
+    assert_eq!(catalog.stores()[0].packages.len(), 1);
+}
+
+#[test]
+fn every_package_of_our_own_store_reads_and_resolves() {
+    let appstore = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../appstore");
+    let store = folder::read(&appstore, &folder::default_id(&appstore), None).expect("readable");
+    let refused: Vec<String> =
+        store.refused.iter().map(|refused| format!("{}: {}", refused.package, refused.reason)).collect();
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+    assert!(store.packages.len() >= 30, "only {} packages", store.packages.len());
+}
