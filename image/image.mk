@@ -1,7 +1,7 @@
 # Targets of the operating-system image; the top-level Makefile includes this file.
 # image/README.md says what each step makes. Long builds run at low priority.
 
-.PHONY: image vm test-os test-image-bits relock
+.PHONY: image image-published vm test-os test-image-bits relock
 
 # The release that is built, also the version that an update compares.
 VERSION ?= 0.0.0
@@ -24,6 +24,12 @@ image: target/image/packages target/image/agent
 	@$(NIX_BUILD) -A sbom --out-link target/image/sbom
 	@ls -lsh target/image/disk/
 
+# What is published: the compressed disk, and the three files of an update.
+image-published: image
+	@$(NIX_BUILD) -A flash --out-link target/image/flash
+	@$(NIX_BUILD) -A update --out-link target/image/update
+	@ls -lsh target/image/flash/ target/image/update/
+
 target/image/packages: image/debian/lock.json
 	@image/setup
 	@image/debian/fetch
@@ -42,7 +48,10 @@ test-os: image
 
 # Builds the last steps again and compares every bit.
 test-image-bits: image
-	@for step in root uki disk; do $(NIX_BUILD) -A $$step --check --no-out-link >/dev/null && echo "$$step: the same bits"; done
+	@for step in rootfs initrd root uki disk; do \
+		$(NIX_BUILD) -A $$step --check --no-out-link >/dev/null || exit 1; \
+		echo "$$step: the same bits"; \
+	done
 
 relock:
 	@image/debian/relock
