@@ -1,7 +1,7 @@
 # Targets of the operating-system image; the top-level Makefile includes this file.
 # image/README.md says what each step makes. Long builds run at low priority.
 
-.PHONY: image image-published vm test-os test-image-bits relock
+.PHONY: image image-published vm test-image test-os test-image-bits relock
 
 # The release that is built, also the version that an update compares.
 VERSION ?= 0.0.0
@@ -42,6 +42,10 @@ target/image/agent:
 # For a person: the dashboard is at the address that is printed.
 vm: image
 	@tests/vm/run $(CURDIR)/target/image/disk/*.raw --memory-mib $(VM_MEMORY)
+
+# The build steps themselves; takes a second.
+test-image:
+	@image/tests.py
 
 test-os: image
 	@tests/vm/test $(CURDIR)/target/image/disk/*.raw
