@@ -76,8 +76,8 @@ impl Engine {
 
     /// Returns whether the engine answers, and its versions.
     pub async fn state(&self) -> EngineState {
-        match self.version().await {
-            Ok(version) => EngineState::Ready { version: version.version, api_version: version.api_version },
+        match self.inner.reader.versions().await {
+            Ok(versions) => EngineState::Ready { version: versions.engine, api_version: versions.api },
             Err(failure) => EngineState::Unreachable {
                 reason: failure
                     .while_trying(&self.inner.socket, "ask for the engine's version")
@@ -96,10 +96,6 @@ impl Engine {
             .await
             .map_err(|failure| failure.while_trying(&self.inner.socket, "ask for the engine's folder"))?;
         Ok(PathBuf::from(info.docker_root_dir))
-    }
-
-    pub(crate) async fn version(&self) -> Result<wire::Version, Failure> {
-        self.get("/version").await
     }
 
     pub(crate) async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {

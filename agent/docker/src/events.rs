@@ -77,8 +77,8 @@ impl Engine {
         told_lost: &mut bool,
         pause: &mut Duration,
     ) -> Result<(), Failure> {
-        // An engine answers a request for events only with the first event, so it is asked for its version before.
-        self.version().await?;
+        // An engine answers a request for events only with the first event, so it is asked whether it is there before.
+        self.inner.reader.versions().await?;
         let ours = format!("{}={}", labels::BOX, self.inner.options.box_id);
         let filter = filters(&json!({ "type": ["container"], "label": [ours] }));
         let mut stream = Box::pin(self.inner.reader.follow_slow(&format!("/events?filters={filter}")));

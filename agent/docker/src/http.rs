@@ -57,6 +57,15 @@ impl From<bollard::errors::Error> for Failure {
     }
 }
 
+/// Versions of an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Versions {
+    /// `20.10.24`.
+    pub(crate) engine: String,
+    /// `1.41`.
+    pub(crate) api: String,
+}
+
 /// Requests that read. Connections are kept and used again.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader {
@@ -67,6 +76,27 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn new(socket: &Path) -> Self {
         Self { client: Client::unix(), socket: socket.to_owned() }
+    }
+
+    /// Returns the versions of the engine.
+    ///
+    /// They stand in the head of every answer. `GET /version` says more, and starts two programs to find it out.
+    pub(crate) async fn versions(&self) -> Result<Versions, Failure> {
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, async {
+            let response = self.open("/_ping").await?;
+            let word = |name: &str| {
+                response
+                    .headers()
+                    .get(name)
+                    .and_then(|value| value.to_str().ok())
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            let versions = Versions { engine: engine_version(&word("server")), api: word("api-version") };
+            // Read to its end, so that the connection can be used again.
+            collect(response).await.map(|_| versions)
+        });
+        answer.await.map_err(|_| no_answer())?
     }
 
     /// Returns the answer to `GET path`, of which `T` names the parts that matter; unknown parts are passed over.
@@ -120,6 +150,12 @@ impl Reader {
         };
         Err(Failure::Answered { status, message })
     }
+}
+
+/// Reads `Docker/20.10.24+dfsg1 (linux)`.
+fn engine_version(server: &str) -> String {
+    let version = server.split_once('/').map_or(server, |(_, version)| version);
+    version.split(' ').next().unwrap_or(version).to_owned()
 }
 
 /// Returns the filter parameter of a list, ready to be put into a path.
@@ -177,6 +213,13 @@ fn whole_chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_engines_version_is_read_from_its_answers() {
+        assert_eq!(engine_version("Docker/20.10.24+dfsg1 (linux)"), "20.10.24+dfsg1");
+        assert_eq!(engine_version("29.0.0"), "29.0.0");
+        assert_eq!(engine_version(""), "");
+    }
 
     #[test]
     fn a_name_cannot_leave_its_place_in_a_path() {

@@ -125,7 +125,8 @@ impl Engine {
     /// Checks that a registry that has only one image has it for this processor: engines fetch it all the same.
     async fn check_processor(&self, image: &ImageRef, found: &wire::Image) -> Result<(), Error> {
         let doing = "ask for the engine's processor";
-        let engine = self.version().await.map_err(|failure| self.error(failure, doing))?.arch;
+        let engine =
+            self.get::<wire::Version>("/version").await.map_err(|failure| self.error(failure, doing))?.arch;
         if found.architecture.is_empty() || engine.is_empty() || runs_on(&found.architecture, &engine) {
             return Ok(());
         }

@@ -53,15 +53,15 @@ impl Engine {
     }
 
     async fn look(&self, wanted_images: &BTreeSet<ImageRef>) -> Result<EngineView, Failure> {
-        let (version, containers, networks, volumes, images) = futures_util::try_join!(
-            self.version(),
+        let (versions, containers, networks, volumes, images) = futures_util::try_join!(
+            self.inner.reader.versions(),
             self.get::<Vec<wire::ContainerSummary>>("/containers/json?all=1"),
             self.get::<Vec<wire::Network>>("/networks"),
             self.get::<wire::Volumes>("/volumes"),
             self.present(wanted_images),
         )?;
         let mut view = EngineView {
-            engine: EngineState::Ready { version: version.version, api_version: version.api_version },
+            engine: EngineState::Ready { version: versions.engine, api_version: versions.api },
             networks: networks.into_iter().map(|network| self.network(network)).collect(),
             volumes: volumes.volumes.into_iter().map(|volume| self.volume(volume)).collect(),
             images,

@@ -185,10 +185,6 @@ pub(crate) struct Image {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Version {
     #[serde(default)]
-    pub(crate) version: String,
-    #[serde(default)]
-    pub(crate) api_version: String,
-    #[serde(default)]
     pub(crate) arch: String,
 }
 

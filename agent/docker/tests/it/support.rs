@@ -185,7 +185,7 @@ pub(crate) fn import(name: &str, content: &[(&str, &[u8])]) {
     for (file, content) in content {
         std::fs::write(root.join("seed").join(file), content).expect("written");
     }
-    let tar = Command::new("tar")
+    let mut tar = Command::new("tar")
         .args(["-c", "-C"])
         .arg(root)
         .arg(".")
@@ -194,9 +194,10 @@ pub(crate) fn import(name: &str, content: &[(&str, &[u8])]) {
         .expect("tar");
     let import = Command::new("docker")
         .args(["import", "-c", "CMD [\"/bin/busybox\", \"sh\"]", "-", name])
-        .stdin(tar.stdout.expect("piped"))
+        .stdin(tar.stdout.take().expect("piped"))
         .output()
         .expect("the docker client is installed");
+    assert!(tar.wait().expect("ended").success());
     assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
 }
 

@@ -85,6 +85,11 @@ async fn words_of_a_future_engine_fail_nothing() {
     let engine = Engine::connect(&socket, Options::new("future"));
     let looked = tokio::time::timeout(PATIENCE, engine.observe(&BTreeSet::new())).await;
     let view = looked.expect("in time").expect("a look");
+    assert!(
+        matches!(&view.engine, EngineState::Ready { version, .. } if version == "40.0.0"),
+        "{:?}",
+        view.engine
+    );
     let seen = &view.containers["web"];
     assert_eq!(seen.state, hearth_model::observed::ContainerState::Other("hibernating".to_owned()));
     assert_eq!(seen.restart_count, 2);
@@ -101,8 +106,8 @@ async fn answer(mut connection: UnixStream) {
         r#"{{"sh.hearth.box":"future","sh.hearth.app":"web","sh.hearth.service":"web","sh.hearth.spec":"{digest}",
             "sh.hearth.package":"{digest}","sh.hearth.restarts":"0"}}"#
     );
-    let body = if request.starts_with("GET /version") {
-        r#"{"Version":"40.0.0","ApiVersion":"2.0","Arch":"amd64","Quantum":true}"#.to_owned()
+    let body = if request.starts_with("GET /_ping") {
+        "OK".to_owned()
     } else if request.starts_with("GET /containers/json") {
         format!(
             r#"[{{"Id":"1","Names":["/web"],"State":"hibernating","Status":"Asleep","Labels":{labels},"Ports":null,
@@ -117,7 +122,10 @@ async fn answer(mut connection: UnixStream) {
     } else {
         "[]".to_owned()
     };
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nServer: Docker/40.0.0 (linux)\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
     let _ = connection.write_all(format!("{head}{body}").as_bytes()).await;
     let _ = tokio::time::timeout(Duration::from_secs(1), connection.shutdown()).await;
 }

@@ -31,7 +31,7 @@ impl State {
     /// On a file system of its own in a file; `None` for who may not mount.
     pub(crate) fn on(file_system: &str, size: &str) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
-            println!("left out: mounting {file_system} needs root");
+            eprintln!("left out: mounting {file_system} needs root");
             return None;
         }
         let outer = tempfile::tempdir().expect("a temporary folder");
@@ -100,7 +100,7 @@ fn walk(top: &Path, dir: &Path, all: &mut BTreeMap<String, String>) {
         let content = if kind.is_symlink() {
             format!("-> {}", fs::read_link(&path).expect("a link").display())
         } else if kind.is_file() {
-            let mut note = vec![0; 100];
+            let mut note = [0; 100];
             let length = rustix::fs::lgetxattr(&path, "user.note", &mut note[..]).unwrap_or_default();
             let content = fs::read(&path).expect("read");
             let sparse = meta.blocks() * 512 < meta.size();
