@@ -105,11 +105,11 @@ pub(crate) fn stop_all(world: &World<'_>, app: &AppId, spec: Option<&AppSpec>) -
     stages
 }
 
+/// Parts containers into those of the spec, by name, and others.
 fn split<'a>(seen: &[Seen<'a>], spec: &AppSpec) -> (Vec<Seen<'a>>, Vec<Seen<'a>>) {
-    seen.iter().partition(|seen| {
-        let service = spec.services.get(&seen.container.service);
-        service.is_some_and(|service| service.container.name == seen.name)
-    })
+    let names: BTreeSet<&str> =
+        spec.services.values().map(|service| service.container.name.as_str()).collect();
+    seen.iter().partition(|seen| names.contains(seen.name))
 }
 
 fn stop_known(order: &Order<'_>, spec: &AppSpec, known: &[Seen<'_>]) -> Stages {
