@@ -163,7 +163,10 @@ impl Live {
                 self.apps.update(|apps| {
                     apps.insert(app.id.clone(), ArcRwSignal::new(app));
                 });
-                self.store_changed.notify();
+                // While everything is being loaded, apps come one after the other and are no news to the store.
+                if self.loaded.get_untracked() {
+                    self.store_changed.notify();
+                }
             }
         }
     }

@@ -33,7 +33,7 @@ impl<T: Send + Sync + 'static> Clone for Remote<T> {
 
 impl<T: Send + Sync + 'static> Copy for Remote<T> {}
 
-impl<T: Clone + Send + Sync + 'static> Remote<T> {
+impl<T: Clone + PartialEq + Send + Sync + 'static> Remote<T> {
     /// Starts to fetch.
     pub(crate) fn new<F>(fetch: impl Fn() -> F + 'static) -> Self
     where
@@ -53,10 +53,16 @@ impl<T: Clone + Send + Sync + 'static> Remote<T> {
                 if turn.try_get_value() != Some(mine) {
                     return;
                 }
-                let _ = state.try_update(|state| match answer {
-                    Ok(value) => *state = Load::Ready(value),
-                    Err(error) if !matches!(state, Load::Ready(_)) || error.is_not_found() => *state = Load::Failed(error),
-                    Err(_) => {}
+                let _ = state.try_maybe_update(|state| {
+                    let next = match answer {
+                        Err(error) if matches!(state, Load::Ready(_)) && !error.is_not_found() => return (false, ()),
+                        Err(error) => Load::Failed(error),
+                        Ok(value) => Load::Ready(value),
+                    };
+                    // What is the same is not drawn again, least of all under somebody's hands.
+                    let changed = *state != next;
+                    *state = next;
+                    (changed, ())
                 });
             });
         });

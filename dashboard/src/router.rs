@@ -61,7 +61,6 @@ impl Router {
                 return;
             }
         }
-        window().scroll_to_with_x_and_y(0.0, 0.0);
         self.route.set(Route::parse(path));
         request_animation_frame(focus_page);
     }
@@ -79,6 +78,8 @@ fn focus_page() {
     if !focused.is_some_and(|focused| main.contains(Some(&focused))) {
         let _ = main.focus();
     }
+    // After the focus, which may scroll.
+    window().scroll_to_with_x_and_y(0.0, 0.0);
 }
 
 fn current_path() -> String {

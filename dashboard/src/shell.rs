@@ -126,7 +126,7 @@ fn Shell() -> impl IntoView {
     view! {
         <a class="skip" href="#main">{text::SKIP}</a>
         <div class="shell">
-            <div class="rail">
+            <header class="rail">
                 <a class="brand" href="/" aria-label=text::HOME>
                     {mark()}
                     <span>"Hearth"</span>
@@ -147,7 +147,7 @@ fn Shell() -> impl IntoView {
                         {Icon::SignOut.draw()}
                     </button>
                 </div>
-            </div>
+            </header>
             <div class="stage">
                 <Banners />
                 <main id="main" tabindex="-1">{move || page(&shown.get())}</main>
