@@ -14,6 +14,8 @@ mod parts;
 pub(crate) mod refused;
 mod resources;
 mod service;
+/// What a misspelled key was meant to be.
+mod similar;
 
 pub(crate) use fields::Fields;
 

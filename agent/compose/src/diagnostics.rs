@@ -43,8 +43,11 @@ impl fmt::Display for Diagnostic {
         let margin = " ".repeat(number.len());
         write!(f, "\n{margin}--> {}:{}:{}", self.file, self.line, self.column)?;
         if !self.snippet.is_empty() {
-            let caret = " ".repeat(self.column.saturating_sub(1) as usize);
-            write!(f, "\n{margin} |\n{number} | {}\n{margin} | {caret}^", self.snippet)?;
+            write!(f, "\n{margin} |\n{number} | {}", self.snippet)?;
+            let before = self.column.saturating_sub(1) as usize;
+            if before <= self.snippet.chars().count() {
+                write!(f, "\n{margin} | {}^", " ".repeat(before))?;
+            }
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::refused::Refused;
+use super::similar::similar;
 use crate::project::Mapping;
 use crate::project::service::Float;
 use crate::source::{At, Problems};
@@ -33,7 +34,7 @@ impl<'p> Fields<'p> {
                 Map::new()
             }
         };
-        let places = map.iter().map(|(key, _)| (key.text.clone(), key.at)).collect();
+        let places = map.keys().map(|key| (key.text.clone(), key.at)).collect();
         Self { map, what, asked: Vec::new(), at, places, problems }
     }
 
@@ -41,6 +42,11 @@ impl<'p> Fields<'p> {
     pub(crate) fn take(&mut self, key: &'static str) -> Option<Node> {
         self.asked.push(key);
         self.map.remove(key).filter(|node| !node.is_null())
+    }
+
+    /// Returns where a key's value stands, or the mapping when the key was not written.
+    pub(super) fn value_at(&self, key: &str) -> At {
+        self.map.get(key).map_or(self.at, |node| node.at)
     }
 
     /// Refuses every key that was not taken, `x-` keys excepted.
@@ -313,26 +319,4 @@ pub(super) fn integer(node: &Node) -> Option<i128> {
         Value::Text(text) => text.parse().ok(),
         _ => None,
     }
-}
-
-/// Returns the known key that is at most two changes away.
-fn similar(unknown: &str, known: &[&'static str]) -> Option<&'static str> {
-    let near = known.iter().map(|key| (distance(unknown, key), *key)).min()?;
-    (near.0 <= 2 && near.0 < unknown.len()).then_some(near.1)
-}
-
-/// Counts the insertions, removals and replacements that make one text of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate().take(64) {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -255,7 +255,7 @@ pub(super) fn ulimits(f: &mut Fields<'_>) -> BTreeMap<String, Ulimit> {
 }
 
 pub(super) fn volume(f: &mut Fields<'_>) -> ServiceVolume {
-    let (at, source_at) = (f.at, f.places.get("source").copied().unwrap_or(f.at));
+    let (at, source_at) = (f.at, f.value_at("source"));
     let kind = f.text("type");
     if kind.is_empty() {
         f.problems.error(at, "this volume has no `type`; write `bind`, `volume` or `tmpfs`");

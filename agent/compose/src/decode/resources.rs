@@ -71,6 +71,7 @@ pub(super) fn file_object(node: Node, at: At, name: &str, problems: &mut Problem
         Value::Text(value) => Some(value),
         _ => None,
     });
+    let file_at = f.value_at("file");
     let object = FileObject {
         name: f.text("name"),
         file: f.text("file"),
@@ -82,6 +83,7 @@ pub(super) fn file_object(node: Node, at: At, name: &str, problems: &mut Problem
         driver_opts: f.mapping("driver_opts"),
         template_driver: f.text("template_driver"),
         at,
+        file_at,
         value,
     };
     f.finish(&[]);

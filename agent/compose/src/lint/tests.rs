@@ -1,1 +1,31 @@
+use super::{Lint, lint};
+use crate::reader::NoFiles;
 
+const MANIFEST: &str = "manifest: 1\nid: demo\nname: Demo\ntagline: Shows it\ndescription: It does.\nversion: '1'\ncategory: notes\nlicense: MIT\narchitectures: [amd64]\nweb: {service: app, port: 80, host_port: 8080}\nsettings:\n  - {name: PASSWORD, label: Password, type: secret, generate: 24}\nsources:\n  - {image: example/app, from: 'https://example.com'}\n";
+const COMPOSE: &str = "services:\n  app:\n    image: example/app:1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n    environment: {PASSWORD: \"${PASSWORD}\", TZ: \"${TZ}\"}\n    volumes: [\"${APP_DATA_DIR}/data:/data\"]\n";
+
+fn check(manifest: &str, compose: &str) -> String {
+    lint(&Lint { folder: "demo", manifest, compose, reader: &NoFiles }).to_string()
+}
+
+#[test]
+fn nothing_is_found_in_a_good_package() {
+    assert_eq!(check(MANIFEST, COMPOSE), "");
+}
+
+#[test]
+fn what_does_not_fit_together_is_found() {
+    let manifest = MANIFEST
+        .replace("id: demo", "id: other")
+        .replace("license: MIT\n", "website: example.com\n")
+        .replace("- {name: PASSWORD", "- {name: TZ, label: x}\n  - {name: 1X, label: x, hidden: true}\n  - {name: A, label: x, default: '${B}'}\n  - {name: B, label: x, type: choice}\n  - {name: PASSWORD")
+        .replace("sources:\n", "permissions:\n  - {kind: devices, reason: ''}\nsources:\n");
+    let compose = "services:\n  app:\n    image: example/other:latest\n    environment: {A: \"${UNKNOWN}\"}\n    volumes: [\"/srv:/srv\"]\n";
+    insta::assert_snapshot!(check(&manifest, compose));
+}
+
+#[test]
+fn a_package_that_does_not_resolve_says_why() {
+    insta::assert_snapshot!(check(&MANIFEST.replace("service: app", "service: web"), COMPOSE));
+    insta::assert_snapshot!(check(MANIFEST, "services:\n  app: {imag: x}\n"));
+}

@@ -56,19 +56,24 @@ struct Resolver<'a, 'l, 'r> {
 
 impl Resolver<'_, '_, '_> {
     fn path(&mut self, node: Option<&mut Node>) {
-        let Some(Node { at, value: Value::Text(text), .. }) = node else { return };
+        if let Some(Node { at, value: Value::Text(text), .. }) = node {
+            self.text(*at, text);
+        }
+    }
+
+    fn text(&mut self, at: At, text: &mut String) {
         if let Some(rest) = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/')) {
             match self.home {
                 Some(home) => *text = path::clean(&format!("{home}{rest}")),
-                None => self.loader.problems.error(*at, "`~` has no meaning here; write a whole path"),
+                None => self.loader.problems.error(at, "`~` has no meaning here; write a whole path"),
             }
         }
         let declared = text.clone();
         if !declared.starts_with('/') && !declared.is_empty() {
             *text = path::join(self.dir, &declared);
-            self.note_climbing(*at, &declared, text);
+            self.note_climbing(at, &declared, text);
         } else if path::climbs(&declared) {
-            self.loader.climbing.insert(*at, declared);
+            self.note_climbing(at, &declared, &path::clean(&declared));
         }
     }
 

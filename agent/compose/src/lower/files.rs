@@ -91,23 +91,13 @@ impl Lowerer<'_> {
     }
 
     fn host_file(&mut self, service: &str, object: &FileObject) -> Option<String> {
-        if path::climbs(&object.file) {
-            self.problems.error(object.at, format!("the path `{}` must not have `..` in it", object.file));
+        if let Some(declared) = self.project.climbing.get(&object.file_at) {
+            let message = format!("the path `{declared}` leads out of the app's folder by `..`");
+            self.problems.error(object.file_at, message);
             return None;
         }
         let source = path::clean(&object.file);
         if path::below(&source, self.context.app_dir).is_none() {
-            // A relative path that leads out is refused like one of a volume: it only looks like the app's own.
-            if let Some(declared) = self
-                .project
-                .climbing
-                .values()
-                .find(|declared| path::join(&self.project.working_dir, declared) == source)
-            {
-                self.problems
-                    .error(object.at, format!("the path `{declared}` leads out of the app's folder by `..`"));
-                return None;
-            }
             self.grant(AccessKind::HostPaths, service, source.clone());
         }
         Some(source)

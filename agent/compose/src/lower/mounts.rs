@@ -89,12 +89,12 @@ impl Lowerer<'_> {
 
     fn bind(&mut self, name: &str, service: &Service, volume: &ServiceVolume) -> Option<Mount> {
         let options = volume.bind.clone().unwrap_or_default();
-        let declared = self.project.climbing.iter().find(|(at, _)| self.is_source(**at, volume));
-        if let Some((at, declared)) = declared {
+        // In short syntax the source has the place of the whole entry.
+        if let Some(declared) = self.project.climbing.get(&volume.source_at) {
             let message = format!(
                 "the path `{declared}` leads out of the app's folder by `..`; write `./…`, or a whole path for a folder of the host"
             );
-            self.problems.error(*at, message);
+            self.problems.error(volume.source_at, message);
             return None;
         }
         if !volume.source.starts_with('/') {
@@ -132,11 +132,6 @@ impl Lowerer<'_> {
             propagation: (!options.propagation.is_empty()).then_some(options.propagation),
             selinux: (!options.selinux.is_empty()).then_some(options.selinux),
         })
-    }
-
-    fn is_source(&self, at: crate::source::At, volume: &ServiceVolume) -> bool {
-        // In short syntax the whole entry has one place; in long syntax the source's value follows its key.
-        at == volume.at || at == volume.source_at
     }
 
     fn note_path(&mut self, name: &str, source: &str, read_only: bool) {

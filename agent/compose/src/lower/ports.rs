@@ -11,6 +11,9 @@ use crate::project::parts::Port;
 use crate::short::port::range;
 use crate::source::At;
 
+/// A service that publishes a port, and on which address, all of them when `None`.
+type Holder<'a> = (&'a str, Option<&'a str>);
+
 impl Lowerer<'_> {
     pub(super) fn port_bindings(&mut self, service: &Service) -> Vec<PortBinding> {
         let mut bindings = Vec::new();
@@ -109,7 +112,7 @@ impl Lowerer<'_> {
 
     /// Finds host ports that two containers of the app ask for.
     pub(super) fn check_ports(&mut self, services: &BTreeMap<ServiceName, ServiceSpec>) {
-        let mut taken: BTreeMap<(u16, Protocol), Vec<(&str, Option<&str>)>> = BTreeMap::new();
+        let mut taken: BTreeMap<(u16, Protocol), Vec<Holder<'_>>> = BTreeMap::new();
         for (name, service) in services {
             for port in &service.container.ports {
                 let Some(host_port) = port.host_port else { continue };

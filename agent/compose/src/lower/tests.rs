@@ -1,1 +1,252 @@
+use std::collections::{BTreeMap, BTreeSet};
 
+use hearth_model::container::{Mount, NetworkMode, PortBinding, Protocol, RestartPolicy};
+use hearth_model::package::{AccessKind, Requirements, WebPage};
+use hearth_model::{AppSpec, Digest, ServiceName};
+
+use super::{ContainerNaming, Lowering, lower};
+use crate::diagnostics::Diagnostics;
+use crate::load::{ProjectInput, SourceFile, load};
+use crate::reader::MemoryFiles;
+
+fn web(service: &str, port: u16, host_port: u16) -> WebPage {
+    serde_json::from_value(serde_json::json!({"service": service, "port": port, "host_port": host_port}))
+        .expect("valid")
+}
+
+struct Given {
+    web: Option<WebPage>,
+    ports: BTreeMap<String, u16>,
+}
+
+fn try_lower(text: &str, given: Given) -> Result<AppSpec, Diagnostics> {
+    let files = BTreeMap::from([("nginx.conf".to_owned(), "x".to_owned())]);
+    let reader = MemoryFiles(&files);
+    let input = ProjectInput {
+        name: Some("demo".to_owned()),
+        files: vec![SourceFile { path: "compose.yml".to_owned(), text: text.to_owned() }],
+        environment: BTreeMap::from([
+            ("APP_DATA_DIR".to_owned(), "/apps/demo".to_owned()),
+            ("KEY".to_owned(), "k3y".to_owned()),
+        ]),
+        working_dir: "/apps/demo".to_owned(),
+        profiles: Vec::new(),
+        reader: &reader,
+    };
+    let context = Lowering {
+        app: "demo".parse().expect("valid"),
+        app_dir: "/apps/demo",
+        package_digest: Digest::of(b""),
+        version: "1".to_owned(),
+        web: given.web,
+        ports: &given.ports,
+        requires: Requirements::default(),
+        naming: ContainerNaming::Compose,
+    };
+    lower(&load(&input)?, &context)
+}
+
+fn lowered(text: &str) -> AppSpec {
+    try_lower(text, Given { web: None, ports: BTreeMap::new() }).unwrap_or_else(|found| panic!("{found}"))
+}
+
+fn refused(text: &str) -> String {
+    let given = Given { web: None, ports: BTreeMap::new() };
+    try_lower(text, given).expect_err("refused").to_string()
+}
+
+fn service<'a>(spec: &'a AppSpec, name: &str) -> &'a hearth_model::spec::ServiceSpec {
+    &spec.services[&name.parse::<ServiceName>().expect("valid")]
+}
+
+fn access(text: &str) -> BTreeSet<(AccessKind, String)> {
+    lowered(text).access.into_iter().map(|access| (access.kind, access.detail)).collect()
+}
+
+#[test]
+fn a_whole_package_is_lowered() {
+    let text = "services:\n  web:\n    image: wordpress:6\n    restart: unless-stopped\n    user: \"33:34\"\n    depends_on: {db: {condition: service_healthy}, setup: {condition: service_completed_successfully}}\n    environment: {HOST: db, NONE: }\n    volumes: [\"./html:/var/www\", \"./nginx.conf:/etc/nginx.conf:ro\", \"${APP_DATA_DIR}/up:/up\"]\n    configs: [{source: ini, target: /etc/x.ini, mode: 0440}]\n    secrets: [key]\n  db:\n    image: mariadb:11\n    container_name: database\n    volumes: [\"data:/var/lib/mysql\"]\n    stop_grace_period: 1m\n    mem_limit: 256m\n    cpus: 0.5\n    healthcheck: {test: [CMD, check], interval: 10s, retries: 3}\n  setup: {image: wordpress:6, command: setup --now}\nvolumes: {data: {name: someone-elses}}\nconfigs: {ini: {content: \"a=1\"}}\nsecrets: {key: {environment: KEY}}\n";
+    let given =
+        Given { web: Some(web("web", 80, 8080)), ports: BTreeMap::from([("8080/tcp".to_owned(), 9090)]) };
+    insta::assert_json_snapshot!(try_lower(text, given).unwrap_or_else(|found| panic!("{found}")));
+}
+
+#[test]
+fn paths_that_lead_out_in_disguise_are_refused() {
+    for volumes in [
+        "[\"../other:/x\"]",
+        "[\"./a/../../other:/x\"]",
+        "[\"${APP_DATA_DIR}/../other:/x\"]",
+        "[\"/apps/demo/../../etc:/x\"]",
+        "[{type: bind, source: ../other, target: /x}]",
+        "[{type: bind, source: /apps/demo/../x, target: /x}]",
+    ] {
+        let found = refused(&format!("services:\n  a:\n    image: a\n    volumes: {volumes}\n"));
+        assert!(found.contains("leads out of the app's folder"), "{volumes}: {found}");
+        assert!(found.contains("compose.yml:4"), "{found}");
+    }
+    let found = refused("services:\n  a: {image: a, secrets: [s]}\nsecrets: {s: {file: ../../etc/shadow}}\n");
+    assert!(found.contains("leads out of the app's folder"), "{found}");
+    let found = refused("services:\n  a: {image: a, volumes: [\"./.hearth:/x\"]}\n");
+    assert!(found.contains("Hearth's own"), "{found}");
+    let found = refused(
+        "services:\n  a: {image: a, volumes: [\"dir:/x\"]}\nvolumes: {dir: {driver: local, driver_opts: {type: none, o: bind, device: /apps/demo/../x}}}\n",
+    );
+    assert!(found.contains("`..`"), "{found}");
+}
+
+#[test]
+fn what_reaches_beyond_the_app_needs_consent() {
+    use AccessKind::{
+        Capabilities, Devices, DockerSocket, HostNamespace, HostNetwork, HostPaths, Privileged, Unconfined,
+    };
+    for (keys, kind, detail) in [
+        ("privileged: true", Privileged, ""),
+        ("network_mode: host", HostNetwork, ""),
+        ("network_mode: \"container:else\"", HostNetwork, "container else"),
+        ("pid: host", HostNamespace, "pid"),
+        ("ipc: host", HostNamespace, "ipc"),
+        ("uts: host", HostNamespace, "uts"),
+        ("volumes: [\"/srv/media:/m\"]", HostPaths, "/srv/media"),
+        ("volumes: [\"/apps/demo2:/m\"]", HostPaths, "/apps/demo2"),
+        ("volumes: [\"/etc/localtime:/etc/localtime\"]", HostPaths, "/etc/localtime"),
+        ("volumes: [\"/var/run/docker.sock:/var/run/docker.sock:ro\"]", DockerSocket, ""),
+        ("volumes: [\"/run//./docker.sock:/x\"]", DockerSocket, ""),
+        ("volumes: [\"/var/run:/x\"]", DockerSocket, ""),
+        ("volumes: [\"/:/host:ro\"]", DockerSocket, ""),
+        ("devices: [/dev/dri]", Devices, "/dev/dri"),
+        ("gpus: all", Devices, "gpu"),
+        ("device_cgroup_rules: [\"c 13:* rmw\"]", Devices, "rule c 13:* rmw"),
+        ("cap_add: [cap_net_admin]", Capabilities, "NET_ADMIN"),
+        ("cap_add: [ALL]", Capabilities, "ALL"),
+        ("security_opt: [\"seccomp:unconfined\"]", Unconfined, "seccomp:unconfined"),
+        ("security_opt: [apparmor=unconfined]", Unconfined, "apparmor=unconfined"),
+        ("security_opt: [\"no-new-privileges:false\"]", Unconfined, "no-new-privileges:false"),
+    ] {
+        let found = access(&format!("services:\n  a:\n    image: a\n    {keys}\n"));
+        assert!(found.contains(&(kind, detail.to_owned())), "{keys}: {found:?}");
+    }
+    let outside = "services:\n  a: {image: a, networks: [n], volumes: [\"vol:/v\", \"wol:/w\"]}\nnetworks: {n: {external: true}}\nvolumes: {vol: {external: true}, wol: {driver_opts: {type: none, o: bind, device: /srv}}}\n";
+    let found = access(outside);
+    for expected in [(HostNetwork, "network n"), (HostPaths, "volume vol"), (HostPaths, "/srv")] {
+        assert!(found.contains(&(expected.0, expected.1.to_owned())), "{found:?}");
+    }
+}
+
+#[test]
+fn a_path_that_comes_back_into_the_folder_is_fine() {
+    let spec = lowered(
+        "services:\n  a: {image: a, volumes: [\"${APP_DATA_DIR}/x/../data:/data\", \"./y/../z:/z\"]}\n",
+    );
+    let sources: Vec<_> = spec.folders.keys().map(String::as_str).collect();
+    assert_eq!(sources, ["/apps/demo/data", "/apps/demo/z"]);
+}
+
+#[test]
+fn an_ordinary_app_needs_no_consent() {
+    let text = "services:\n  a:\n    image: a\n    cap_add: [CHOWN]\n    volumes: [\"./a:/a\", \"vol:/v\", \"/etc/localtime:/etc/localtime:ro\"]\n    tmpfs: /run\n    ports: [\"80:80\"]\n    security_opt: [\"no-new-privileges:true\"]\nvolumes: {vol: }\n";
+    assert_eq!(access(text), BTreeSet::new());
+}
+
+#[test]
+fn rights_cannot_grow_unless_the_package_says_so() {
+    let options = |keys: &str| {
+        let spec = lowered(&format!("services:\n  a:\n    image: a\n    {keys}\n"));
+        service(&spec, "a").container.security_opt.clone()
+    };
+    assert_eq!(options("tty: true"), ["no-new-privileges:true"]);
+    assert_eq!(options("privileged: true"), Vec::<String>::new());
+    assert_eq!(options("security_opt: [\"no-new-privileges:false\"]"), ["no-new-privileges:false"]);
+}
+
+#[test]
+fn names_on_the_engine_are_the_apps_own() {
+    let text = "services:\n  a: {image: a, container_name: other-db-1, networks: [n], volumes: [\"vol:/v\"]}\n  b: {image: b, network_mode: \"container:other-db-1\"}\nnetworks: {n: {name: other_default}}\nvolumes: {vol: {name: other_data}}\n";
+    let spec = lowered(text);
+    assert_eq!(service(&spec, "a").container.name, "demo-a-1");
+    assert!(spec.networks.contains_key("demo_n") && spec.volumes.contains_key("demo_vol"), "{spec:?}");
+    let NetworkMode::Networks(endpoints) = &service(&spec, "a").container.network else { panic!("{spec:?}") };
+    assert!(endpoints["demo_n"].aliases.contains("other-db-1"));
+    assert_eq!(service(&spec, "b").container.network, NetworkMode::Service("a".parse().expect("valid")));
+    assert_eq!(spec.access, BTreeSet::new());
+}
+
+#[test]
+fn the_owner_moves_ports() {
+    let text = "services:\n  a: {image: a, ports: [\"8080:80\", \"53:53/udp\"]}\n";
+    let ports = BTreeMap::from([("8080/tcp".to_owned(), 9000), ("53/udp".to_owned(), 5353)]);
+    let spec = try_lower(text, Given { web: Some(web("a", 80, 8080)), ports })
+        .unwrap_or_else(|found| panic!("{found}"));
+    let binding = |host_port, container_port, protocol| PortBinding {
+        host_ip: None,
+        host_port: Some(host_port),
+        container_port,
+        protocol,
+    };
+    let expected = [binding(9000, 80, Protocol::Tcp), binding(5353, 53, Protocol::Udp)];
+    assert_eq!(service(&spec, "a").container.ports, expected);
+    assert_eq!(spec.web.expect("given").host_port, 9000);
+}
+
+#[test]
+fn the_web_page_follows_a_shared_network() {
+    let text = "services:\n  vpn: {image: a}\n  app: {image: b, network_mode: \"service:vpn\"}\n  host: {image: c, network_mode: host}\n";
+    let given = |web| Given { web: Some(web), ports: BTreeMap::new() };
+    let spec = try_lower(text, given(web("app", 80, 8080))).unwrap_or_else(|found| panic!("{found}"));
+    assert_eq!(service(&spec, "vpn").container.ports.len(), 1);
+    let found = try_lower(text, given(web("nobody", 80, 8080))).expect_err("no such service").to_string();
+    assert!(found.contains("`web.service` is `nobody`; the services are `app`, `host`, `vpn`"), "{found}");
+    let spec = try_lower(text, given(web("host", 80, 80))).unwrap_or_else(|found| panic!("{found}"));
+    assert_eq!(service(&spec, "host").container.ports, []);
+    assert!(try_lower(text, given(web("host", 80, 8080))).is_err());
+}
+
+#[test]
+fn what_hearth_cannot_run_is_refused() {
+    insta::assert_snapshot!(refused(
+        "services:\n  a:\n    image: a\n    scale: 2\n    cpu_count: 2\n    external_links: [x]\n    post_start: [{command: x}]\n    labels: {sh.hearth.app: x}\n    restart: sometimes\n    ports: [\"80:80\", \"8000-8010:90\"]\n    devices: [nvidia.com/gpu=0, relative]\n    volumes: [{type: npipe, source: x, target: /y}, \"./a:/same\", \"./b:/same\", \"c:relative\"]\n    security_opt: [\"seccomp:./profile.json\"]\n    volumes_from: [\"container:x\"]\n  b: {image: A, deploy: {replicas: 3, mode: global}}\n  c: {image: c, ports: [\"80:81\"], network_mode: bridge}\n  d: {image: d, network_mode: sideways, secrets: [s]}\nvolumes: {c: }\nsecrets: {s: {external: true}}\n"
+    ));
+}
+
+#[test]
+fn restart_policies_are_lowered() {
+    for (keys, expected) in [
+        ("restart: \"no\"", RestartPolicy::No),
+        ("restart: always", RestartPolicy::Always),
+        ("restart: on-failure", RestartPolicy::OnFailure(0)),
+        ("restart: on-failure:5", RestartPolicy::OnFailure(5)),
+        ("deploy: {restart_policy: {condition: on-failure, max_attempts: 2}}", RestartPolicy::OnFailure(2)),
+        ("deploy: {restart_policy: {condition: any}}", RestartPolicy::Always),
+    ] {
+        let spec = lowered(&format!("services:\n  a:\n    image: a\n    {keys}\n"));
+        assert_eq!(service(&spec, "a").container.restart, expected, "{keys}");
+    }
+}
+
+#[test]
+fn a_disabled_health_check_is_none() {
+    let spec = lowered(
+        "services:\n  a: {image: a, healthcheck: {disable: true}}\n  b: {image: b, healthcheck: {}}\n",
+    );
+    assert_eq!(service(&spec, "a").container.healthcheck.as_ref().expect("set").test, ["NONE"]);
+    assert_eq!(service(&spec, "b").container.healthcheck, None);
+}
+
+#[test]
+fn a_service_ends_when_another_waits_for_its_end() {
+    let spec = lowered(
+        "services:\n  a: {image: a, depends_on: {b: {condition: service_completed_successfully}}}\n  b: {image: b}\n  c: {image: c, x-hearth: {one_shot: true}}\n",
+    );
+    assert!(!service(&spec, "a").one_shot && service(&spec, "b").one_shot && service(&spec, "c").one_shot);
+}
+
+#[test]
+fn tmpfs_and_anonymous_volumes_are_mounted() {
+    let spec = lowered("services:\n  a: {image: a, tmpfs: \"/run:size=1m\", volumes: [/cache]}\n");
+    let mounts = &service(&spec, "a").container.mounts;
+    assert!(matches!(&mounts[0], Mount::Volume { source, .. } if source.is_empty()), "{mounts:?}");
+    assert!(
+        matches!(&mounts[1], Mount::Tmpfs { options: Some(options), .. } if options == "size=1m"),
+        "{mounts:?}"
+    );
+}

@@ -67,6 +67,7 @@ omit_empty! {
         template_driver: String,
     } hidden {
         at: At,
+        file_at: At,
         value: Option<String>,
     }
 }

@@ -34,6 +34,9 @@ pub(crate) fn parse(text: &str) -> Result<Vec<ShortPort>, String> {
         return Err(format!("`{ip}` is not an address; write `127.0.0.1:8080:80`"));
     }
     let targets = range(container)?;
+    if targets.0 == 0 {
+        return Err("the container's port is 0; ports are 1 to 65535".to_owned());
+    }
     let hosts = if host.is_empty() { None } else { Some(range(host)?) };
     let count = usize::from(targets.1 - targets.0) + 1;
     if count > MAX_RANGE {

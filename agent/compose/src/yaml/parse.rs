@@ -9,8 +9,8 @@ use crate::source::At;
 /// Largest file in bytes.
 pub(crate) const MAX_BYTES: usize = 1024 * 1024;
 
-/// Deepest nesting.
-const MAX_DEPTH: usize = 64;
+/// Deepest nesting: twice that of the deepest key, and shallow enough for the stack of any thread.
+const MAX_DEPTH: usize = 24;
 
 /// Most values in a file, with every alias followed: what an alias bomb grows into.
 const MAX_NODES: usize = 20_000;
@@ -57,21 +57,36 @@ pub(crate) fn message(error: &Error) -> String {
         }
         Error::UnknownAnchor { .. } => "this alias names an anchor that does not exist before it".to_owned(),
         Error::Budget { breach, .. } => budget(breach),
-        other => {
-            let text = other.to_string();
-            let place = text.rfind(" at line ").unwrap_or(text.len());
-            text[..place].to_owned()
-        }
+        other => said(&other.to_string()),
     }
+}
+
+/// Returns a message of the library without the places that it names; a limit broken inside of an alias has no kind of
+/// its own.
+fn said(text: &str) -> String {
+    if text.contains("Nodes {") || text.contains("replay limit") {
+        return too_many();
+    }
+    if text.contains("Depth {") || text.contains("recursion limit") {
+        return too_deep();
+    }
+    let places = [" at line ", " (defined at line "].iter().filter_map(|place| text.find(place));
+    text[..places.min().unwrap_or(text.len())].to_owned()
+}
+
+fn too_many() -> String {
+    format!("the file holds more than {MAX_NODES} values, aliases followed")
+}
+
+fn too_deep() -> String {
+    format!("the file is nested deeper than {MAX_DEPTH} levels")
 }
 
 fn budget(breach: &serde_saphyr::budget::BudgetBreach) -> String {
     use serde_saphyr::budget::BudgetBreach;
     match breach {
-        BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. } => {
-            format!("the file holds more than {MAX_NODES} values, aliases followed")
-        }
-        BudgetBreach::Depth { .. } => format!("the file is nested deeper than {MAX_DEPTH} levels"),
+        BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. } => too_many(),
+        BudgetBreach::Depth { .. } => too_deep(),
         other => format!("the file is over a limit of the YAML reader: {other:?}"),
     }
 }
