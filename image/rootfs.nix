@@ -27,6 +27,8 @@ derive {
   script = ''
     python3 "$unpack" --into tree --prune "$prune" --scripts "$scripts" $debs
     cp --recursive --no-preserve=mode,ownership,timestamps --remove-destination "$systemConfig/." tree
+    # The units' Documentation= names it.
+    install -D --mode=0644 tree/README.md tree/usr/share/doc/hearth/README.md
     rm tree/README.md
     # The store keeps the executable bit, so what was executable in system-config is so on the device.
     (cd "$systemConfig" && find . -type f -perm -u+x) | while read -r file; do chmod 0755 "tree/$file"; done

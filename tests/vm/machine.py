@@ -158,7 +158,7 @@ class Machine:
         self._read()
         marker = f"@{time.monotonic_ns()}@"
         self.received = ""
-        self.shell.send(f"{command}\necho; echo '{marker[:3]}''{marker[3:]}'$?\n".encode())
+        self.shell.send(f"{command}\nstatus=$?; echo; echo '{marker[:3]}''{marker[3:]}'$status\n".encode())
 
         def finished():
             self._read()
