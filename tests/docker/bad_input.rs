@@ -35,7 +35,7 @@ fn bad_compose_files() -> Vec<(&'static str, String, &'static str)> {
         ("many-services", many, "services"),
         ("alias-bomb", bomb, ""),
         ("privileged", service("    privileged: true\n"), "permissions"),
-        ("engine-socket", service("    volumes: ['/var/run/docker.sock:/s']\n"), "docker.sock"),
+        ("engine-socket", service("    volumes: ['/var/run/docker.sock:/s']\n"), "permissions"),
     ]
 }
 

@@ -4,11 +4,12 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
-use hearth_model::AppState;
+use hearth_model::{AppState, Desired};
 use hearth_tests::client::{Client, Refused};
 use hearth_tests::hearth::Hearth;
 use hearth_tests::machine::on_a_machine;
 use hearth_tests::store::TestPackage;
+use hearth_tests::wait::{Answer, wait_for};
 
 use crate::apps::{PATIENCE, Site, container_ids};
 
@@ -65,10 +66,11 @@ fn a_hundred_kills_at_random_instants_end_in_the_same_state() -> Result<()> {
         while kills < KILLS {
             // Fetched anew each time, so that kills fall into pulls as well.
             let _absent = site.engine.docker(&["image", "rm", "--force", &image]);
-            kills += act_under_kills(&site, &mut random, &mut instants, install, |app| app.is_some())?;
+            kills += act_under_kills(&site, &mut random, &mut instants, Act::Install)
+                .with_context(|| format!("after {kills} kills, seed {seed}"))?;
             check_installed(&site).with_context(|| format!("after {kills} kills, seed {seed}"))?;
-            kills += act_under_kills(&site, &mut random, &mut instants, remove, |app| app.is_none())?;
-            check_removed(&site).with_context(|| format!("after {kills} kills, seed {seed}"))?;
+            kills += act_under_kills(&site, &mut random, &mut instants, Act::Remove)
+                .with_context(|| format!("after {kills} kills, seed {seed}"))?;
             ensure!(
                 container_ids(&site.engine, "bystander")? == bystander,
                 "another app was touched, seed {seed}"
@@ -84,12 +86,42 @@ fn a_hundred_kills_at_random_instants_end_in_the_same_state() -> Result<()> {
     })
 }
 
-fn install(client: &Client) -> Result<()> {
-    client.install("store", "three")
+/// What is done while Hearth is killed.
+#[derive(Clone, Copy)]
+enum Act {
+    Install,
+    Remove,
 }
 
-fn remove(client: &Client) -> Result<()> {
-    client.act("DELETE", "apps/three?data=delete")
+impl Act {
+    fn ask(self, client: &Client) -> Result<()> {
+        match self {
+            Self::Install => client.install("store", "three"),
+            Self::Remove => client.act("DELETE", "apps/three?data=delete"),
+        }
+    }
+
+    /// Tells whether Hearth remembers that it was asked.
+    fn is_wanted(self, client: &Client) -> Result<bool> {
+        let desired: Desired = client.get("desired")?;
+        let installed = desired.apps.keys().any(|app| app.as_str() == "three");
+        Ok(match self {
+            Self::Install => installed,
+            Self::Remove => !installed,
+        })
+    }
+
+    fn wait(self, site: &Site, client: &Client) -> Result<()> {
+        match self {
+            Self::Install => client.wait_for_state("three", AppState::Running, PATIENCE).map(drop),
+            Self::Remove => wait_for("everything of the app to be gone", PATIENCE, || {
+                Ok(match check_removed(site) {
+                    Ok(()) => Answer::Is(()),
+                    Err(left) => Answer::NotYet(left.to_string()),
+                })
+            }),
+        }
+    }
 }
 
 /// Starts `act` and kills Hearth at a random instant, starts it and kills it again once or twice, and at last lets it
@@ -98,8 +130,7 @@ fn act_under_kills(
     site: &Site,
     random: &mut Random,
     instants: &mut Vec<Duration>,
-    act: fn(&Client) -> Result<()>,
-    is_done: fn(Option<AppState>) -> bool,
+    act: Act,
 ) -> Result<usize> {
     let (hearth, client) = site.start()?;
     let instant = random.below(LONGEST_ACT);
@@ -115,40 +146,25 @@ fn act_under_kills(
         kills += 1;
     }
     let (hearth, client) = site.start()?;
-    let listed = client.apps()?.get("three").map(|app| app.state);
-    ensure!(
-        !answered || is_done(listed) || listed == Some(AppState::Removing),
-        "what was answered is forgotten"
-    );
-    // Killed before it could answer: the owner would ask again, and asking twice must do no harm.
-    if !answered {
-        match act(&client) {
-            Err(error) if error.downcast_ref::<Refused>().is_none() => return Err(error),
-            _ => {}
-        }
+    let wanted = act.is_wanted(&client)?;
+    ensure!(wanted || !answered, "what was answered is forgotten");
+    // Killed before it could answer: the owner asks again.
+    if !wanted {
+        act.ask(&client)?;
     }
-    if is_done(None) {
-        client.wait_until_gone("three", PATIENCE)?;
-    } else {
-        client.wait_for_state("three", AppState::Running, PATIENCE)?;
-    }
+    act.wait(site, &client)?;
     hearth.stop()?;
     Ok(kills)
 }
 
 /// Tells whether `act` was answered before Hearth was killed.
-fn act_and_kill(
-    hearth: Hearth,
-    client: &Client,
-    act: fn(&Client) -> Result<()>,
-    instant: Duration,
-) -> Result<bool> {
+fn act_and_kill(hearth: Hearth, client: &Client, act: Act, instant: Duration) -> Result<bool> {
     let end = Instant::now() + instant;
     let killer = thread::spawn(move || {
         thread::sleep(end.saturating_duration_since(Instant::now()));
         hearth.kill()
     });
-    let answered = act(client);
+    let answered = act.ask(client);
     killer.join().expect("the thread only kills")?;
     match answered {
         Ok(()) => Ok(true),
