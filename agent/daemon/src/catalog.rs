@@ -130,16 +130,23 @@ impl Catalog {
     }
 
     pub(crate) fn entry(&self, store: &StoreId, package: &str) -> Result<Arc<Entry>> {
-        self.store(store)?.packages.get(package).cloned().ok_or_else(|| Error::NoSuchPackage {
-            store: store.to_string(),
-            package: package.to_owned(),
-        })
+        self.store(store)?
+            .packages
+            .get(package)
+            .cloned()
+            .ok_or_else(|| Error::NoSuchPackage { store: store.to_string(), package: package.to_owned() })
     }
 
     /// Returns the packages that answer the query: best first, then by name.
     pub(crate) fn search(&self, query: &PackageQuery) -> Vec<Arc<Entry>> {
-        let words: Vec<String> =
-            query.text.as_deref().unwrap_or("").to_lowercase().split_whitespace().map(str::to_owned).collect();
+        let words: Vec<String> = query
+            .text
+            .as_deref()
+            .unwrap_or("")
+            .to_lowercase()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
         let mut found: Vec<(usize, Arc<Entry>)> = self
             .stores()
             .iter()

@@ -22,7 +22,9 @@ pub enum Error {
     #[error("there is no generation {0}; `hearth generations` lists those that there are")]
     NoSuchGeneration(Generation),
     /// The desired state changed meanwhile.
-    #[error("this was made for generation {expected} and generation {found} is in force: look at what changed and try again")]
+    #[error(
+        "this was made for generation {expected} and generation {found} is in force: look at what changed and try again"
+    )]
     Moved {
         /// What the caller saw.
         expected: Generation,
@@ -64,5 +66,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// A document of ours in the database that no longer reads.
 pub(crate) fn corrupt(what: &str, error: &serde_json::Error) -> Error {
-    Error::Internal(format!("{what} in the database cannot be read ({error}); restore hearth.db from its copy"))
+    Error::Internal(format!(
+        "{what} in the database cannot be read ({error}); restore hearth.db from its copy"
+    ))
 }

@@ -1,13 +1,13 @@
 //! The core: what the API, the command line and the loop share. Every change of what the owner wants goes through here.
 
-/// Changes of what the owner wants.
-pub(crate) mod edits;
 /// Answers to questions about apps, before and after their install.
 mod apps;
-/// Answers to questions about the stores.
-mod stores;
+/// Changes of what the owner wants.
+pub(crate) mod edits;
 /// Generations, export, plan and apply.
 mod history;
+/// Answers to questions about the stores.
+mod stores;
 /// The box.
 mod system;
 
@@ -120,8 +120,9 @@ impl Hearth {
         let data = AppData::new(&options.state_dir).map_err(|error| Error::Internal(error.to_string()))?;
         data.empty_trash().map_err(|error| Error::Internal(error.to_string()))?;
         // Without links, as Docker and the app's folders have it.
-        options.state_dir = std::fs::canonicalize(&options.state_dir)
-            .map_err(|error| Error::Internal(format!("the folder {} cannot be found: {error}", options.state_dir.display())))?;
+        options.state_dir = std::fs::canonicalize(&options.state_dir).map_err(|error| {
+            Error::Internal(format!("the folder {} cannot be found: {error}", options.state_dir.display()))
+        })?;
         let engine = Engine::connect(&options.docker_socket, hearth_docker::Options::new(box_id));
         let catalog = Catalog::new(options.stores.clone());
         let (wake, wakeups) = mpsc::channel(WAKEUPS);
@@ -200,7 +201,11 @@ impl Hearth {
         Surroundings {
             apps_dir: self.apps_dir().display().to_string(),
             hostname: self.hostname.clone(),
-            time_zone: desired.settings.time_zone.clone().unwrap_or_else(|| host_time_zone(Path::new("/etc"))),
+            time_zone: desired
+                .settings
+                .time_zone
+                .clone()
+                .unwrap_or_else(|| host_time_zone(Path::new("/etc"))),
         }
     }
 

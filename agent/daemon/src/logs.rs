@@ -26,10 +26,16 @@ pub struct LogQuery {
 }
 
 /// Opens the stream. Past lines of several services come in the order of their times.
-pub(crate) async fn stream(hearth: &Hearth, app: &AppId, query: LogQuery) -> Result<BoxStream<'static, LogLine>> {
+pub(crate) async fn stream(
+    hearth: &Hearth,
+    app: &AppId,
+    query: LogQuery,
+) -> Result<BoxStream<'static, LogLine>> {
     let known = hearth.app(app)?;
     if let EngineState::Unreachable { reason } = hearth.engine_state() {
-        return Err(Error::EngineUnreachable(format!("Docker does not answer, so there are no logs to read. {reason}")));
+        return Err(Error::EngineUnreachable(format!(
+            "Docker does not answer, so there are no logs to read. {reason}"
+        )));
     }
     let view = hearth
         .engine
@@ -40,7 +46,9 @@ pub(crate) async fn stream(hearth: &Hearth, app: &AppId, query: LogQuery) -> Res
         .containers
         .iter()
         .filter(|(_, container)| &container.app == app)
-        .filter(|(_, container)| query.service.as_deref().is_none_or(|wanted| container.service.as_str() == wanted))
+        .filter(|(_, container)| {
+            query.service.as_deref().is_none_or(|wanted| container.service.as_str() == wanted)
+        })
         .map(|(name, _)| name.clone())
         .collect();
     if containers.is_empty() {
@@ -53,7 +61,8 @@ pub(crate) async fn stream(hearth: &Hearth, app: &AppId, query: LogQuery) -> Res
     let mut past = Vec::new();
     let mut live = Vec::new();
     for name in containers {
-        let written: Vec<LogLine> = lines(hearth, &name, LogOptions { tail, follow: false }).await?.collect().await;
+        let written: Vec<LogLine> =
+            lines(hearth, &name, LogOptions { tail, follow: false }).await?.collect().await;
         // Asked for again with the lines that come, so that none between the two is lost.
         let last = written.last().and_then(|line| line.at);
         past.extend(written);
@@ -73,5 +82,8 @@ async fn lines(hearth: &Hearth, container: &str, options: LogOptions) -> Result<
         .logs(container, options)
         .await
         .map_err(|error| Error::EngineUnreachable(error.reason().message))?;
-    Ok(lines.take_while(|line| future::ready(line.is_ok())).filter_map(|line| future::ready(line.ok())).boxed())
+    Ok(lines
+        .take_while(|line| future::ready(line.is_ok()))
+        .filter_map(|line| future::ready(line.ok()))
+        .boxed())
 }

@@ -1,13 +1,13 @@
 //! The loop: observe, plan, execute, publish. Level-triggered: whatever happened meanwhile, the next look sees it.
 
-/// One look at everything a plan is made from.
-pub(crate) mod look;
-/// Runs the steps of one app.
-pub(crate) mod run;
-/// What the owner reads, from a plan and what was observed.
-mod report;
 /// The last lines of logs that show why something failed.
 mod evidence;
+/// One look at everything a plan is made from.
+pub(crate) mod look;
+/// What the owner reads, from a plan and what was observed.
+mod report;
+/// Runs the steps of one app.
+pub(crate) mod run;
 /// The way of apps from one version to the next.
 mod updates;
 
@@ -146,9 +146,10 @@ impl Loop {
                     Outcome::Done | Outcome::Cancelled => {}
                     Outcome::Failed { reason, attempt } => {
                         tracing::warn!(app.id = %app, "a step failed: {}", reason.message);
-                        let attempts = self.failures.get(&app).map_or(0, |failure| {
-                            if failure.spec == attempt { failure.attempts } else { 0 }
-                        }) + 1;
+                        let attempts =
+                            self.failures.get(&app).map_or(0, |failure| {
+                                if failure.spec == attempt { failure.attempts } else { 0 }
+                            }) + 1;
                         let retry_at = hearth_planner::retry::after(attempts, Timestamp::now());
                         self.failures.insert(app, Failure { reason, attempts, retry_at, spec: attempt });
                     }
@@ -188,8 +189,14 @@ impl Loop {
     /// Notes since when each app is wanted as it is.
     fn note_wishes(&mut self, now: &InForce) {
         let moment = Timestamp::now();
-        let apps: Vec<AppId> =
-            now.desired.apps.keys().chain(self.last_wanted.keys()).chain(self.running.keys()).cloned().collect();
+        let apps: Vec<AppId> = now
+            .desired
+            .apps
+            .keys()
+            .chain(self.last_wanted.keys())
+            .chain(self.running.keys())
+            .cloned()
+            .collect();
         for app in apps {
             let wanted = Wanted::of(&app, now);
             if let Some(running) = self.running.get(&app)
@@ -245,9 +252,8 @@ impl Loop {
     /// Forgets the failure of an app that got where it should be, and all of one that is gone.
     fn forget_what_is_over(&mut self, plan: &Plan) {
         use hearth_model::AppState::{Running, Stopped};
-        self.failures.retain(|app, _| {
-            plan.apps.get(app).is_some_and(|plan| !matches!(plan.state, Running | Stopped))
-        });
+        self.failures
+            .retain(|app, _| plan.apps.get(app).is_some_and(|plan| !matches!(plan.state, Running | Stopped)));
         self.last_wanted.retain(|app, wanted| wanted.app.is_some() || plan.apps.contains_key(app));
         let known = &self.last_wanted;
         self.wanted_since.retain(|app, _| known.contains_key(app));
@@ -265,10 +271,8 @@ impl Loop {
             }
             let cancel = CancellationToken::new();
             let attempt = hearth_planner::retry::attempt(&now.desired, &view.specs, app);
-            self.running.insert(
-                app.clone(),
-                Running { wanted: Wanted::of(app, now), cancel: cancel.clone() },
-            );
+            self.running
+                .insert(app.clone(), Running { wanted: Wanted::of(app, now), cancel: cancel.clone() });
             run::spawn(self.hearth.clone(), app.clone(), app_plan.stages.clone(), attempt, cancel);
         }
     }

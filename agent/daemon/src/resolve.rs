@@ -35,7 +35,10 @@ pub(crate) fn resolve(
     let errors = form::check_all(&package.manifest.settings, &desired.settings);
     if !errors.is_empty() {
         let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        return Err(Reason::new(ReasonCode::SettingsInvalid, format!("Some settings are wrong: {}.", list.join("; "))));
+        return Err(Reason::new(
+            ReasonCode::SettingsInvalid,
+            format!("Some settings are wrong: {}.", list.join("; ")),
+        ));
     }
     let spec = lower(app, desired, package, secrets, around)?;
     let missing: Vec<String> =
@@ -45,7 +48,11 @@ pub(crate) fn resolve(
     } else {
         Err(Reason::new(
             ReasonCode::ConsentNeeded,
-            format!("{} needs your consent before it may start: {}.", package.manifest.name, missing.join("; ")),
+            format!(
+                "{} needs your consent before it may start: {}.",
+                package.manifest.name,
+                missing.join("; ")
+            ),
         ))
     }
 }
@@ -96,7 +103,8 @@ pub(crate) fn missing_consent(spec: &AppSpec, granted: &BTreeSet<Access>) -> BTr
 }
 
 fn undeclared(package: &Package, spec: &AppSpec) -> BTreeSet<Access> {
-    let declared: BTreeSet<_> = package.manifest.permissions.iter().map(|permission| permission.kind).collect();
+    let declared: BTreeSet<_> =
+        package.manifest.permissions.iter().map(|permission| permission.kind).collect();
     spec.access.iter().filter(|access| !declared.contains(&access.kind)).cloned().collect()
 }
 
@@ -132,7 +140,8 @@ fn lower(
         requires: package.manifest.requires,
         naming: ContainerNaming::Compose,
     };
-    let mut spec = hearth_compose::lower(&project, &lowering).map_err(|problems| invalid(problems.to_string()))?;
+    let mut spec =
+        hearth_compose::lower(&project, &lowering).map_err(|problems| invalid(problems.to_string()))?;
     let undeclared = undeclared(package, &spec);
     if !undeclared.is_empty() {
         let list: Vec<String> = undeclared.iter().map(hearth_compose::means).collect();
@@ -142,7 +151,8 @@ fn lower(
         )));
     }
     for (path, text) in &package.files {
-        let file = FileSpec { content: text.clone().into_bytes(), mode: 0o644, uid: None, gid: None, seed: true };
+        let file =
+            FileSpec { content: text.clone().into_bytes(), mode: 0o644, uid: None, gid: None, seed: true };
         spec.files.entry(format!("{app_dir}/{path}")).or_insert(file);
     }
     Ok(spec)
@@ -248,7 +258,8 @@ fn alphanumeric(bytes: &mut [u8]) -> Result<String, getrandom::Error> {
 pub(crate) fn placeholders(fields: &[Field], secrets: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut all = secrets.clone();
     for field in fields.iter().filter(|field| field.generate.is_some()) {
-        all.entry(field.name.clone()).or_insert_with(|| "x".repeat(usize::from(field.generate.unwrap_or(32))));
+        all.entry(field.name.clone())
+            .or_insert_with(|| "x".repeat(usize::from(field.generate.unwrap_or(32))));
     }
     all
 }
@@ -286,7 +297,8 @@ mod tests {
 
     #[test]
     fn a_secret_that_is_there_is_not_made_again() {
-        let fields = [field("KEPT", Some(8), SecretEncoding::Hex), field("NEW", Some(8), SecretEncoding::Hex)];
+        let fields =
+            [field("KEPT", Some(8), SecretEncoding::Hex), field("NEW", Some(8), SecretEncoding::Hex)];
         let secrets = BTreeMap::from([("KEPT".to_owned(), "x".to_owned())]);
         let open = to_generate(&fields, &BTreeMap::new(), &secrets);
         assert_eq!(open.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(), ["NEW"]);

@@ -56,8 +56,9 @@ struct Resolver<'a, 'l, 'r> {
 
 impl Resolver<'_, '_, '_> {
     fn path(&mut self, node: Option<&mut Node>) {
-        if let Some(Node { at, value: Value::Text(text), .. }) = node {
-            self.text(*at, text);
+        let Some(node) = node else { return };
+        if let Value::Text(text) = &mut node.value {
+            self.text(node.at, text);
         }
     }
 

@@ -45,12 +45,13 @@ pub(crate) fn default_id(path: &Path) -> StoreId {
 /// # Errors
 /// Says why the folder itself cannot be read.
 pub(crate) fn read(folder: &Path, default_id: &StoreId, name: Option<&str>) -> Result<Store, String> {
-    let about = match read_text(&folder.join("store.yml"), MAX_FILE_BYTES) {
-        Ok(text) => Some(serde_saphyr::from_str::<StoreFile>(&text).map_err(|error| {
-            format!("`{}` does not read: {error}", folder.join("store.yml").display())
-        })?),
-        Err(_) => None,
-    };
+    let about =
+        match read_text(&folder.join("store.yml"), MAX_FILE_BYTES) {
+            Ok(text) => Some(serde_saphyr::from_str::<StoreFile>(&text).map_err(|error| {
+                format!("`{}` does not read: {error}", folder.join("store.yml").display())
+            })?),
+            Err(_) => None,
+        };
     let (id, own_name) = match about {
         Some(about) => (about.id, about.name),
         None => (default_id.clone(), default_id.to_string()),
@@ -89,10 +90,14 @@ pub(crate) fn read(folder: &Path, default_id: &StoreId, name: Option<&str>) -> R
 pub(crate) fn read_package(folder: &Path, store: &StoreId) -> Result<Entry, String> {
     let manifest_path = folder.join("app.yml");
     let text = read_text(&manifest_path, MAX_FILE_BYTES)?;
-    let manifest = hearth_compose::parse_manifest(&text, "app.yml").map_err(|problems| problems.to_string())?;
+    let manifest =
+        hearth_compose::parse_manifest(&text, "app.yml").map_err(|problems| problems.to_string())?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     if manifest.id.as_str() != name {
-        return Err(format!("app.yml says `id: {}` and stands in the folder `{name}`; they must be equal", manifest.id));
+        return Err(format!(
+            "app.yml says `id: {}` and stands in the folder `{name}`; they must be equal",
+            manifest.id
+        ));
     }
     let compose = read_text(&folder.join("compose.yml"), MAX_FILE_BYTES)?;
     let package = Package { store: store.clone(), manifest, compose, files: read_files(folder)? };

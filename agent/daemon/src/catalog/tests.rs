@@ -63,13 +63,15 @@ async fn a_package_that_asks_for_more_than_it_declares_is_refused() {
 async fn a_search_finds_names_before_descriptions() {
     let folder = tempfile::tempdir().expect("a folder");
     let manifest = |id: &str, name: &str, description: &str| {
-        let renamed = APP.replace("id: notes", &format!("id: {id}")).replace("name: Notes", &format!("name: {name}"));
+        let renamed =
+            APP.replace("id: notes", &format!("id: {id}")).replace("name: Notes", &format!("name: {name}"));
         format!("{renamed}description: {description}\n")
     };
     write(folder.path(), "alpha", &manifest("alpha", "Alpha", "keeps photos"), COMPOSE);
     write(folder.path(), "photos", &manifest("photos", "Photos", "an album"), COMPOSE);
     let catalog = catalog_of(folder.path()).await;
-    let find = |text: &str| catalog.search(&PackageQuery { text: Some(text.to_owned()), ..PackageQuery::default() });
+    let find =
+        |text: &str| catalog.search(&PackageQuery { text: Some(text.to_owned()), ..PackageQuery::default() });
     assert_eq!(names(&find("photos")), ["Photos", "Alpha"]);
     assert_eq!(names(&find("ALBUM photos")), ["Photos"]);
     assert!(find("video").is_empty());

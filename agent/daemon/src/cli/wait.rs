@@ -51,7 +51,9 @@ pub(super) async fn until(client: &Client, app: &AppId, change: Changed, goal: G
             }
             Ok(Event::AppRemoved { id }) if id == *app && goal == Goal::Gone => break Ok(()),
             // The stream's beginning ends with the generation: an app that was not in it may be gone already.
-            Ok(Event::Generation { .. }) if goal == Goal::Gone && state.is_none() && gone(client, app).await? => {
+            Ok(Event::Generation { .. })
+                if goal == Goal::Gone && state.is_none() && gone(client, app).await? =>
+            {
                 break Ok(());
             }
             // The listener was too slow: whatever was missed is in a new stream's beginning.

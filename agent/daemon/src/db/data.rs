@@ -12,7 +12,9 @@ pub(crate) async fn created(db: &Db) -> Result<BTreeSet<AppId>> {
     let rows = sqlx::query("SELECT app FROM app_data").fetch_all(&db.reader).await?;
     rows.iter()
         .map(|row| {
-            row.get::<&str, _>("app").parse().map_err(|error| Error::Internal(format!("in the database: {error}")))
+            row.get::<&str, _>("app")
+                .parse()
+                .map_err(|error| Error::Internal(format!("in the database: {error}")))
         })
         .collect()
 }

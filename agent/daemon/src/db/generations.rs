@@ -82,8 +82,11 @@ fn info(row: &sqlx::sqlite::SqliteRow) -> Result<GenerationInfo> {
     let at = row.get::<&str, _>("at");
     Ok(GenerationInfo {
         generation: generation(row),
-        at: at.parse().map_err(|error| Error::Internal(format!("`{at}` in the database is no time: {error}")))?,
-        by: serde_json::from_str(row.get::<&str, _>("actor")).map_err(|error| corrupt("a generation", &error))?,
+        at: at
+            .parse()
+            .map_err(|error| Error::Internal(format!("`{at}` in the database is no time: {error}")))?,
+        by: serde_json::from_str(row.get::<&str, _>("actor"))
+            .map_err(|error| corrupt("a generation", &error))?,
         why: row.get("why"),
         current: row.get::<i64, _>("generation") == row.get::<i64, _>("newest"),
     })

@@ -22,13 +22,15 @@ pub(crate) async fn keep(
 ) -> Result<Digest> {
     let digest = package.digest();
     let json = serde_json::to_string(package).map_err(|error| Error::Internal(error.to_string()))?;
-    sqlx::query("INSERT INTO packages (digest, package, icon, icon_type) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")
-        .bind(digest.as_str())
-        .bind(json)
-        .bind(icon.map(|icon| icon.bytes.as_slice()))
-        .bind(icon.map(|icon| icon.content_type.as_str()))
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "INSERT INTO packages (digest, package, icon, icon_type) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    )
+    .bind(digest.as_str())
+    .bind(json)
+    .bind(icon.map(|icon| icon.bytes.as_slice()))
+    .bind(icon.map(|icon| icon.content_type.as_str()))
+    .execute(&mut **tx)
+    .await?;
     Ok(digest)
 }
 

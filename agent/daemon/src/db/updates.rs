@@ -29,7 +29,10 @@ pub(crate) async fn set(
 ) -> Result<()> {
     match update {
         None => {
-            sqlx::query("DELETE FROM app_updates WHERE app = ?").bind(app.as_str()).execute(&mut **tx).await?;
+            sqlx::query("DELETE FROM app_updates WHERE app = ?")
+                .bind(app.as_str())
+                .execute(&mut **tx)
+                .await?;
         }
         Some(update) => {
             let json = serde_json::to_string(update).map_err(|error| Error::Internal(error.to_string()))?;

@@ -15,10 +15,9 @@ use crate::catalog::Entry;
 use crate::db;
 use crate::error::{Error, Result};
 use crate::hearth::Hearth;
-use crate::reconcile::look;
 use crate::logs::LogQuery;
+use crate::reconcile::look;
 use crate::{logs, resolve};
-
 
 impl Hearth {
     /// Returns every installed app, and those that are being removed, by id.
@@ -102,9 +101,14 @@ impl Hearth {
     /// When the app is not installed, or its package is no longer kept.
     pub async fn settings(&self, app: &AppId) -> Result<AppSettings> {
         let (_, package) = self.name_and_package(app).await?;
-        let wanted = self.in_force().desired.apps.get(app).cloned().ok_or_else(|| Error::NoSuchApp(app.clone()))?;
+        let wanted =
+            self.in_force().desired.apps.get(app).cloned().ok_or_else(|| Error::NoSuchApp(app.clone()))?;
         let secret = |name: &str| {
-            package.manifest.settings.iter().any(|field| field.name == name && field.kind == FieldKind::Secret)
+            package
+                .manifest
+                .settings
+                .iter()
+                .any(|field| field.name == name && field.kind == FieldKind::Secret)
         };
         let access = match self.rehearse(app, &wanted, &package).await? {
             Ok(spec) => access_requests(&package, &spec),
@@ -113,7 +117,12 @@ impl Hearth {
         Ok(AppSettings {
             id: app.clone(),
             fields: package.manifest.settings.clone(),
-            answers: wanted.settings.iter().filter(|(name, _)| !secret(name)).map(|(k, v)| (k.clone(), v.clone())).collect(),
+            answers: wanted
+                .settings
+                .iter()
+                .filter(|(name, _)| !secret(name))
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
             ports: wanted.ports,
             access,
         })
@@ -180,11 +189,10 @@ impl Hearth {
         wanted: &DesiredApp,
         package: &Package,
     ) -> Result<()> {
-        let spec = self.rehearse(app, wanted, package).await?.map_err(|reason| Error::Package(reason.message))?;
-        let missing: Vec<String> = resolve::missing_consent(&spec, &wanted.granted)
-            .iter()
-            .map(hearth_compose::means)
-            .collect();
+        let spec =
+            self.rehearse(app, wanted, package).await?.map_err(|reason| Error::Package(reason.message))?;
+        let missing: Vec<String> =
+            resolve::missing_consent(&spec, &wanted.granted).iter().map(hearth_compose::means).collect();
         if missing.is_empty() { Ok(()) } else { Err(Error::ConsentNeeded(missing)) }
     }
 

@@ -163,7 +163,9 @@ impl Hearth {
         if self.data.state(app, false).map_err(|error| Error::Internal(error.to_string()))?
             == hearth_model::observed::DataState::Present
         {
-            return Err(Error::Conflict(format!("the folder of {name} is there; nothing needs to be made anew")));
+            return Err(Error::Conflict(format!(
+                "the folder of {name} is there; nothing needs to be made anew"
+            )));
         }
         db::data::forget(&self.db, app).await?;
         tracing::info!(app.id = %app, by = ?by, "the owner starts the app with an empty folder");
@@ -180,14 +182,16 @@ impl Hearth {
         let installed = self.desired_app(app)?;
         let entry = self.catalog.entry(&installed.store, &installed.package)?;
         if entry.digest == installed.digest {
-            return Err(Error::Conflict(format!("{name} is up to date: its store offers {}", installed.version)));
+            return Err(Error::Conflict(format!(
+                "{name} is up to date: its store offers {}",
+                installed.version
+            )));
         }
         let granted: BTreeSet<_> = installed.granted.union(&request.granted).cloned().collect();
         let mut wanted = DesiredApp {
             version: entry.package.manifest.version.clone(),
             digest: entry.digest.clone(),
             granted,
-            run: Run::Running,
             ..installed.clone()
         };
         let known: BTreeSet<&str> =
@@ -222,13 +226,18 @@ impl Hearth {
         let (name, _) = self.name_and_package(app).await?;
         let why = format!("Take the update of {name} back, with its data");
         self.edit(by, &why, |now| {
-            let update = now.updates.get(app).filter(|update| matches!(update.phase, UpdatePhase::Done { .. }));
+            let update =
+                now.updates.get(app).filter(|update| matches!(update.phase, UpdatePhase::Done { .. }));
             let Some(update) = update else {
                 refuse_while_updating(&now, app, &name)?;
-                return Err(Error::Conflict(format!("{name} has no earlier version with its data to go back to")));
+                return Err(Error::Conflict(format!(
+                    "{name} has no earlier version with its data to go back to"
+                )));
             };
             let mut desired = (*now.desired).clone();
-            desired.apps.insert(app.clone(), update.from.clone());
+            // Whether it should run is the owner's word, whichever version it is.
+            let run = desired.apps.get(app).map_or(update.from.run, |wanted| wanted.run);
+            desired.apps.insert(app.clone(), DesiredApp { run, ..update.from.clone() });
             let reason = "You took the update back.".to_owned();
             let phase = UpdatePhase::Reverting { reason, log: Vec::new() };
             Ok(Change { desired, updates: vec![(app.clone(), Some(AppUpdate { phase, ..update.clone() }))] })
@@ -250,7 +259,8 @@ impl Hearth {
         self.edit(by, &why, |now| {
             let mut desired = (*now.desired).clone();
             let was_installed = desired.apps.remove(app).is_some();
-            if !was_installed && !(kept && data == DataChoice::Delete) {
+            let has_data_to_delete = kept && data == DataChoice::Delete;
+            if !(was_installed || has_data_to_delete) {
                 return Err(Error::NoSuchApp(app.clone()));
             }
             if data == DataChoice::Delete {
@@ -271,10 +281,16 @@ impl Hearth {
                 !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b))
             });
             if !ok {
-                return Err(Error::Refused(format!("`{zone}` is no time zone; write one like Europe/Vienna")));
+                return Err(Error::Refused(format!(
+                    "`{zone}` is no time zone; write one like Europe/Vienna"
+                )));
             }
         }
-        if settings.box_name.as_deref().is_some_and(|name| name.trim().is_empty() || name.chars().count() > 64) {
+        if settings
+            .box_name
+            .as_deref()
+            .is_some_and(|name| name.trim().is_empty() || name.chars().count() > 64)
+        {
             return Err(Error::Refused("the name of the box has 1 to 64 characters".to_owned()));
         }
         self.edit(by, "Change the settings of this box", |now| {
@@ -390,9 +406,9 @@ fn refuse_while_updating(now: &InForce, app: &AppId, name: &str) -> Result<()> {
         Some(UpdatePhase::Fetching | UpdatePhase::Switching | UpdatePhase::Probation { .. }) => {
             Err(Error::Conflict(format!("{name} is being updated: wait until that has ended")))
         }
-        Some(UpdatePhase::Reverting { .. }) => {
-            Err(Error::Conflict(format!("{name} is on its way back from an update: wait until that has ended")))
-        }
+        Some(UpdatePhase::Reverting { .. }) => Err(Error::Conflict(format!(
+            "{name} is on its way back from an update: wait until that has ended"
+        ))),
         Some(UpdatePhase::Done { .. } | UpdatePhase::Reverted { .. }) | None => Ok(()),
     }
 }

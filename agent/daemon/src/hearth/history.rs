@@ -38,11 +38,9 @@ impl Hearth {
         let current = self.generation();
         let to = match to {
             Some(to) => to,
-            None => current
-                .0
-                .checked_sub(1)
-                .map(Generation)
-                .ok_or_else(|| Error::Refused("nothing was changed yet: there is nothing to go back to".to_owned()))?,
+            None => current.0.checked_sub(1).map(Generation).ok_or_else(|| {
+                Error::Refused("nothing was changed yet: there is nothing to go back to".to_owned())
+            })?,
         };
         let desired = match to {
             Generation(0) => Desired { hearth: 1, ..Desired::default() },
@@ -145,7 +143,8 @@ impl Hearth {
 
 /// Returns the updates that a document begins: an app that changes its package goes the same careful way as by a click.
 fn changed_packages(now: &InForce, desired: &Desired) -> Vec<(AppId, Option<AppUpdate>)> {
-    let removed = now.desired.apps.keys().filter(|app| !desired.apps.contains_key(*app)).map(|app| (app.clone(), None));
+    let removed =
+        now.desired.apps.keys().filter(|app| !desired.apps.contains_key(*app)).map(|app| (app.clone(), None));
     let changed = desired.apps.iter().filter_map(|(app, wanted)| {
         let from = now.desired.apps.get(app).filter(|from| from.digest != wanted.digest)?;
         let update = AppUpdate {

@@ -39,7 +39,8 @@ impl Hearth {
             .flat_map(|spec| spec.published_ports())
             .filter_map(|(service, port)| {
                 let number = port.host_port?;
-                let published = PublishedPort { port: number, protocol: port.protocol, service: service.to_string() };
+                let published =
+                    PublishedPort { port: number, protocol: port.protocol, service: service.to_string() };
                 (Some(number) != web).then_some(published)
             })
             .collect();

@@ -24,12 +24,19 @@ struct Key {
 
 impl Evidence {
     /// Adds the last lines of the log to a reason that a log explains.
-    pub(super) async fn add(&mut self, hearth: &Hearth, app: &AppId, reason: &mut Reason, observed: &Observed) {
+    pub(super) async fn add(
+        &mut self,
+        hearth: &Hearth,
+        app: &AppId,
+        reason: &mut Reason,
+        observed: &Observed,
+    ) {
         if !reason.log.is_empty() || !is_shown_by_a_log(reason.code) {
             return;
         }
         let Some((name, container)) = culprit(app, reason.service.as_deref(), observed) else { return };
-        let key = Key { container: container.id.clone(), code: reason.code, restarts: container.restart_count };
+        let key =
+            Key { container: container.id.clone(), code: reason.code, restarts: container.restart_count };
         if let Some((known, lines)) = self.by_app.get(app)
             && *known == key
         {

@@ -1,10 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
-use hearth_model::desired::DesiredApp;
 use hearth_model::condition::ReasonCode;
+use hearth_model::desired::DesiredApp;
 use hearth_model::observed::{DataState, EngineState, HostFacts};
-use hearth_model::{AppId, AppSpec, AppState, Observed, Plan, Reason};
+use hearth_model::{AppId, AppSpec, AppState, ContainerSpec, Observed, Plan, Reason};
 use hearth_planner::{Failure, Input};
 use jiff::Timestamp;
 
@@ -31,6 +31,17 @@ pub(crate) struct SpecCache {
 }
 
 impl Hearth {
+    /// Returns what a container of an app is created from, as it was resolved last.
+    pub(crate) fn known_container(&self, app: &AppId, name: &str) -> Option<ContainerSpec> {
+        let specs = Arc::clone(&self.specs.lock().unwrap_or_else(PoisonError::into_inner).specs);
+        let spec = specs.get(app)?.as_ref().ok()?;
+        spec.services
+            .values()
+            .map(|service| &service.container)
+            .find(|container| container.name == name)
+            .cloned()
+    }
+
     /// Makes the next look resolve an app anew.
     pub(crate) fn forget_spec(&self, app: &AppId) {
         self.specs.lock().unwrap_or_else(PoisonError::into_inner).from.remove(app);
@@ -152,7 +163,8 @@ async fn specs(hearth: &Hearth, now: &InForce) -> Arc<Specs> {
         (cache.from.clone(), Arc::clone(&cache.specs))
     };
     let fresh = |app: &AppId, wanted: &DesiredApp| {
-        old.contains_key(app) && from.get(app).is_some_and(|(last, last_around)| last == wanted && *last_around == around)
+        old.contains_key(app)
+            && from.get(app).is_some_and(|(last, last_around)| last == wanted && *last_around == around)
     };
     let changed: Vec<(AppId, DesiredApp)> = now
         .desired
@@ -196,7 +208,10 @@ async fn resolve_installed(
     let Some(package) = hearth.kept_package(&wanted.digest).await? else {
         return Ok(Err(Reason::new(
             ReasonCode::PackageMissing,
-            format!("The package {} of {app} is no longer kept on this box; reinstall the app from its store.", wanted.version),
+            format!(
+                "The package {} of {app} is no longer kept on this box; reinstall the app from its store.",
+                wanted.version
+            ),
         )));
     };
     let mut secrets = db::data::secrets(&hearth.db, app).await?;

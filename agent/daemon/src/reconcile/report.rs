@@ -88,7 +88,13 @@ async fn installed(
 
 fn services(hearth: &Hearth, spec: &AppSpec, view: &View, plan: &AppPlan) -> Vec<ServiceStatus> {
     let containers = &view.observed.containers;
-    hearth_planner::status::services(spec, containers, &plan.waiting, &hearth.options.timing, Timestamp::now())
+    hearth_planner::status::services(
+        spec,
+        containers,
+        &plan.waiting,
+        &hearth.options.timing,
+        Timestamp::now(),
+    )
 }
 
 fn removing(
@@ -121,7 +127,11 @@ fn progress(hearth: &Hearth, app: &AppId, plan: &AppPlan) -> Option<Progress> {
     Some(Progress { text, images: BTreeMap::new() })
 }
 
-fn available_update(hearth: &Hearth, wanted: &DesiredApp, update: Option<&AppUpdate>) -> Option<AvailableUpdate> {
+fn available_update(
+    hearth: &Hearth,
+    wanted: &DesiredApp,
+    update: Option<&AppUpdate>,
+) -> Option<AvailableUpdate> {
     let under_way = update.is_some_and(|update| !update.phase.is_over());
     let entry = hearth.catalog.entry(&wanted.store, &wanted.package).ok()?;
     (!under_way && entry.digest != wanted.digest).then(|| AvailableUpdate {
@@ -167,7 +177,9 @@ async fn default_login(
 fn last_update(update: &AppUpdate) -> Option<LastUpdate> {
     let from_version = update.from.version.clone();
     match &update.phase {
-        UpdatePhase::Done { at } => Some(LastUpdate { from_version, at: *at, reverted: None, can_go_back: true }),
+        UpdatePhase::Done { at } => {
+            Some(LastUpdate { from_version, at: *at, reverted: None, can_go_back: true })
+        }
         UpdatePhase::Reverted { reason, log, at } => {
             let mut why = Reason::new(ReasonCode::UpdateReverted, reason.clone());
             why.log.clone_from(log);

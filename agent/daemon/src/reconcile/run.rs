@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use hearth_docker::PullProgress;
 use hearth_model::condition::{Progress, ReasonCode};
 use hearth_model::event::Event;
-use hearth_model::{AppId, Digest, Reason, Step};
+use hearth_model::{AppId, ContainerSpec, Digest, Reason, Step};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -72,7 +73,7 @@ async fn one(hearth: &Hearth, app: &AppId, step: &Step, cancel: &CancellationTok
     tracing::debug!(app.id = %app, "{}", step.describe());
     match step {
         Step::PullImage { .. } => {
-            let report = |progress: PullProgress| hearth.set_image_progress(app, progress);
+            let report = |progress: PullProgress| hearth.set_image_progress(app, &progress);
             let _permit = hearth.pulls.acquire().await;
             tokio::select! {
                 // Dropping the pull ends it; layers that are complete stay on the engine.
@@ -92,21 +93,40 @@ async fn one(hearth: &Hearth, app: &AppId, step: &Step, cancel: &CancellationTok
         | Step::SnapshotData { .. }
         | Step::RestoreData { .. }
         | Step::RemoveSnapshot { .. } => on_disk(hearth, step).await,
-        Step::CreateContainer { app, container, .. } => {
-            let (data, app, container) = (hearth.data.clone(), app.clone(), container.clone());
-            blocking(move || data.check_mounts(&app, &container)).await?;
-            hearth.engine.execute(step, &|_| {}).await.map_err(|error| error.reason())
+        Step::CreateContainer { container, .. } => {
+            check_mounts(hearth, app, container).await?;
+            on_engine(hearth, step).await
+        }
+        Step::StartContainer { name } => {
+            // Between two starts the app itself may have put a link where its mount was.
+            if let Some(container) = hearth.known_container(app, name) {
+                check_mounts(hearth, app, &container).await?;
+            }
+            on_engine(hearth, step).await
+        }
+        Step::CreateVolume { volume, .. } => {
+            if let Some(folder) = volume.folder.clone() {
+                let (data, app) = (hearth.data.clone(), app.clone());
+                blocking(move || data.check_path(&app, Path::new(&folder))).await?;
+            }
+            on_engine(hearth, step).await
         }
         Step::CreateNetwork { .. }
         | Step::RemoveNetwork { .. }
-        | Step::CreateVolume { .. }
         | Step::RemoveVolume { .. }
-        | Step::StartContainer { .. }
         | Step::StopContainer { .. }
-        | Step::RemoveContainer { .. } => {
-            hearth.engine.execute(step, &|_| {}).await.map_err(|error| error.reason())
-        }
+        | Step::RemoveContainer { .. } => on_engine(hearth, step).await,
     }
+}
+
+async fn on_engine(hearth: &Hearth, step: &Step) -> Result<(), Reason> {
+    hearth.engine.execute(step, &|_| {}).await.map_err(|error| error.reason())
+}
+
+/// Refuses a link in the app's folder that leads a mount out of it: the engine itself follows links.
+async fn check_mounts(hearth: &Hearth, app: &AppId, container: &ContainerSpec) -> Result<(), Reason> {
+    let (data, app, container) = (hearth.data.clone(), app.clone(), container.clone());
+    blocking(move || data.check_mounts(&app, &container)).await
 }
 
 async fn on_disk(hearth: &Hearth, step: &Step) -> Result<(), Reason> {
@@ -121,12 +141,16 @@ async fn blocking(
 ) -> Result<(), Reason> {
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|error| Reason::new(ReasonCode::FileError, format!("Work on the app's folder broke off: {error}.")))?
+        .map_err(|error| {
+            Reason::new(ReasonCode::FileError, format!("Work on the app's folder broke off: {error}."))
+        })?
         .map_err(|error| error.reason())
 }
 
 fn recorded(result: crate::error::Result<()>) -> Result<(), Reason> {
-    result.map_err(|error| Reason::new(ReasonCode::FileError, format!("{error}. Look at the disk of this box.")))
+    result.map_err(|error| {
+        Reason::new(ReasonCode::FileError, format!("{error}. Look at the disk of this box."))
+    })
 }
 
 /// Returns a stage in words for the owner.
@@ -141,7 +165,9 @@ fn describe(stage: &[Step]) -> String {
         Some(Step::SnapshotData { .. }) => "Copying the data aside",
         Some(Step::RestoreData { .. }) => "Putting the data back",
         Some(Step::RemoveData { .. }) => "Deleting the data",
-        Some(Step::RemoveNetwork { .. } | Step::RemoveVolume { .. } | Step::RemoveSnapshot { .. }) => "Tidying up",
+        Some(Step::RemoveNetwork { .. } | Step::RemoveVolume { .. } | Step::RemoveSnapshot { .. }) => {
+            "Tidying up"
+        }
         Some(
             Step::CreateData { .. }
             | Step::WriteFiles { .. }
@@ -168,7 +194,7 @@ impl Hearth {
         });
     }
 
-    fn set_image_progress(&self, app: &AppId, update: PullProgress) {
+    fn set_image_progress(&self, app: &AppId, update: &PullProgress) {
         self.report_progress(app, update.progress.complete, |progress| {
             progress.images.insert(update.image.familiar(), update.progress);
         });

@@ -1,6 +1,7 @@
-use hearth_model::desired::Actor;
+use hearth_model::desired::{Actor, DesiredApp};
 use hearth_model::update::{AppUpdate, UpdatePhase};
 use hearth_model::{AppId, Desired};
+use jiff::Timestamp;
 
 use crate::error::Result;
 use crate::hearth::InForce;
@@ -31,6 +32,9 @@ async fn step(
     phase: UpdatePhase,
 ) -> Result<()> {
     tracing::info!(app.id = %app, phase = ?phase, "the update came further");
+    // Each phase begins with a clean slate: what failed in the last one says nothing of this one.
+    state.failures.remove(app);
+    state.wanted_since.insert(app.clone(), Timestamp::now());
     let UpdatePhase::Reverting { reason, log } = phase else {
         let update = AppUpdate { phase, ..update.clone() };
         return state.hearth.set_update(app, Some(update)).await;
@@ -47,7 +51,6 @@ async fn step(
     let name = state.hearth.name_and_package(app).await.map_or_else(|_| app.to_string(), |(name, _)| name);
     let why = format!("Take the update of {name} back: {reason}");
     let generation = now.generation;
-    state.failures.remove(app);
     state
         .hearth
         .edit(&Actor::Hearth, &why, |now| {
@@ -56,7 +59,9 @@ async fn step(
             if now.generation != generation {
                 return Ok(Change { desired, updates: Vec::new() });
             }
-            desired.apps.insert(app.clone(), update.from.clone());
+            // Whether it should run is the owner's word, whichever version it is.
+            let run = desired.apps.get(app).map_or(update.from.run, |wanted| wanted.run);
+            desired.apps.insert(app.clone(), DesiredApp { run, ..update.from.clone() });
             Ok(Change { desired, updates: vec![(app.clone(), Some(back))] })
         })
         .await?;

@@ -146,7 +146,7 @@ impl Drop for Fixture {
             if !ids.is_empty()
                 && docker_may_fail(remove.iter().copied().chain(ids.iter().copied())).is_empty()
             {
-                println!("a {kind} of {} may be left", self.prefix);
+                eprintln!("a {kind} of {} may be left", self.prefix);
             }
         }
     }
