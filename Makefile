@@ -39,3 +39,6 @@ lint:
 
 setup:
 	@.ci/setup
+
+# The image and its tests: see image/README.md.
+-include image/image.mk

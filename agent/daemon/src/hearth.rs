@@ -6,10 +6,14 @@ mod apps;
 pub(crate) mod edits;
 /// Generations, export, plan and apply.
 mod history;
+/// Installs, and changes of settings.
+mod install;
 /// Answers to questions about the stores.
 mod stores;
 /// The box.
 mod system;
+/// Updates, and the way back.
+mod versions;
 
 pub(crate) use stores::icon_path;
 

@@ -1,9 +1,20 @@
+/// What is mounted.
+mod mount;
+/// Ports and networks.
+mod network;
+/// Devices and limits.
+mod resources;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Digest, ServiceName};
+use crate::id::Digest;
 use crate::image::ImageRef;
+
+pub use mount::Mount;
+pub use network::{Endpoint, NetworkMode, PortBinding, Protocol};
+pub use resources::{Device, DeviceRequest, Resources, Ulimit};
 
 /// Everything that one container is created from, resolved: no variables, no short forms, absolute paths only.
 ///
@@ -227,158 +238,6 @@ impl ContainerSpec {
     }
 }
 
-/// One mount of a container
-/// ([Compose volumes, long syntax](https://github.com/compose-spec/compose-spec/blob/main/05-services.md#long-syntax-5)).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Mount {
-    /// A folder or file of the host.
-    Bind {
-        /// Absolute path on the host.
-        source: String,
-        /// Absolute path in the container.
-        target: String,
-        /// Mounted read-only.
-        read_only: bool,
-        /// Whether a missing source is made as a folder (as short syntax does) or is an error.
-        create_host_path: bool,
-        /// `private`, `rshared` …
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        propagation: Option<String>,
-        /// SELinux relabelling, `z` or `Z`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        selinux: Option<String>,
-    },
-    /// A volume of the engine, by the name of [`crate::spec::VolumeSpec`].
-    Volume {
-        /// The volume's name on the engine; empty for an anonymous volume.
-        source: String,
-        /// Absolute path in the container.
-        target: String,
-        /// Mounted read-only.
-        read_only: bool,
-        /// Does not copy the image's content into an empty volume.
-        nocopy: bool,
-        /// Folder inside the volume (API 1.45 or later).
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        subpath: Option<String>,
-    },
-    /// Memory.
-    Tmpfs {
-        /// Absolute path in the container.
-        target: String,
-        /// Limit in bytes.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        size_bytes: Option<u64>,
-        /// Permission bits.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        mode: Option<u32>,
-        /// Mount options as short syntax gives them, `noexec,uid=1000`.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        options: Option<String>,
-    },
-}
-
-impl Mount {
-    /// Returns where the mount appears in the container.
-    pub fn target(&self) -> &str {
-        match self {
-            Mount::Bind { target, .. } | Mount::Volume { target, .. } | Mount::Tmpfs { target, .. } => target,
-        }
-    }
-}
-
-/// TCP, UDP or SCTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
-pub enum Protocol {
-    /// TCP.
-    #[default]
-    Tcp,
-    /// UDP.
-    Udp,
-    /// SCTP.
-    Sctp,
-}
-
-impl Protocol {
-    /// Returns the name as Docker writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-            Protocol::Sctp => "sctp",
-        }
-    }
-}
-
-/// One published port.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PortBinding {
-    /// Address on the host, all addresses when `None`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host_ip: Option<String>,
-    /// Port on the host; `None` lets the engine choose.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host_port: Option<u16>,
-    /// Port in the container.
-    pub container_port: u16,
-    /// TCP, UDP or SCTP.
-    pub protocol: Protocol,
-}
-
-/// How a container is connected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NetworkMode {
-    /// To these networks, by the name of [`crate::spec::NetworkSpec`] on the engine.
-    Networks(BTreeMap<String, Endpoint>),
-    /// To the host's own network.
-    Host,
-    /// To nothing.
-    None,
-    /// In the network namespace of another service of the same app.
-    Service(ServiceName),
-    /// In the network namespace of another container.
-    Container(String),
-}
-
-impl Default for NetworkMode {
-    fn default() -> Self {
-        NetworkMode::Networks(BTreeMap::new())
-    }
-}
-
-/// A container's place in one network.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Endpoint {
-    /// Further names of the container in this network; the service's name is among them.
-    #[serde(default)]
-    pub aliases: BTreeSet<String>,
-    /// Fixed IPv4 address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ipv4_address: Option<String>,
-    /// Fixed IPv6 address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ipv6_address: Option<String>,
-    /// Link-local addresses.
-    #[serde(default)]
-    pub link_local_ips: Vec<String>,
-    /// Fixed MAC address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mac_address: Option<String>,
-    /// Networks are connected in falling order of priority.
-    #[serde(default)]
-    pub priority: i64,
-    /// The network with the highest value gives the default gateway (API 1.48 or later).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gw_priority: Option<i64>,
-    /// Options of the network's driver.
-    #[serde(default)]
-    pub driver_opts: BTreeMap<String, String>,
-}
-
 /// When the engine restarts a container by itself
 /// ([Compose restart](https://github.com/compose-spec/compose-spec/blob/main/05-services.md#restart)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -416,90 +275,6 @@ pub struct Healthcheck {
     /// Time between checks during the start period (API 1.44 or later; older engines ignore it).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_interval_ms: Option<u64>,
-}
-
-/// A host device.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Device {
-    /// Path on the host.
-    pub source: String,
-    /// Path in the container.
-    pub target: String,
-    /// Of `r`, `w` and `m`.
-    pub permissions: String,
-}
-
-/// Devices asked of a driver ([Compose devices](https://github.com/compose-spec/compose-spec/blob/main/deploy.md#devices)).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct DeviceRequest {
-    /// For example `nvidia`; empty for any.
-    #[serde(default)]
-    pub driver: String,
-    /// How many; -1 for all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub count: Option<i64>,
-    /// Which, by the driver's own names.
-    #[serde(default)]
-    pub device_ids: Vec<String>,
-    /// What they must be able to do, for example `gpu`.
-    #[serde(default)]
-    pub capabilities: Vec<String>,
-    /// Options of the driver.
-    #[serde(default)]
-    pub options: BTreeMap<String, String>,
-}
-
-/// A limit of processes, soft and hard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ulimit {
-    /// Soft limit, -1 for none.
-    pub soft: i64,
-    /// Hard limit, -1 for none.
-    pub hard: i64,
-}
-
-/// Limits of memory, CPU and processes.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Resources {
-    /// Most memory in bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_bytes: Option<u64>,
-    /// Memory the container is left with when memory is short, in bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_reservation_bytes: Option<u64>,
-    /// Memory and swap together in bytes, -1 for no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_swap_bytes: Option<i64>,
-    /// 0 to 100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_swappiness: Option<i64>,
-    /// CPUs in billionths.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nano_cpus: Option<i64>,
-    /// Relative weight, 1024 is the default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu_shares: Option<i64>,
-    /// CFS period in microseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu_period: Option<i64>,
-    /// CFS quota in microseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu_quota: Option<i64>,
-    /// CPUs that may be used, `0-3`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpuset: Option<String>,
-    /// Most processes, -1 for no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pids_limit: Option<i64>,
-    /// -1000 to 1000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub oom_score_adj: Option<i64>,
-    /// Leaves the container alive when memory is short.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub oom_kill_disable: Option<bool>,
-    /// Block I/O weight, 10 to 1000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub blkio_weight: Option<u16>,
 }
 
 /// DNS of a container.

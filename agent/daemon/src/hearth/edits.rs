@@ -1,12 +1,11 @@
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hearth_model::api::apps::{ConfigureApp, DataChoice, InstallApp, UpdateApp};
+use hearth_model::api::apps::DataChoice;
 use hearth_model::desired::{Actor, DesiredApp, Run, Settings};
 use hearth_model::event::Event;
 use hearth_model::update::{AppUpdate, UpdatePhase};
-use hearth_model::{AppId, Desired, Digest, Generation, form};
+use hearth_model::{AppId, Desired, Generation};
 use jiff::Timestamp;
 
 use crate::db;
@@ -24,82 +23,6 @@ pub(crate) struct Change {
 }
 
 impl Hearth {
-    /// Installs an app.
-    ///
-    /// # Errors
-    /// When it is installed, an answer is wrong, something stands in the way, or consent is missing.
-    pub async fn install(&self, by: &Actor, request: InstallApp) -> Result<Generation> {
-        let entry = self.catalog.entry(&request.store, &request.package)?;
-        let app = entry.package.manifest.id.clone();
-        if self.in_force().desired.apps.contains_key(&app) {
-            return Err(Error::Conflict(format!("{} is installed already", entry.package.manifest.name)));
-        }
-        let errors = form::check_all(&entry.package.manifest.settings, &request.settings);
-        if !errors.is_empty() {
-            return Err(Error::Fields(errors));
-        }
-        let check = self.check(&request).await?;
-        let missing: Vec<String> = check
-            .access
-            .iter()
-            .filter(|asked| !request.granted.contains(&asked.access))
-            .map(|asked| asked.means.clone())
-            .collect();
-        if !missing.is_empty() {
-            return Err(Error::ConsentNeeded(missing));
-        }
-        if !check.blockers.is_empty() {
-            let list: Vec<String> = check.blockers.into_iter().map(|finding| finding.message).collect();
-            return Err(Error::Refused(list.join(" ")));
-        }
-        self.keep(&entry).await?;
-        let why = format!("Install {}", entry.package.manifest.name);
-        let wanted = desired_app(&entry.package, &entry.digest, request);
-        self.edit(by, &why, |now| {
-            let mut desired = (*now.desired).clone();
-            if desired.apps.contains_key(&app) {
-                return Err(Error::Conflict(format!("{} is installed already", entry.package.manifest.name)));
-            }
-            desired.deleted_data.remove(&app);
-            desired.apps.insert(app.clone(), wanted);
-            Ok(Change { desired, updates: vec![(app.clone(), None)] })
-        })
-        .await
-    }
-
-    /// Changes an app's answers, ports and consent.
-    ///
-    /// # Errors
-    /// When an answer is wrong, or the app is being updated.
-    pub async fn configure(&self, by: &Actor, app: &AppId, request: ConfigureApp) -> Result<Generation> {
-        let (name, package) = self.name_and_package(app).await?;
-        self.edit_app(by, app, &format!("Change the settings of {name}"), |wanted| {
-            if let Some(mut settings) = request.settings {
-                // A secret that the page did not show is not an answer: what is stored stays.
-                for field in &package.manifest.settings {
-                    let secret = field.kind == form::FieldKind::Secret;
-                    let unanswered = settings.get(&field.name).is_none_or(String::is_empty);
-                    if let (true, true, Some(old)) = (secret, unanswered, wanted.settings.get(&field.name)) {
-                        settings.insert(field.name.clone(), old.clone());
-                    }
-                }
-                let errors = form::check_all(&package.manifest.settings, &settings);
-                if !errors.is_empty() {
-                    return Err(Error::Fields(errors));
-                }
-                wanted.settings = settings;
-            }
-            if let Some(ports) = request.ports {
-                wanted.ports = ports;
-            }
-            if let Some(granted) = request.granted {
-                wanted.granted = granted;
-            }
-            Ok(())
-        })
-        .await
-    }
-
     /// Wants an app to run.
     ///
     /// # Errors
@@ -171,78 +94,6 @@ impl Hearth {
         tracing::info!(app.id = %app, by = ?by, "the owner starts the app with an empty folder");
         let _ = self.wake.try_send(Wakeup::Reresolve(app.clone()));
         Ok(self.generation())
-    }
-
-    /// Updates an app to the package that its store offers now.
-    ///
-    /// # Errors
-    /// When there is nothing newer, an update is under way, or the new version asks for more than was agreed to.
-    pub async fn update(&self, by: &Actor, app: &AppId, request: UpdateApp) -> Result<Generation> {
-        let (name, _) = self.name_and_package(app).await?;
-        let installed = self.desired_app(app)?;
-        let entry = self.catalog.entry(&installed.store, &installed.package)?;
-        if entry.digest == installed.digest {
-            return Err(Error::Conflict(format!(
-                "{name} is up to date: its store offers {}",
-                installed.version
-            )));
-        }
-        let granted: BTreeSet<_> = installed.granted.union(&request.granted).cloned().collect();
-        let mut wanted = DesiredApp {
-            version: entry.package.manifest.version.clone(),
-            digest: entry.digest.clone(),
-            granted,
-            ..installed.clone()
-        };
-        let known: BTreeSet<&str> =
-            entry.package.manifest.settings.iter().map(|field| field.name.as_str()).collect();
-        wanted.settings.retain(|name, _| known.contains(name.as_str()));
-        self.refuse_unresolvable(app, &wanted, &entry.package).await?;
-        self.keep(&entry).await?;
-        let why = format!("Update {name} from {} to {}", installed.version, wanted.version);
-        self.edit(by, &why, |now| {
-            let mut desired = (*now.desired).clone();
-            if desired.apps.get(app) != Some(&installed) {
-                return Err(Error::Conflict(format!("{name} was changed meanwhile: try again")));
-            }
-            refuse_while_updating(&now, app, &name)?;
-            let update = AppUpdate {
-                from: installed.clone(),
-                to: wanted.digest.clone(),
-                snapshot: snapshot_name(now.generation.next(), &wanted.digest),
-                phase: UpdatePhase::Fetching,
-            };
-            desired.apps.insert(app.clone(), wanted.clone());
-            Ok(Change { desired, updates: vec![(app.clone(), Some(update))] })
-        })
-        .await
-    }
-
-    /// Goes back to the version before the last update, with the data as it was then.
-    ///
-    /// # Errors
-    /// When there is no version to go back to, or an update is under way.
-    pub async fn go_back(&self, by: &Actor, app: &AppId) -> Result<Generation> {
-        let (name, _) = self.name_and_package(app).await?;
-        let why = format!("Take the update of {name} back, with its data");
-        self.edit(by, &why, |now| {
-            let update =
-                now.updates.get(app).filter(|update| matches!(update.phase, UpdatePhase::Done { .. }));
-            let Some(update) = update else {
-                refuse_while_updating(&now, app, &name)?;
-                return Err(Error::Conflict(format!(
-                    "{name} has no earlier version with its data to go back to"
-                )));
-            };
-            let mut desired = (*now.desired).clone();
-            // Whether it should run is the owner's word, whichever version it is.
-            let run = desired.apps.get(app).map_or(update.from.run, |wanted| wanted.run);
-            desired.apps.insert(app.clone(), DesiredApp { run, ..update.from.clone() });
-            let reason = "You took the update back.".to_owned();
-            let phase = UpdatePhase::Reverting { reason, log: Vec::new() };
-            Ok(Change { desired, updates: vec![(app.clone(), Some(AppUpdate { phase, ..update.clone() }))] })
-        })
-        .await
     }
 
     /// Uninstalls an app.
@@ -360,7 +211,7 @@ impl Hearth {
         Ok(())
     }
 
-    async fn edit_app(
+    pub(super) async fn edit_app(
         &self,
         by: &Actor,
         app: &AppId,
@@ -376,32 +227,9 @@ impl Hearth {
         })
         .await
     }
-
-    fn desired_app(&self, app: &AppId) -> Result<DesiredApp> {
-        self.in_force().desired.apps.get(app).cloned().ok_or_else(|| Error::NoSuchApp(app.clone()))
-    }
 }
 
-/// Returns the name of the copy that is made before an update.
-pub(crate) fn snapshot_name(generation: Generation, to: &Digest) -> String {
-    format!("before-{generation}-{}", to.short())
-}
-
-fn desired_app(package: &hearth_model::package::Package, digest: &Digest, request: InstallApp) -> DesiredApp {
-    DesiredApp {
-        store: request.store,
-        package: request.package,
-        version: package.manifest.version.clone(),
-        digest: digest.clone(),
-        run: Run::Running,
-        settings: request.settings.into_iter().filter(|(_, answer)| !answer.is_empty()).collect(),
-        ports: request.ports,
-        granted: request.granted,
-        restarts: 0,
-    }
-}
-
-fn refuse_while_updating(now: &InForce, app: &AppId, name: &str) -> Result<()> {
+pub(super) fn refuse_while_updating(now: &InForce, app: &AppId, name: &str) -> Result<()> {
     match now.updates.get(app).map(|update| &update.phase) {
         Some(UpdatePhase::Fetching | UpdatePhase::Switching | UpdatePhase::Probation { .. }) => {
             Err(Error::Conflict(format!("{name} is being updated: wait until that has ended")))

@@ -7,7 +7,8 @@ use hearth_model::{AppId, Desired, Generation};
 
 use crate::db;
 use crate::error::{Error, Result};
-use crate::hearth::edits::{Change, snapshot_name};
+use crate::hearth::edits::Change;
+use crate::hearth::versions::snapshot_name;
 use crate::hearth::{Hearth, InForce};
 use crate::reconcile::look;
 

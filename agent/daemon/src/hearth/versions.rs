@@ -1,0 +1,93 @@
+use std::collections::BTreeSet;
+
+use hearth_model::api::apps::UpdateApp;
+use hearth_model::desired::{Actor, DesiredApp};
+use hearth_model::update::{AppUpdate, UpdatePhase};
+use hearth_model::{AppId, Digest, Generation};
+
+use crate::error::{Error, Result};
+use crate::hearth::Hearth;
+use crate::hearth::edits::{Change, refuse_while_updating};
+
+impl Hearth {
+    /// Updates an app to the package that its store offers now.
+    ///
+    /// # Errors
+    /// When there is nothing newer, an update is under way, or the new version asks for more than was agreed to.
+    pub async fn update(&self, by: &Actor, app: &AppId, request: UpdateApp) -> Result<Generation> {
+        let (name, _) = self.name_and_package(app).await?;
+        let installed = self.desired_app(app)?;
+        let entry = self.catalog.entry(&installed.store, &installed.package)?;
+        if entry.digest == installed.digest {
+            return Err(Error::Conflict(format!(
+                "{name} is up to date: its store offers {}",
+                installed.version
+            )));
+        }
+        let granted: BTreeSet<_> = installed.granted.union(&request.granted).cloned().collect();
+        let mut wanted = DesiredApp {
+            version: entry.package.manifest.version.clone(),
+            digest: entry.digest.clone(),
+            granted,
+            ..installed.clone()
+        };
+        let known: BTreeSet<&str> =
+            entry.package.manifest.settings.iter().map(|field| field.name.as_str()).collect();
+        wanted.settings.retain(|name, _| known.contains(name.as_str()));
+        self.refuse_unresolvable(app, &wanted, &entry.package).await?;
+        self.keep(&entry).await?;
+        let why = format!("Update {name} from {} to {}", installed.version, wanted.version);
+        self.edit(by, &why, |now| {
+            let mut desired = (*now.desired).clone();
+            if desired.apps.get(app) != Some(&installed) {
+                return Err(Error::Conflict(format!("{name} was changed meanwhile: try again")));
+            }
+            refuse_while_updating(&now, app, &name)?;
+            let update = AppUpdate {
+                from: installed.clone(),
+                to: wanted.digest.clone(),
+                snapshot: snapshot_name(now.generation.next(), &wanted.digest),
+                phase: UpdatePhase::Fetching,
+            };
+            desired.apps.insert(app.clone(), wanted.clone());
+            Ok(Change { desired, updates: vec![(app.clone(), Some(update))] })
+        })
+        .await
+    }
+
+    /// Goes back to the version before the last update, with the data as it was then.
+    ///
+    /// # Errors
+    /// When there is no version to go back to, or an update is under way.
+    pub async fn go_back(&self, by: &Actor, app: &AppId) -> Result<Generation> {
+        let (name, _) = self.name_and_package(app).await?;
+        let why = format!("Take the update of {name} back, with its data");
+        self.edit(by, &why, |now| {
+            let update =
+                now.updates.get(app).filter(|update| matches!(update.phase, UpdatePhase::Done { .. }));
+            let Some(update) = update else {
+                refuse_while_updating(&now, app, &name)?;
+                return Err(Error::Conflict(format!(
+                    "{name} has no earlier version with its data to go back to"
+                )));
+            };
+            let mut desired = (*now.desired).clone();
+            // Whether it should run is the owner's word, whichever version it is.
+            let run = desired.apps.get(app).map_or(update.from.run, |wanted| wanted.run);
+            desired.apps.insert(app.clone(), DesiredApp { run, ..update.from.clone() });
+            let reason = "You took the update back.".to_owned();
+            let phase = UpdatePhase::Reverting { reason, log: Vec::new() };
+            Ok(Change { desired, updates: vec![(app.clone(), Some(AppUpdate { phase, ..update.clone() }))] })
+        })
+        .await
+    }
+
+    fn desired_app(&self, app: &AppId) -> Result<DesiredApp> {
+        self.in_force().desired.apps.get(app).cloned().ok_or_else(|| Error::NoSuchApp(app.clone()))
+    }
+}
+
+/// Returns the name of the copy that is made before an update.
+pub(crate) fn snapshot_name(generation: Generation, to: &Digest) -> String {
+    format!("before-{generation}-{}", to.short())
+}
