@@ -14,6 +14,8 @@ mod router;
 mod client;
 /// Server-sent events.
 mod stream;
+/// Reading what the box tells.
+mod event;
 /// What the box tells by itself.
 mod live;
 /// What is fetched when it is needed.

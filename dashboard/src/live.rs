@@ -10,6 +10,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::client;
+use crate::event;
 use crate::stream::{Stream, Word};
 
 /// How long the connection may be away before the owner is told: a moment is not worth a banner.
@@ -55,9 +56,8 @@ impl Live {
     /// Loads everything and listens. Called again, it starts anew.
     pub(crate) fn open(self) {
         self.load();
-        let names = ["app", "app_removed", "progress", "generation", "engine", "store", "reload"];
         let was_open = StoredValue::new(false);
-        let stream = Stream::open(client::EVENT_STREAM.to_owned(), &names, move |word| match word {
+        let stream = Stream::open(client::EVENT_STREAM.to_owned(), &event::NAMES, move |word| match word {
             Word::Open => {
                 self.connected.set(true);
                 self.lost.set(false);
@@ -71,8 +71,8 @@ impl Live {
                 self.connected.set(false);
                 set_timeout(move || self.lost.set(!self.connected.get_untracked()), LOST_AFTER);
             }
-            Word::Message(text) => {
-                if let Ok(event) = serde_json::from_str::<Event>(&text) {
+            Word::Message { name, data } => {
+                if let Some(event) = event::read(&name, &data) {
                     self.hear(event);
                 }
             }

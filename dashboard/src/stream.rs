@@ -18,8 +18,13 @@ pub(crate) enum Word {
     Open,
     /// It is not; it is tried again by itself.
     Lost,
-    /// A message's data.
-    Message(String),
+    /// A message.
+    Message {
+        /// Its event's name.
+        name: String,
+        /// Its data.
+        data: String,
+    },
 }
 
 /// A stream of server-sent events that opens again by itself, also where the browser would not: after an HTTP error.
@@ -54,7 +59,7 @@ impl Drop for Source {
 }
 
 impl Stream {
-    /// Opens it. `names` are the events to hear besides those without a name.
+    /// Opens it. `names` are the events to hear.
     pub(crate) fn open(address: String, names: &[&'static str], hear: impl Fn(Word) + 'static) -> Self {
         let inner = Rc::new(Inner {
             address,
@@ -88,7 +93,6 @@ impl Inner {
         let handler = on_event.as_ref().unchecked_ref();
         source.set_onopen(Some(handler));
         source.set_onerror(Some(handler));
-        source.set_onmessage(Some(handler));
         for name in &self.names {
             let _ = source.add_event_listener_with_callback(name, handler);
         }
@@ -100,8 +104,8 @@ impl Inner {
             return;
         }
         if let Some(message) = event.dyn_ref::<MessageEvent>() {
-            if let Some(text) = message.data().as_string() {
-                (self.hear)(Word::Message(text));
+            if let Some(data) = message.data().as_string() {
+                (self.hear)(Word::Message { name: message.type_(), data });
             }
             return;
         }

@@ -32,6 +32,9 @@ struct Arguments {
     /// Folder for the result; made when missing, and files of an earlier build in it are replaced.
     #[arg(long, default_value = "target/dashboard")]
     out: PathBuf,
+    /// Fails when a first visit would fetch more than the budget, instead of saying so.
+    #[arg(long)]
+    strict: bool,
 }
 
 fn main() -> ExitCode {
@@ -59,11 +62,13 @@ fn run(arguments: &Arguments) -> anyhow::Result<String> {
     let mut output = Output::create(&arguments.out)?;
     page::write(dashboard, &bindings, &mut output)?;
     let report = output.finish()?;
-    anyhow::ensure!(
-        report.first_use_bytes <= FIRST_USE_BUDGET_BYTES,
+    if report.first_use_bytes <= FIRST_USE_BUDGET_BYTES {
+        return Ok(report.to_string());
+    }
+    let over = format!(
         "{report}\na first visit fetches {} bytes and the budget is {FIRST_USE_BUDGET_BYTES}: \
          look what grew, for example a new dependency",
         report.first_use_bytes
     );
-    Ok(report.to_string())
+    if arguments.strict { anyhow::bail!(over) } else { Ok(over) }
 }

@@ -7,6 +7,7 @@ use leptos::html;
 use leptos::prelude::*;
 
 use crate::client;
+use crate::event;
 use crate::components::copy::CopyButton;
 use crate::components::icon::Icon;
 use crate::format;
@@ -40,7 +41,7 @@ pub(super) fn Logs(app: RwSignal<AppStatus>) -> impl IntoView {
         book.update(LogBook::clear);
         connected.set(false);
         let hear = into_book(book, connected);
-        stream.set_value(Some(Stream::open(address, &["line", "log"], hear)));
+        stream.set_value(Some(Stream::open(address, &[event::LOG_NAME], hear)));
     });
     on_cleanup(move || stream.set_value(None));
 
@@ -148,8 +149,8 @@ fn into_book(book: RwSignal<LogBook>, connected: RwSignal<bool>) -> impl Fn(Word
             connected.set(true);
         }
         Word::Lost => connected.set(false),
-        Word::Message(text) => {
-            let Ok(line) = serde_json::from_str::<LogLine>(&text) else { return };
+        Word::Message { name: _, data } => {
+            let Some(line) = event::read_line(&data) else { return };
             let is_first = waiting.borrow().is_empty();
             waiting.borrow_mut().push(line);
             if is_first {
