@@ -110,7 +110,10 @@ pub(crate) fn declare_permissions(package: &mut Package, file: &str) -> Result<(
     let kinds: BTreeSet<AccessKind> = spec.access.iter().map(|access| access.kind).collect();
     package.manifest.permissions = kinds
         .into_iter()
-        .map(|kind| Permission { kind, reason: "Its containers ask for it; the package does not say why.".to_owned() })
+        .map(|kind| Permission {
+            kind,
+            reason: "Its containers ask for it; the package does not say why.".to_owned(),
+        })
         .collect();
     Ok(())
 }

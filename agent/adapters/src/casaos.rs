@@ -40,11 +40,14 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
             overlay.reset(name, "network_mode");
         }
     }
-    let used = variables::used(compose_text);
+    let mut used = variables::used(compose_text);
+    if variables::mentions(compose_text, PASSWORD) {
+        used.insert(PASSWORD.to_owned());
+    }
     let settings = settings(&compose, compose_text, &used);
     let mut described = describe(about, &compose, id, &mut notes);
     described.settings = settings;
-    if used.contains(PASSWORD) || compose_text.contains("${DefaultPassword") {
+    if variables::mentions(compose_text, PASSWORD) {
         described.default_login =
             Some(DefaultLogin { username: String::new(), password: format!("${{{PASSWORD}}}") });
     }
@@ -85,7 +88,8 @@ fn describe(about: &Value, compose: &Value, id: AppId, notes: &mut Vec<String>) 
         let (name, tag) = image.split('@').next()?.rsplit_once(':')?;
         (!name.is_empty() && !tag.contains('/')).then(|| tag.to_owned())
     };
-    notes.extend(about.pointer("/tips/before_install").map(|_| "it gives tips before the install".to_owned()));
+    notes
+        .extend(about.pointer("/tips/before_install").map(|_| "it gives tips before the install".to_owned()));
     Manifest {
         tagline: localised(about, "tagline").unwrap_or_default(),
         description: localised(about, "description").unwrap_or_default(),
@@ -220,13 +224,13 @@ fn store_variables(compose_text: &str) -> Vec<Variable> {
         variables::text("DefaultUserName", "admin"),
         variables::text("WEBUI_PORT", "${APP_WEB_PORT}"),
     ];
-    let mentioned = |name: &str| compose_text.contains(&format!("${name}")) || compose_text.contains(&format!("${{{name}"));
-    all.into_iter().filter(|variable| mentioned(&variable.name)).collect()
+    all.into_iter().filter(|variable| variables::mentions(compose_text, &variable.name)).collect()
 }
 
 /// Returns what the owner is asked for: variables that nobody gives, and the generated password.
 fn settings(compose: &Value, compose_text: &str, used: &BTreeSet<String>) -> Vec<Field> {
-    let known: Vec<String> = store_variables(compose_text).into_iter().map(|variable| variable.name).collect();
+    let known: Vec<String> =
+        store_variables(compose_text).into_iter().map(|variable| variable.name).collect();
     let is_open = |name: &&String| !known.contains(name) && !variables::GIVEN.contains(&name.as_str());
     used.iter()
         .filter(is_open)
@@ -254,3 +258,6 @@ fn described_variable(compose: &Value, name: &str) -> Option<String> {
         localised(env, "description")
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -62,9 +62,7 @@ impl Totals {
 pub fn check(format: Format, files: &PackageFiles, store: &StoreId) -> Outcome {
     match read(format, files, store) {
         Ok(adapted) if adapted.disabled => Outcome::Disabled,
-        Ok(adapted) => {
-            Outcome::Resolves { needs: adapted.package.conventions.needs, notes: adapted.notes }
-        }
+        Ok(adapted) => Outcome::Resolves { needs: adapted.package.conventions.needs, notes: adapted.notes },
         Err(refused) => Outcome::Refused { file: refused.file, reason: refused.reason },
     }
 }

@@ -41,7 +41,8 @@ impl PackageFiles {
     pub(crate) fn seeds(&self, wanted: impl Fn(&str) -> bool) -> (BTreeMap<String, String>, Vec<String>) {
         let mut texts = BTreeMap::new();
         let mut left_out = Vec::new();
-        for (path, bytes) in self.files.iter().filter(|(path, _)| wanted(path) && !path.ends_with(".gitkeep")) {
+        for (path, bytes) in self.files.iter().filter(|(path, _)| wanted(path) && !path.ends_with(".gitkeep"))
+        {
             match std::str::from_utf8(bytes) {
                 Ok(text) if bytes.len() <= MAX_FILE_BYTES => {
                     texts.insert(path.clone(), text.to_owned());
@@ -104,4 +105,17 @@ pub fn detect<'a>(paths: impl IntoIterator<Item = &'a str>) -> Option<Format> {
     }
     let most = packages.iter().copied().max().filter(|most| *most > 0)?;
     packages.iter().position(|count| *count == most).map(|at| Format::ALL[at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_told_by_where_its_packages_lie() {
+        assert_eq!(detect(["README.md", "wiki/umbrel-app.yml"]), Some(Format::Umbrel));
+        assert_eq!(detect(["Apps/Wiki/docker-compose.yml"]), Some(Format::CasaOs));
+        assert_eq!(detect(["apps/wiki/config.json", "apps/wiki/data/config.json"]), Some(Format::Runtipi));
+        assert_eq!(detect(["apps/wiki/app.yml", "docker-compose.yml"]), None);
+    }
 }

@@ -5,22 +5,22 @@
 //! [`hearth_model::conventions::Conventions`], so that nothing past this crate knows which store a package came from.
 //! Formats are read leniently, as their own systems read them. In reading order:
 
-/// A package's files, and which format they are in.
-pub mod files;
 /// What an adapter returns.
 pub mod adapted;
-/// Packages of [umbrelOS](https://github.com/getumbrel/umbrel-apps).
-pub mod umbrel;
 /// Packages of [CasaOS](https://github.com/IceWhaleTech/CasaOS-AppStore).
 pub mod casaos;
-/// Packages of [Runtipi](https://github.com/runtipi/runtipi-appstore).
-pub mod runtipi;
-/// Variables that a package is not asking the owner for.
-pub mod variables;
-/// A package resolved with stand-in answers.
-pub mod rehearse;
 /// What becomes of a package of a store, in words and totals.
 pub mod check;
+/// A package's files, and which format they are in.
+pub mod files;
+/// A package resolved with stand-in answers.
+pub mod rehearse;
+/// Packages of [Runtipi](https://github.com/runtipi/runtipi-appstore).
+pub mod runtipi;
+/// Packages of [umbrelOS](https://github.com/getumbrel/umbrel-apps).
+pub mod umbrel;
+/// Variables that a package is not asking the owner for.
+pub mod variables;
 
 mod document;
 mod overlay;

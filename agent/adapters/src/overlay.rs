@@ -41,7 +41,12 @@ impl Overlay {
     }
 
     /// Gives a service's mounts other sources: `source` returns the new one, or `None` for one that stays.
-    pub(crate) fn map_mounts(&mut self, name: &str, service: &Value, source: impl Fn(&str) -> Option<String>) {
+    pub(crate) fn map_mounts(
+        &mut self,
+        name: &str,
+        service: &Value,
+        source: impl Fn(&str) -> Option<String>,
+    ) {
         let mounts = service.get("volumes").and_then(Value::as_array).into_iter().flatten();
         let changed: Vec<Value> = mounts
             .filter_map(|mount| match mount {
@@ -114,4 +119,53 @@ fn split_source(short: &str) -> Option<(&str, &str)> {
 pub(crate) fn move_path(path: &str, folder: &str, to: &str) -> Option<String> {
     let rest = path.strip_prefix(folder)?;
     (rest.is_empty() || rest.starts_with('/')).then(|| format!("{to}{rest}"))
+}
+
+/// Returns a path without its `..` parts, as Compose cleans paths; `None` when they lead above its first part.
+pub(crate) fn cleaned(path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            ".." if parts.len() > 1 => {
+                parts.pop();
+            }
+            ".." => return None,
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_get_other_sources_in_both_forms() {
+        let service = json!({ "volumes": [
+            "/DATA/${X:-a}:/a:ro",
+            "named:/b",
+            { "type": "bind", "source": "/DATA/c", "target": "/c" },
+        ] });
+        let mut overlay = Overlay::default();
+        overlay.map_mounts("web", &service, |source| move_path(source, "/DATA", "/lib"));
+        assert_eq!(
+            overlay.text().as_deref(),
+            Some(
+                "services:\n  \"web\":\n    volumes: [\"/lib/${X:-a}:/a:ro\",{\"source\":\"/lib/c\",\"target\":\"/c\",\"type\":\"bind\"}]\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_folder_is_moved_whole_or_not_at_all() {
+        assert_eq!(move_path("/DATA/x", "/DATA", "/lib").as_deref(), Some("/lib/x"));
+        assert_eq!(move_path("/DATAX/x", "/DATA", "/lib"), None);
+    }
+
+    #[test]
+    fn parts_that_lead_up_stay_below_the_first() {
+        assert_eq!(cleaned("${APP}/a/../b").as_deref(), Some("${APP}/b"));
+        assert_eq!(cleaned("${APP}/../../b"), None);
+    }
 }

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
-use hearth_compose::{Diagnostics, Lowering, MemoryFiles, ProjectInput, SourceFile, load, lower};
+use hearth_compose::{Diagnostics, Lowering, MemoryFiles, ProjectInput, Reader, SourceFile, load, lower};
 use hearth_model::AppSpec;
+use hearth_model::conventions::Need;
 use hearth_model::form::{Field, FieldKind};
 use hearth_model::package::Package;
 
@@ -36,7 +37,10 @@ pub fn rehearse(package: &Package) -> Result<AppSpec, Diagnostics> {
     }
     let mut sources = vec![SourceFile { path: "compose.yml".to_owned(), text: package.compose.clone() }];
     sources.extend(
-        conventions.overlay.iter().map(|text| SourceFile { path: "overlay.yml".to_owned(), text: text.clone() }),
+        conventions
+            .overlay
+            .iter()
+            .map(|text| SourceFile { path: "overlay.yml".to_owned(), text: text.clone() }),
     );
     let project = load(&ProjectInput {
         name: Some(manifest.id.to_string()),
@@ -44,7 +48,7 @@ pub fn rehearse(package: &Package) -> Result<AppSpec, Diagnostics> {
         environment,
         working_dir: app_dir.clone(),
         profiles: Vec::new(),
-        reader: &MemoryFiles(&package.files),
+        reader: &PackageReader(package),
     })?;
     lower(
         &project,
@@ -59,6 +63,17 @@ pub fn rehearse(package: &Package) -> Result<AppSpec, Diagnostics> {
             naming: conventions.naming,
         },
     )
+}
+
+/// The package's files; those that it lacks are empty where its hooks may make them.
+struct PackageReader<'a>(&'a Package);
+
+impl Reader for PackageReader<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        let found = MemoryFiles(&self.0.files).read(path);
+        let may_be_made = self.0.conventions.needs.contains(&Need::Hooks) && !path.starts_with('/');
+        if may_be_made { Ok(found.unwrap_or_default()) } else { found }
+    }
 }
 
 fn given(name: &str, package: &Package, app_dir: &str) -> String {
@@ -90,7 +105,7 @@ fn answer(field: &Field, known: &BTreeMap<String, String>) -> String {
         FieldKind::Url => "https://home.example".to_owned(),
         FieldKind::Ip => "192.0.2.2".to_owned(),
         FieldKind::Domain | FieldKind::Host => "home.example".to_owned(),
-        FieldKind::Text | FieldKind::Secret => stand_in(&field.name, usize::from(field.name.len() as u16)),
+        FieldKind::Text | FieldKind::Secret => stand_in(&field.name, field.name.len()),
     }
 }
 
@@ -102,6 +117,8 @@ fn stand_in(name: &str, number: usize) -> String {
         format!("{}", 20_000 + number % 10_000)
     } else if ["_DIR", "_PATH", "_FILE"].iter().any(|end| name.ends_with(end)) {
         format!("{APPS_DIR}/other/{}", name.to_lowercase())
+    } else if name.contains("DEVICE") || name.ends_with("_TTY") {
+        "/dev/null".to_owned()
     } else {
         "stand-in".to_owned()
     }

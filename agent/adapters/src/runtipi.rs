@@ -46,10 +46,8 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         .keys()
         .filter_map(|path| Some((path.clone(), path.strip_suffix(".template")?.to_owned())))
         .collect();
-    let needs = [
-        (flag(&config, "generate_vapid_keys"), Need::PushKeys),
-        (!templates.is_empty(), Need::Templates),
-    ];
+    let needs =
+        [(flag(&config, "generate_vapid_keys"), Need::PushKeys), (!templates.is_empty(), Need::Templates)];
     let conventions = Conventions {
         overlay: compose.overlay.text(),
         variables: store_variables(&config, &compose.text),
@@ -62,8 +60,13 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
     let mut described = describe(&config, id);
     described.settings = settings;
     described.web = web(&config, compose.main);
-    let mut package =
-        Package { store: store.clone(), manifest: described, compose: compose.text, files: seeds, conventions };
+    let mut package = Package {
+        store: store.clone(),
+        manifest: described,
+        compose: compose.text,
+        files: seeds,
+        conventions,
+    };
     declare_permissions(&mut package, file)?;
     Ok(Adapted { package, disabled, notes, icon: Some("metadata/logo.jpg".to_owned()) })
 }
@@ -157,9 +160,12 @@ fn web(config: &Value, main: Option<Main>) -> Option<WebPage> {
     }
     let main = main?;
     let host_port = port(config, "port")?;
-    let written = main.port?;
-    let is_app_port = matches!(written.as_str(), "${APP_PORT}" | "$APP_PORT");
-    let port = if is_app_port { host_port } else { written.parse().ok()? };
+    let port = match main.port.as_deref() {
+        Some("${APP_PORT}" | "$APP_PORT") => host_port,
+        Some(written) => written.parse().ok()?,
+        None if main.on_host => host_port,
+        None => return None,
+    };
     let path = text(config, "url_suffix").unwrap_or_default();
     Some(WebPage {
         service: main.service,
@@ -187,12 +193,14 @@ fn store_variables(config: &Value, compose_text: &str) -> Vec<Variable> {
         variables::text("APP_EXPOSED", "false"),
         variables::text("LOCAL_DOMAIN", "local"),
         variables::text("INTERNAL_IP", "${DEVICE_IP}"),
-        variables::text("NETWORK_INTERFACE", "${DEVICE_IP}"),
+        variables::text("NETWORK_INTERFACE", "0.0.0.0"),
         variables::text("DNS_IP", "9.9.9.9"),
         variables::text("ROOT_FOLDER_HOST", "${LIBRARY_DIR}"),
         variables::text("UID", &text(config, "uid").unwrap_or_else(|| "1000".to_owned())),
         variables::text("GID", &text(config, "gid").unwrap_or_else(|| "1000".to_owned())),
     ];
-    let mentioned = |name: &str| compose_text.contains(&format!("${name}")) || compose_text.contains(&format!("${{{name}"));
-    all.into_iter().filter(|variable| mentioned(&variable.name)).collect()
+    all.into_iter().filter(|variable| variables::mentions(compose_text, &variable.name)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,9 @@ use hearth_model::{AppId, StoreId};
 use serde_json::Value;
 
 use crate::adapted::{declare_permissions, manifest};
-use crate::document::{flag, list, map, parse, port, text};
+use crate::document::{flag, list, map, parse, text};
 use crate::overlay::{Overlay, move_path};
-use crate::{Adapted, PackageFiles, Refused, variables};
+use crate::{Adapted, PackageFiles, Refused, overlay, variables};
 
 /// `exports.sh`, as far as it can be read without running it.
 mod exports;
@@ -65,7 +65,7 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
     described.web = page.web;
     let conventions = Conventions {
         overlay: overlay.text(),
-        variables: core_variables(&about, &used).into_iter().chain(exports.variables).collect(),
+        variables: core_variables(&about, compose_text).into_iter().chain(exports.variables).collect(),
         naming: ContainerNaming::Underscores,
         data_owner: Some(OWNER),
         gate: page.gate,
@@ -119,8 +119,7 @@ fn describe(about: &Value, id: AppId) -> Manifest {
         website: text(about, "website"),
         source: text(about, "repo"),
         support: text(about, "support"),
-        default_login: has_login
-            .then(|| DefaultLogin { username: username.replace('$', "$$"), password }),
+        default_login: has_login.then(|| DefaultLogin { username: username.replace('$', "$$"), password }),
         ..manifest(id, name)
     }
 }
@@ -174,6 +173,10 @@ fn needs(files: &PackageFiles, compose: &Value, used: &BTreeSet<String>) -> BTre
 
 /// Returns where a mount's source lies on a Hearth box: shared folders in the library, other apps' beside this one.
 fn moved(source: &str) -> Option<String> {
+    if source.contains("/../") {
+        let cleaned = overlay::cleaned(source)?;
+        return Some(moved(&cleaned).unwrap_or(cleaned));
+    }
     ["${UMBREL_ROOT}", "$UMBREL_ROOT"].iter().find_map(|root| {
         move_path(source, &format!("{root}/data/storage/downloads"), "${LIBRARY_DIR}/Downloads")
             .or_else(|| move_path(source, &format!("{root}/data/storage"), "${LIBRARY_DIR}"))
@@ -183,9 +186,7 @@ fn moved(source: &str) -> Option<String> {
 }
 
 /// Returns the variables that umbrelOS gives every app, as far as this one uses them.
-fn core_variables(about: &Value, used: &BTreeSet<String>) -> Vec<Variable> {
-    let web_port = port(about, "port").map(|port| port.to_string()).unwrap_or_default();
-    let proxy_port = if web_port.is_empty() { "${APP_WEB_PORT}".to_owned() } else { web_port };
+fn core_variables(about: &Value, compose_text: &str) -> Vec<Variable> {
     let seed = "app-${APP_ID}-seed";
     let all = [
         variables::derived("APP_SEED", seed),
@@ -193,7 +194,7 @@ fn core_variables(about: &Value, used: &BTreeSet<String>) -> Vec<Variable> {
         variables::text("DEVICE_DOMAIN_NAME", "${DEVICE_HOSTNAME}.local"),
         variables::text("APP_DOMAIN", "${DEVICE_HOSTNAME}.local"),
         variables::text("APP_HIDDEN_SERVICE", "not-enabled.onion"),
-        variables::text("APP_PROXY_PORT", &format!("${{APP_WEB_PORT:-{proxy_port}}}")),
+        variables::text("APP_PROXY_PORT", "${APP_WEB_PORT}"),
         variables::text("NETWORK_IP", "10.21.0.0"),
         variables::text("GATEWAY_IP", "10.21.0.1"),
         variables::text("TOR_PROXY_IP", "10.21.21.11"),
@@ -203,6 +204,11 @@ fn core_variables(about: &Value, used: &BTreeSet<String>) -> Vec<Variable> {
     ];
     let shown = flag(about, "deterministicPassword");
     all.into_iter()
-        .filter(|variable| used.contains(&variable.name) || (shown && variable.name == "APP_PASSWORD"))
+        .filter(|variable| {
+            variables::mentions(compose_text, &variable.name) || (shown && variable.name == "APP_PASSWORD")
+        })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

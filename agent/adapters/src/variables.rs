@@ -67,6 +67,11 @@ pub(crate) fn derived(name: &str, message: &str) -> Variable {
     Variable { name: name.to_owned(), value: VariableValue::Derived(message.to_owned()) }
 }
 
+/// Tells whether a Compose file may use a variable, with a default of its own or without.
+pub(crate) fn mentions(compose: &str, name: &str) -> bool {
+    compose.contains(&format!("${name}")) || compose.contains(&format!("${{{name}"))
+}
+
 /// Returns the names of the variables that a Compose file uses, those with a default of their own excepted.
 pub(crate) fn used(compose: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
@@ -91,4 +96,34 @@ pub(crate) fn used(compose: &str) -> BTreeSet<String> {
         }
     }
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn derived_secrets_are_hmac_sha256() {
+        // RFC 4231, test case 2.
+        assert_eq!(
+            derive("Jefe", "what do ya want for nothing?"),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+        assert_ne!(derive(&"a".repeat(64), "x"), derive(&"a".repeat(65), "x"));
+    }
+
+    #[test]
+    fn later_variables_use_earlier_ones() {
+        let mut known = BTreeMap::from([("APP_ID".to_owned(), "wiki".to_owned())]);
+        let list = [text("A", "${APP_ID}-a"), derived("B", "${A}-b")];
+        fill(&list, "seed", &mut known).expect("both can be filled");
+        assert_eq!(known["A"], "wiki-a");
+        assert_eq!(known["B"], derive("seed", "wiki-a-b"));
+    }
+
+    #[test]
+    fn used_variables_are_those_without_a_default() {
+        let names = used("a: $ONE ${TWO} ${THREE:-x} $$FOUR ${FIVE:+y}\n# $SIX\nb: \"$$$SEVEN\"\n");
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["FIVE", "ONE", "SEVEN", "TWO"]);
+    }
 }

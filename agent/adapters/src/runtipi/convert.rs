@@ -55,7 +55,8 @@ pub(super) fn compose(json: &Value) -> Result<Compose, Refused> {
     let mut main = None;
     let written = json.get("services").and_then(Value::as_array);
     for service in written.into_iter().flatten() {
-        let name = text(service, "name").ok_or_else(|| Refused::new(super::JSON, "a service has no `name`"))?;
+        let name =
+            text(service, "name").ok_or_else(|| Refused::new(super::JSON, "a service has no `name`"))?;
         if flag(service, "isMain") {
             main = Some(Main {
                 service: name.clone(),
@@ -113,13 +114,14 @@ fn insert_list(
     compose: &mut Map<String, Value>,
     key: &str,
     written: Option<&Value>,
-    convert: fn(&Value) -> Option<String>,
+    convert: fn(&Value) -> Vec<String>,
 ) {
     let list: Vec<Value> = written
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
-        .filter_map(|entry| convert(entry).map(Value::String))
+        .flat_map(convert)
+        .map(Value::String)
         .collect();
     if !list.is_empty() {
         compose.insert(key.to_owned(), Value::Array(list));
@@ -144,7 +146,9 @@ fn snake_case_limits(key: &str, value: &Value) -> Value {
 fn plain_labels(labels: &Value) -> Value {
     let entries = labels.as_object().into_iter().flatten();
     let plain = entries.filter(|(name, _)| !name.starts_with("traefik."));
-    Value::Object(plain.map(|(name, value)| (name.clone(), json!(scalar(value).unwrap_or_default()))).collect())
+    Value::Object(
+        plain.map(|(name, value)| (name.clone(), json!(scalar(value).unwrap_or_default()))).collect(),
+    )
 }
 
 fn environment_of(environment: &Value) -> Value {
@@ -159,17 +163,44 @@ fn environment_of(environment: &Value) -> Value {
     }
 }
 
-fn volume(volume: &Value) -> Option<String> {
+fn volume(volume: &Value) -> Vec<String> {
+    let (Some(source), Some(target)) = (text(volume, "hostPath"), text(volume, "containerPath")) else {
+        return Vec::new();
+    };
     let mode = if flag(volume, "readOnly") { ":ro" } else { "" };
-    Some(format!("{}:{}{mode}", text(volume, "hostPath")?, text(volume, "containerPath")?))
+    vec![format!("{source}:{target}{mode}")]
 }
 
-/// Returns a port: without a flag it is Docker's default, TCP; `udp` alone is UDP only, as at Runtipi's run time.
-fn port(port: &Value) -> Option<String> {
-    let interface = text(port, "interface").map(|interface| format!("{interface}:")).unwrap_or_default();
-    let protocol = match (flag(port, "tcp"), flag(port, "udp")) {
-        (false, true) => "/udp",
-        _ => "",
+/// Returns a port, once for each protocol: without a flag it is Docker's default, TCP, as at Runtipi's run time.
+fn port(port: &Value) -> Vec<String> {
+    let (Some(host), Some(container)) = (text(port, "hostPort"), text(port, "containerPort")) else {
+        return Vec::new();
     };
-    Some(format!("{interface}{}:{}{protocol}", text(port, "hostPort")?, text(port, "containerPort")?))
+    let interface = text(port, "interface").map(|interface| format!("{interface}:")).unwrap_or_default();
+    let protocols: &[&str] = match (flag(port, "tcp"), flag(port, "udp")) {
+        (true, true) => &["", "/udp"],
+        (false, true) => &["/udp"],
+        (_, false) => &[""],
+    };
+    protocols.iter().map(|protocol| format!("{interface}{host}:{container}{protocol}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_of_both_protocols_is_two() {
+        let both = json!({ "hostPort": 53, "containerPort": 5353, "tcp": true, "udp": true });
+        assert_eq!(port(&both), ["53:5353", "53:5353/udp"]);
+        assert_eq!(port(&json!({ "hostPort": 53, "containerPort": 53, "udp": true })), ["53:53/udp"]);
+        assert_eq!(port(&json!({ "hostPort": 80, "containerPort": 80 })), ["80:80"]);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let json = json!({ "services": [{ "name": "web", "image": "a", "flyingCarpet": true }] });
+        let refused = compose(&json).err().map(|refused| refused.to_string()).unwrap_or_default();
+        assert!(refused.contains("`flyingCarpet` of the service `web`"), "{refused}");
+    }
 }

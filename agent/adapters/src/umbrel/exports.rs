@@ -19,7 +19,9 @@ impl Exports {
         self.variables
             .iter()
             .filter_map(|variable| match &variable.value {
-                VariableValue::Text(text) if !text.contains('$') => Some((variable.name.as_str(), text.as_str())),
+                VariableValue::Text(text) if !text.contains('$') => {
+                    Some((variable.name.as_str(), text.as_str()))
+                }
                 VariableValue::Text(_) | VariableValue::Derived(_) => None,
             })
             .collect()
@@ -46,7 +48,9 @@ pub(super) fn read(script: &str, app: &str) -> Exports {
 fn variable(assignment: &str, app: &str) -> Option<Variable> {
     let (name, value) = assignment.split_once('=')?;
     let value = value.trim();
-    if let Some(call) = unquoted(value).strip_prefix("$(derive_entropy ").and_then(|rest| rest.strip_suffix(')')) {
+    if let Some(call) =
+        unquoted(value).strip_prefix("$(derive_entropy ").and_then(|rest| rest.strip_suffix(')'))
+    {
         let identifier = format!("app-{app}-seed");
         let message = unquoted(call.trim()).replace("${app_entropy_identifier}", &identifier);
         return is_plain(&message).then(|| variables::derived(name, &message));

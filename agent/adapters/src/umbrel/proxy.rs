@@ -23,9 +23,16 @@ pub(super) fn read(about: &Value, compose: &Value, id: &AppId, literals: &BTreeM
     let Some(host_port) = port(about, "port") else {
         return Page { notes: vec!["it names no `port`, so it has no page".to_owned()], ..Page::default() };
     };
-    let path = text(about, "path").map_or_else(|| "/".to_owned(), |path| format!("/{}", path.trim_start_matches('/')));
+    let path = text(about, "path")
+        .map_or_else(|| "/".to_owned(), |path| format!("/{}", path.trim_start_matches('/')));
     let Some(proxy) = compose.pointer("/services/app_proxy") else {
-        let web = direct(compose, host_port).map(|(service, port)| WebPage { service, port, host_port, path, scheme: Scheme::Http });
+        let web = direct(compose, host_port).map(|(service, port)| WebPage {
+            service,
+            port,
+            host_port,
+            path,
+            scheme: Scheme::Http,
+        });
         return Page { web, ..Page::default() };
     };
     let settings: BTreeMap<String, String> = environment(proxy).into_iter().collect();
@@ -37,7 +44,8 @@ pub(super) fn read(about: &Value, compose: &Value, id: &AppId, literals: &BTreeM
     let host = settings.get("APP_HOST").map(String::as_str).unwrap_or_default();
     let written = settings.get("APP_PORT").map(String::as_str).unwrap_or_default();
     let (Some(service), Some(port)) = (service(compose, id, host), number(written, literals)) else {
-        let note = format!("its page is at `{host}:{written}`, which only its scripts or other apps can tell");
+        let note =
+            format!("its page is at `{host}:{written}`, which only its scripts or other apps can tell");
         return Page { web: None, gate, notes: vec![note] };
     };
     let scheme = match settings.get("APP_PROTOCOL").map(String::as_str) {
@@ -54,7 +62,8 @@ fn service(compose: &Value, id: &AppId, host: &str) -> Option<String> {
     let services = || map(compose, "services").filter(|(name, _)| *name != SERVICE);
     let named = host.strip_prefix(&format!("{id}_")).and_then(|rest| rest.strip_suffix("_1")).unwrap_or(host);
     let by_name = services().find(|(name, _)| *name == named);
-    let by_container = || services().find(|(_, service)| text(service, "container_name").is_some_and(|name| name == host));
+    let by_container =
+        || services().find(|(_, service)| text(service, "container_name").is_some_and(|name| name == host));
     let by_address = || {
         let bare = |text: &str| text.replace(['$', '{', '}'], "");
         services().find(|(_, service)| {
@@ -91,7 +100,10 @@ fn direct(compose: &Value, host_port: u16) -> Option<(String, u16)> {
 
 /// Returns a port, written out or as a variable whose value is known.
 fn number(written: &str, literals: &BTreeMap<&str, &str>) -> Option<u16> {
-    let name = written.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).or_else(|| written.strip_prefix('$'));
+    let name = written
+        .strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'))
+        .or_else(|| written.strip_prefix('$'));
     let value = match name {
         Some(name) => literals.get(name).copied()?,
         None => written,
