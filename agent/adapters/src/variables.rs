@@ -89,7 +89,7 @@ pub(crate) fn used(compose: &str) -> BTreeSet<String> {
             let end = start.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(start.len());
             let (name, after) = start.split_at(end);
             let named = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-            if named && (inner.is_none() || after.starts_with(['}', '+'])) {
+            if named && (inner.is_none() || after.starts_with(['}', '?']) || after.starts_with(":?")) {
                 names.insert(name.to_owned());
             }
             rest = after;
@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn used_variables_are_those_without_a_default() {
-        let names = used("a: $ONE ${TWO} ${THREE:-x} $$FOUR ${FIVE:+y}\n# $SIX\nb: \"$$$SEVEN\"\n");
+        let names =
+            used("a: $ONE ${TWO} ${THREE:-x} $$FOUR ${FIVE:?y} ${EIGHT:+y}\n# $SIX\nb: \"$$$SEVEN\"\n");
         assert_eq!(names.into_iter().collect::<Vec<_>>(), ["FIVE", "ONE", "SEVEN", "TWO"]);
     }
 }
