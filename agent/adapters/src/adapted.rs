@@ -2,12 +2,13 @@ use std::collections::BTreeSet;
 
 use hearth_compose::Diagnostics;
 use hearth_model::AppId;
+use hearth_model::conventions::{Conventions, Need};
 use hearth_model::form::{Field, FieldKind, SecretEncoding};
 use hearth_model::package::{
     AccessKind, Architecture, Category, Manifest, Package, Permission, Requirements,
 };
 
-use crate::rehearse;
+use crate::{rehearse, variables};
 
 /// A package of another store, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,4 +117,20 @@ pub(crate) fn declare_permissions(package: &mut Package, file: &str) -> Result<(
         })
         .collect();
     Ok(())
+}
+
+/// Returns a note for each variable that nobody gives, and that is therefore empty; none where scripts or other apps may
+/// give it.
+pub(crate) fn empty_variables(package: &Package) -> Vec<String> {
+    let Conventions { variables: own, needs, .. } = &package.conventions;
+    if needs.contains(&Need::Exports) || needs.contains(&Need::OtherApps) {
+        return Vec::new();
+    }
+    let is_given = |name: &String| {
+        variables::GIVEN.contains(&name.as_str())
+            || own.iter().any(|variable| variable.name == *name)
+            || package.manifest.settings.iter().any(|field| field.name == *name)
+    };
+    let empty = variables::used(&package.compose).into_iter().filter(|name| !is_given(name));
+    empty.map(|name| format!("nobody gives the variable `{name}`; it is empty")).collect()
 }

@@ -5,7 +5,7 @@ use hearth_model::package::{Category, Manifest, Package, Scheme, WebPage};
 use hearth_model::{AppId, StoreId};
 use serde_json::Value;
 
-use crate::adapted::{architectures, declare_permissions, manifest};
+use crate::adapted::{architectures, declare_permissions, empty_variables, manifest};
 use crate::document::{flag, list, map, parse, port, text};
 use crate::overlay::Overlay;
 use crate::{Adapted, PackageFiles, Refused, variables};
@@ -68,6 +68,7 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         conventions,
     };
     declare_permissions(&mut package, file)?;
+    notes.extend(empty_variables(&package));
     Ok(Adapted { package, disabled, notes, icon: Some("metadata/logo.jpg".to_owned()) })
 }
 
@@ -184,6 +185,7 @@ fn owner(config: &Value) -> Option<Owner> {
 
 /// Returns the variables that Runtipi gives every app, as far as this one uses them; it is reached by address and port.
 fn store_variables(config: &Value, compose_text: &str) -> Vec<Variable> {
+    let number = |key| text(config, key).unwrap_or_else(|| "1000".to_owned());
     let protocol = if flag(config, "https") { "https" } else { "http" };
     let all = [
         variables::text("APP_PORT", "${APP_WEB_PORT}"),
@@ -196,8 +198,10 @@ fn store_variables(config: &Value, compose_text: &str) -> Vec<Variable> {
         variables::text("NETWORK_INTERFACE", "0.0.0.0"),
         variables::text("DNS_IP", "9.9.9.9"),
         variables::text("ROOT_FOLDER_HOST", "${LIBRARY_DIR}"),
-        variables::text("UID", &text(config, "uid").unwrap_or_else(|| "1000".to_owned())),
-        variables::text("GID", &text(config, "gid").unwrap_or_else(|| "1000".to_owned())),
+        variables::text("UID", &number("uid")),
+        variables::text("GID", &number("gid")),
+        variables::text("TIPI_UID", &number("uid")),
+        variables::text("TIPI_GID", &number("gid")),
     ];
     all.into_iter().filter(|variable| variables::mentions(compose_text, &variable.name)).collect()
 }

@@ -5,7 +5,7 @@ use hearth_model::package::{Category, DefaultLogin, Manifest, Package};
 use hearth_model::{AppId, StoreId};
 use serde_json::Value;
 
-use crate::adapted::{declare_permissions, manifest};
+use crate::adapted::{declare_permissions, empty_variables, manifest};
 use crate::document::{flag, list, map, parse, text};
 use crate::overlay::{Overlay, move_path};
 use crate::{Adapted, PackageFiles, Refused, overlay, variables};
@@ -83,6 +83,7 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         conventions,
     };
     declare_permissions(&mut package, COMPOSE)?;
+    notes.extend(empty_variables(&package));
     Ok(Adapted { package, disabled: flag(&about, "disabled"), notes, icon: text(&about, "icon") })
 }
 
