@@ -61,7 +61,7 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
     if !dependencies.is_empty() {
         needs.insert(Need::OtherApps);
     }
-    let mut described = describe(&about, id.clone());
+    let mut described = describe(&about, id);
     described.web = page.web;
     let conventions = Conventions {
         overlay: overlay.text(),
