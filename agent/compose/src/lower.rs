@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use hearth_model::conventions::ContainerNaming;
 use hearth_model::package::{Access, Requirements, WebPage};
 use hearth_model::spec::{FileSpec, FolderSpec, NetworkSpec, VolumeSpec};
 use hearth_model::{AppId, AppSpec, Digest, ServiceName};
@@ -28,16 +29,6 @@ mod ports;
 mod resources;
 /// Named volumes.
 mod volumes;
-
-/// How containers are named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ContainerNaming {
-    /// `app-service-1`, as Docker Compose does.
-    #[default]
-    Compose,
-    /// `app_service_1`, as its first version did; packages of some stores rely on it.
-    Underscores,
-}
 
 /// What a project is lowered with.
 #[derive(Debug, Clone)]

@@ -9,6 +9,8 @@ pub mod api;
 pub mod condition;
 /// What a container is created from.
 pub mod container;
+/// What packages of other stores take for granted.
+pub mod conventions;
 /// What the owner wants.
 pub mod desired;
 /// What the dashboard may hear.

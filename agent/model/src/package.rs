@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::container::Protocol;
+use crate::conventions::Conventions;
 use crate::form::Field;
 use crate::id::{AppId, Digest, StoreId};
 
@@ -261,14 +262,22 @@ pub struct Package {
     /// Further files of the package by path relative to it, text only; written into the app's folder as seeds.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
+    /// What it takes for granted of the system that it was written for.
+    #[serde(default, skip_serializing_if = "Conventions::is_default")]
+    pub conventions: Conventions,
 }
 
 impl Package {
     /// Returns the digest of everything in it but the store's name.
     pub fn digest(&self) -> Digest {
-        let json = serde_json::to_vec(&(&self.manifest, &self.compose, &self.files))
-            .expect("a package is plain data with string keys");
-        Digest::of(&json)
+        let Self { store: _, manifest, compose, files, conventions } = self;
+        let json = if conventions.is_default() {
+            // Packages that were installed before there were conventions keep their digest.
+            serde_json::to_vec(&(manifest, compose, files))
+        } else {
+            serde_json::to_vec(&(manifest, compose, files, conventions))
+        };
+        Digest::of(&json.expect("a package is plain data with string keys"))
     }
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn read_package(folder: &Path, store: &StoreId) -> Result<Entry, Stri
         ));
     }
     let compose = read_text(&folder.join("compose.yml"), MAX_FILE_BYTES)?;
-    let package = Package { store: store.clone(), manifest, compose, files: read_files(folder)? };
+    let package = Package { store: store.clone(), manifest, compose, files: read_files(folder)?, conventions: Default::default() };
     resolve::rehearse(&package).map_err(|reason| reason.message)?;
     Ok(Entry::new(package, read_icon(folder)?))
 }

@@ -1,0 +1,263 @@
+use std::collections::BTreeSet;
+
+use hearth_model::conventions::{Conventions, Owner, Variable};
+use hearth_model::form::{Field, FieldKind};
+use hearth_model::package::{Category, DefaultLogin, Manifest, Package, Requirements, Scheme, WebPage};
+use hearth_model::{AppId, StoreId};
+use serde_json::Value;
+
+use crate::adapted::{architectures, declare_permissions, manifest, setting};
+use crate::document::{list, localised, map, parse, scalar, text};
+use crate::overlay::{Overlay, move_path};
+use crate::{Adapted, PackageFiles, Refused, variables};
+
+const COMPOSE: &str = "docker-compose.yml";
+/// The store's own password for every package; each app gets one of its own instead.
+const PASSWORD: &str = "DefaultPassword";
+/// Characters of that password.
+const PASSWORD_LENGTH: u16 = 20;
+/// Folders below `/DATA` that apps share with each other and the owner.
+const SHARED: [&str; 4] = ["Documents", "Downloads", "Gallery", "Media"];
+
+/// Reads a package: `docker-compose.yml` with `x-casaos` at its top.
+///
+/// # Errors
+/// Why it is not taken: no `x-casaos`, a file that cannot be read, containers that do not resolve.
+pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
+    let compose_text = files.required(COMPOSE)?;
+    let compose = parse(compose_text, COMPOSE)?;
+    let about = compose
+        .get("x-casaos")
+        .filter(|about| about.is_object())
+        .ok_or_else(|| Refused::new(COMPOSE, "it must have `x-casaos` at its top"))?;
+    let id = id(&compose, &files.folder)?;
+    let mut notes = Vec::new();
+    let mut overlay = Overlay::default();
+    for (name, service) in map(&compose, "services") {
+        overlay.map_mounts(name, service, |source| moved(source, id.as_str()));
+        if matches!(text(service, "network_mode").as_deref(), Some("bridge" | "default")) {
+            // The engine's default bridge resolves no names; an own network does everything that it does.
+            overlay.reset(name, "network_mode");
+        }
+    }
+    let mut used = variables::used(compose_text);
+    if variables::mentions(compose_text, PASSWORD) {
+        used.insert(PASSWORD.to_owned());
+    }
+    let settings = settings(&compose, compose_text, &used);
+    let mut described = describe(about, &compose, id, &mut notes);
+    described.settings = settings;
+    if variables::mentions(compose_text, PASSWORD) {
+        described.default_login =
+            Some(DefaultLogin { username: String::new(), password: format!("${{{PASSWORD}}}") });
+    }
+    let conventions = Conventions {
+        overlay: overlay.text(),
+        variables: store_variables(compose_text),
+        data_owner: Some(Owner { uid: 1000, gid: 1000 }),
+        ..Conventions::default()
+    };
+    let (seeds, _) = files.seeds(|path| path.ends_with(".env"));
+    let mut package = Package {
+        store: store.clone(),
+        manifest: described,
+        compose: compose_text.to_owned(),
+        files: seeds,
+        conventions,
+    };
+    declare_permissions(&mut package, COMPOSE)?;
+    Ok(Adapted { package, disabled: false, notes, icon: text(about, "icon") })
+}
+
+/// Returns the app's id: the project's name, or the folder's where that cannot be one.
+fn id(compose: &Value, folder: &str) -> Result<AppId, Refused> {
+    let written = text(compose, "name").unwrap_or_else(|| folder.to_owned()).to_lowercase();
+    let plain: String =
+        written.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
+    plain
+        .trim_matches(['-', '_'])
+        .parse()
+        .map_err(|error: hearth_model::id::InvalidId| Refused::new(COMPOSE, error.to_string()))
+}
+
+fn describe(about: &Value, compose: &Value, id: AppId, notes: &mut Vec<String>) -> Manifest {
+    let name = localised(about, "title").unwrap_or_else(|| id.to_string());
+    let image_tag = || {
+        let main = main_service(about, compose)?;
+        let image = text(&compose["services"][&main], "image")?;
+        let (name, tag) = image.split('@').next()?.rsplit_once(':')?;
+        (!name.is_empty() && !tag.contains('/')).then(|| tag.to_owned())
+    };
+    notes
+        .extend(about.pointer("/tips/before_install").map(|_| "it gives tips before the install".to_owned()));
+    Manifest {
+        tagline: localised(about, "tagline").unwrap_or_default(),
+        description: localised(about, "description").unwrap_or_default(),
+        version: text(about, "version").or_else(image_tag).unwrap_or_else(|| "0".to_owned()),
+        release_notes: localised(about, "release_notes").or_else(|| localised(about, "release_note")),
+        category: category(&text(about, "category").unwrap_or_default()),
+        developer: text(about, "developer").or_else(|| text(about, "author")),
+        website: text(about, "website"),
+        source: text(about, "repo"),
+        support: text(about, "docs"),
+        architectures: architectures(&list(about, "architectures")),
+        web: web(about, compose),
+        requires: Requirements { memory_mb: memory(compose), disk_mb: None },
+        ..manifest(id, name)
+    }
+}
+
+fn category(name: &str) -> Category {
+    match name.to_lowercase().as_str() {
+        "ai" => Category::Ai,
+        "backup" | "cloud" | "storage" => Category::Files,
+        "chat" | "social" => Category::Communication,
+        "developer" | "coding" => Category::Developer,
+        "finance" => Category::Finance,
+        "gaming" | "games" => Category::Games,
+        "gallery" => Category::Photos,
+        "home" | "home automation" => Category::Home,
+        "media" => Category::Media,
+        "networking" | "network" => Category::Network,
+        "productivity" => Category::Productivity,
+        _ => Category::Other,
+    }
+}
+
+fn main_service(about: &Value, compose: &Value) -> Option<String> {
+    text(about, "main")
+        .filter(|main| compose["services"].get(main).is_some())
+        .or_else(|| map(compose, "services").next().map(|(name, _)| name.clone()))
+}
+
+/// Returns the page: `port_map` is the host's port, and the main service's ports say which of its own that is.
+fn web(about: &Value, compose: &Value) -> Option<WebPage> {
+    let host_port: u16 = default_of(&text(about, "port_map")?).parse().ok().filter(|port| *port > 0)?;
+    let main = main_service(about, compose)?;
+    let service = &compose["services"][&main];
+    let (service, port) = if service["network_mode"] == "host" {
+        (main, host_port)
+    } else {
+        let others = map(compose, "services").filter(|(name, _)| **name != main);
+        std::iter::once((&main, service))
+            .chain(others)
+            .find_map(|(name, service)| Some((name.clone(), target(service, host_port)?)))?
+    };
+    let index = text(about, "index").unwrap_or_default();
+    Some(WebPage {
+        service,
+        port,
+        host_port,
+        path: format!("/{}", index.trim_start_matches('/')),
+        scheme: if text(about, "scheme").as_deref() == Some("https") { Scheme::Https } else { Scheme::Http },
+    })
+}
+
+/// Returns the container's port that is published at a host port.
+fn target(service: &Value, host_port: u16) -> Option<u16> {
+    let ports = service.get("ports")?.as_array()?;
+    ports.iter().find_map(|port| match port {
+        Value::Object(_) => {
+            let published = default_of(&text(port, "published")?).parse::<u16>().ok()?;
+            (published == host_port).then(|| text(port, "target")?.parse().ok()).flatten()
+        }
+        short => {
+            let short = scalar(short)?;
+            let (published, target) = short.split('/').next()?.rsplit_once(':')?;
+            let published = default_of(published);
+            let published = published.rsplit(':').next()?.parse::<u16>().ok()?;
+            (published == host_port).then(|| target.parse().ok()).flatten()
+        }
+    })
+}
+
+/// Returns the default of `${NAME:-default}`, or the text itself.
+fn default_of(text: &str) -> String {
+    let inner = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    inner.and_then(|inner| inner.split_once('-')).map_or(text, |(_, default)| default).to_owned()
+}
+
+/// Returns the memory that all services reserve, in mebibytes.
+fn memory(compose: &Value) -> Option<u64> {
+    let reserved = map(compose, "services")
+        .filter_map(|(_, service)| service.pointer("/deploy/resources/reservations/memory").and_then(scalar));
+    let total: u64 = reserved.filter_map(|size| mebibytes(&size)).sum();
+    (total > 0).then_some(total)
+}
+
+fn mebibytes(size: &str) -> Option<u64> {
+    let size = size.to_lowercase();
+    let digits = size.find(|c: char| !c.is_ascii_digit()).unwrap_or(size.len());
+    let (number, unit) = size.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    match unit.trim_end_matches('b') {
+        "" => Some(number / (1024 * 1024)),
+        "k" => Some(number / 1024),
+        "m" => Some(number),
+        "g" => number.checked_mul(1024),
+        _ => None,
+    }
+}
+
+/// Returns where a mount's source lies on a Hearth box: below the app's own folder, or in the library.
+fn moved(source: &str, id: &str) -> Option<String> {
+    for own in ["$AppID", "${AppID}", id] {
+        if let Some(path) = move_path(source, &format!("/DATA/AppData/{own}"), "${APP_DATA_DIR}") {
+            return Some(path);
+        }
+    }
+    // What is written below another name is this app's as well: it never sees another app's folder.
+    move_path(source, "/DATA/AppData", "${APP_DATA_DIR}").or_else(|| {
+        SHARED
+            .iter()
+            .find_map(|name| move_path(source, &format!("/DATA/{name}"), &format!("${{LIBRARY_DIR}}/{name}")))
+            .or_else(|| move_path(source, "/DATA", "${LIBRARY_DIR}"))
+    })
+}
+
+/// Returns the variables that CasaOS gives every app, as far as this one uses them.
+fn store_variables(compose_text: &str) -> Vec<Variable> {
+    let all = [
+        variables::text("AppID", "${APP_ID}"),
+        variables::text("PUID", "1000"),
+        variables::text("PGID", "1000"),
+        variables::text("DefaultUserName", "admin"),
+        variables::text("WEBUI_PORT", "${APP_WEB_PORT}"),
+    ];
+    all.into_iter().filter(|variable| variables::mentions(compose_text, &variable.name)).collect()
+}
+
+/// Returns what the owner is asked for: variables that nobody gives, and the generated password.
+fn settings(compose: &Value, compose_text: &str, used: &BTreeSet<String>) -> Vec<Field> {
+    let known: Vec<String> =
+        store_variables(compose_text).into_iter().map(|variable| variable.name).collect();
+    let is_open = |name: &&String| !known.contains(name) && !variables::GIVEN.contains(&name.as_str());
+    used.iter()
+        .filter(is_open)
+        .map(|name| {
+            if name == PASSWORD {
+                let mut password = setting(name, "Password", FieldKind::Secret);
+                password.generate = Some(PASSWORD_LENGTH);
+                return password;
+            }
+            let upper = name.to_uppercase();
+            let secret = ["KEY", "TOKEN", "PASS", "SECRET"].iter().any(|word| upper.contains(word));
+            let kind = if secret { FieldKind::Secret } else { FieldKind::Text };
+            let mut field = setting(name, name, kind);
+            field.help = described_variable(compose, name);
+            field
+        })
+        .collect()
+}
+
+/// Returns what a service's `x-casaos.envs` says of a variable of the container that is filled from it.
+fn described_variable(compose: &Value, name: &str) -> Option<String> {
+    map(compose, "services").find_map(|(_, service)| {
+        let envs = service.pointer("/x-casaos/envs")?.as_array()?;
+        let env = envs.iter().find(|env| text(env, "container").as_deref() == Some(name))?;
+        localised(env, "description")
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+use std::collections::BTreeMap;
+
+use hearth_compose::{Diagnostics, Lowering, MemoryFiles, ProjectInput, Reader, SourceFile, load, lower};
+use hearth_model::AppSpec;
+use hearth_model::conventions::Need;
+use hearth_model::form::{Field, FieldKind};
+use hearth_model::package::Package;
+
+use crate::variables::{self, GIVEN};
+
+/// A folder for the apps that the rehearsal imagines.
+const APPS_DIR: &str = "/var/lib/hearth/apps";
+
+/// Resolves a package with made-up answers, to see whether it resolves and what it asks for.
+///
+/// Variables that neither the box nor the package gives, because they come from scripts or other apps, get stand-ins when
+/// the package [needs](hearth_model::conventions::Need) those; for other packages they are empty, as Compose has it.
+///
+/// # Errors
+/// What is wrong with the Compose file, or with what its settings and variables made of it.
+pub fn rehearse(package: &Package) -> Result<AppSpec, Diagnostics> {
+    let manifest = &package.manifest;
+    let conventions = &package.conventions;
+    let app_dir = format!("{APPS_DIR}/{}", manifest.id);
+    let mut environment: BTreeMap<String, String> =
+        GIVEN.iter().map(|name| ((*name).to_owned(), given(name, package, &app_dir))).collect();
+    for field in &manifest.settings {
+        environment.insert(field.name.clone(), answer(field, &environment));
+    }
+    variables::fill(&conventions.variables, "seed", &mut environment)
+        .map_err(|error| Diagnostics::about_file("", format!("a variable of the package: {error}")))?;
+    if !conventions.needs.is_empty() {
+        for name in variables::used(&package.compose) {
+            let value = stand_in(&name, environment.len());
+            environment.entry(name).or_insert(value);
+        }
+    }
+    let mut sources = vec![SourceFile { path: "compose.yml".to_owned(), text: package.compose.clone() }];
+    sources.extend(
+        conventions
+            .overlay
+            .iter()
+            .map(|text| SourceFile { path: "overlay.yml".to_owned(), text: text.clone() }),
+    );
+    let project = load(&ProjectInput {
+        name: Some(manifest.id.to_string()),
+        files: sources,
+        environment,
+        working_dir: app_dir.clone(),
+        profiles: Vec::new(),
+        reader: &PackageReader(package),
+    })?;
+    lower(
+        &project,
+        &Lowering {
+            app: manifest.id.clone(),
+            app_dir: &app_dir,
+            package_digest: package.digest(),
+            version: manifest.version.clone(),
+            web: manifest.web.clone(),
+            ports: &BTreeMap::new(),
+            requires: manifest.requires,
+            naming: conventions.naming,
+        },
+    )
+}
+
+/// The package's files; those that it lacks are empty where its hooks may make them.
+struct PackageReader<'a>(&'a Package);
+
+impl Reader for PackageReader<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        let found = MemoryFiles(&self.0.files).read(path);
+        let may_be_made = self.0.conventions.needs.contains(&Need::Hooks) && !path.starts_with('/');
+        if may_be_made { Ok(found.unwrap_or_default()) } else { found }
+    }
+}
+
+fn given(name: &str, package: &Package, app_dir: &str) -> String {
+    match name {
+        "APPS_DIR" => APPS_DIR.to_owned(),
+        "APP_DATA_DIR" => app_dir.to_owned(),
+        "APP_ID" => package.manifest.id.to_string(),
+        "APP_VERSION" => package.manifest.version.clone(),
+        "APP_WEB_PORT" => {
+            package.manifest.web.as_ref().map(|web| web.host_port.to_string()).unwrap_or_default()
+        }
+        "DEVICE_IP" => "192.0.2.1".to_owned(),
+        "LIBRARY_DIR" => "/var/lib/hearth/library".to_owned(),
+        "TZ" => "Etc/UTC".to_owned(),
+        _ => "hearth".to_owned(),
+    }
+}
+
+/// Returns an answer that the field takes.
+fn answer(field: &Field, known: &BTreeMap<String, String>) -> String {
+    if let Some(default) = &field.default {
+        return hearth_compose::interpolate(default, known).unwrap_or_else(|_| default.clone());
+    }
+    match field.kind {
+        FieldKind::Number => field.min.unwrap_or(1).max(1).to_string(),
+        FieldKind::Boolean => "false".to_owned(),
+        FieldKind::Choice => field.options.first().map(|choice| choice.value.clone()).unwrap_or_default(),
+        FieldKind::Email => "owner@home.example".to_owned(),
+        FieldKind::Url => "https://home.example".to_owned(),
+        FieldKind::Ip => "192.0.2.2".to_owned(),
+        FieldKind::Domain | FieldKind::Host => "home.example".to_owned(),
+        FieldKind::Text | FieldKind::Secret => stand_in(&field.name, field.name.len()),
+    }
+}
+
+/// Returns a value that fits where such a variable is likely used: an address, a port, a folder, or a word.
+fn stand_in(name: &str, number: usize) -> String {
+    if name.ends_with("_IP") {
+        format!("10.21.21.{}", number % 200 + 20)
+    } else if name.ends_with("PORT") {
+        format!("{}", 20_000 + number % 10_000)
+    } else if ["_DIR", "_PATH", "_FILE"].iter().any(|end| name.ends_with(end)) {
+        format!("{APPS_DIR}/other/{}", name.to_lowercase())
+    } else if name.contains("DEVICE") || name.ends_with("_TTY") {
+        "/dev/null".to_owned()
+    } else {
+        "stand-in".to_owned()
+    }
+}

@@ -1,0 +1,79 @@
+use hearth_model::form::{Choice, Field, FieldKind, SecretEncoding};
+use serde_json::Value;
+
+use crate::adapted::setting;
+use crate::document::{flag, scalar, text};
+
+/// Characters of a generated secret where the field does not say.
+const SECRET_LENGTH: u16 = 32;
+/// Most characters of a generated secret.
+const MAX_SECRET_LENGTH: i64 = 512;
+
+/// Reads the form: one setting for each field that names its variable.
+pub(super) fn read(config: &Value, notes: &mut Vec<String>) -> Vec<Field> {
+    let fields = config.get("form_fields").and_then(Value::as_array);
+    fields.into_iter().flatten().filter_map(|field| read_one(field, notes)).collect()
+}
+
+fn read_one(field: &Value, notes: &mut Vec<String>) -> Option<Field> {
+    let Some(name) = text(field, "env_variable") else {
+        notes.push("a field of its form names no variable and is left out".to_owned());
+        return None;
+    };
+    let label = text(field, "label").unwrap_or_else(|| name.clone());
+    let number = |key: &str| field.get(key).and_then(Value::as_i64);
+    let written = text(field, "type").unwrap_or_default();
+    let options = options(field);
+    let mut read = setting(&name, &label, kind(&written, !options.is_empty()));
+    read.help = text(field, "hint");
+    read.required = flag(field, "required");
+    // A default is a value, not a template.
+    read.default = field.get("default").and_then(scalar).map(|value| value.replace('$', "$$"));
+    read.options = options;
+    if written == "random" {
+        let length = number("min").filter(|length| (1..=MAX_SECRET_LENGTH).contains(length));
+        read.generate = Some(length.and_then(|length| u16::try_from(length).ok()).unwrap_or(SECRET_LENGTH));
+        read.hidden = true;
+        read.required = false;
+        read.encoding = match text(field, "encoding").as_deref() {
+            Some("base64") => SecretEncoding::Base64,
+            Some("hex") => SecretEncoding::Hex,
+            _ => SecretEncoding::Alphanumeric,
+        };
+    } else {
+        read.min = number("min");
+        read.max = number("max");
+    }
+    if let Some(pattern) = text(field, "regex") {
+        let meaning = text(field, "pattern_error").unwrap_or(format!("must match {pattern}"));
+        read.help = Some(read.help.map_or(meaning.clone(), |help| format!("{help} ({meaning})")));
+        notes.push(format!("the pattern of `{name}` is shown and not checked"));
+    }
+    Some(read)
+}
+
+fn kind(written: &str, has_options: bool) -> FieldKind {
+    match written {
+        _ if has_options => FieldKind::Choice,
+        "password" | "random" => FieldKind::Secret,
+        "number" => FieldKind::Number,
+        "boolean" => FieldKind::Boolean,
+        "email" => FieldKind::Email,
+        "url" => FieldKind::Url,
+        "ip" => FieldKind::Ip,
+        "fqdn" => FieldKind::Domain,
+        "fqdnip" => FieldKind::Host,
+        _ => FieldKind::Text,
+    }
+}
+
+fn options(field: &Value) -> Vec<Choice> {
+    let options = field.get("options").and_then(Value::as_array).into_iter().flatten();
+    options
+        .filter_map(|option| {
+            let value = option.get("value").and_then(scalar).or_else(|| scalar(option))?;
+            let label = text(option, "label").unwrap_or_else(|| value.clone());
+            Some(Choice { value, label })
+        })
+        .collect()
+}

@@ -1,0 +1,215 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use hearth_model::conventions::{AppDependency, ContainerNaming, Conventions, Need, Owner, Variable};
+use hearth_model::package::{Category, DefaultLogin, Manifest, Package};
+use hearth_model::{AppId, StoreId};
+use serde_json::Value;
+
+use crate::adapted::{declare_permissions, empty_variables, manifest};
+use crate::document::{flag, list, map, parse, text};
+use crate::overlay::{Overlay, move_path};
+use crate::{Adapted, PackageFiles, Refused, overlay, variables};
+
+/// `exports.sh`, as far as it can be read without running it.
+mod exports;
+/// `app_proxy`: the web page and the sign-in in front of it.
+mod proxy;
+
+const MANIFEST: &str = "umbrel-app.yml";
+const COMPOSE: &str = "docker-compose.yml";
+/// User and group of every package's data.
+const OWNER: Owner = Owner { uid: 1000, gid: 1000 };
+
+/// Reads a package: `umbrel-app.yml` beside `docker-compose.yml`.
+///
+/// # Errors
+/// Why it is not taken: a file that is missing or cannot be read, an id that cannot be one, containers that do not resolve.
+pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
+    let about = parse(files.required(MANIFEST)?, MANIFEST)?;
+    let compose_text = files.required(COMPOSE)?;
+    let compose = parse(compose_text, COMPOSE)?;
+    let id = id(&about)?;
+
+    let mut overlay = Overlay::default();
+    for (name, service) in map(&compose, "services") {
+        if name == proxy::SERVICE {
+            overlay.remove_service(name);
+        } else {
+            overlay.map_mounts(name, service, moved);
+        }
+    }
+    let exports = exports::read(files.text("exports.sh")?.unwrap_or_default(), id.as_str());
+    let page = proxy::read(&about, &compose, &id, &exports.literals());
+    let used = variables::used(compose_text);
+    let (seeds, left_out) = files.seeds(is_seed);
+    let templates: BTreeMap<String, String> = seeds
+        .keys()
+        .filter(|path| !path.contains('/'))
+        .filter_map(|path| Some((path.clone(), path.strip_suffix(".template")?.to_owned())))
+        .collect();
+    let mut notes = page.notes;
+    notes.extend(left_out.iter().map(|path| format!("`{path}` is not text and is left out")));
+
+    let mut needs = needs(files, &compose, &used);
+    if !exports.complete {
+        needs.insert(Need::Exports);
+    }
+    if !templates.is_empty() {
+        needs.insert(Need::Templates);
+    }
+    let dependencies = dependencies(&about, &mut notes);
+    if !dependencies.is_empty() {
+        needs.insert(Need::OtherApps);
+    }
+    let mut described = describe(&about, id);
+    described.web = page.web;
+    let conventions = Conventions {
+        overlay: overlay.text(),
+        variables: core_variables(&about, compose_text).into_iter().chain(exports.variables).collect(),
+        naming: ContainerNaming::Underscores,
+        data_owner: Some(OWNER),
+        gate: page.gate,
+        apps: dependencies,
+        implements: list(&about, "implements").into_iter().collect(),
+        backup_ignore: list(&about, "backupIgnore"),
+        templates,
+        needs,
+    };
+    let mut package = Package {
+        store: store.clone(),
+        manifest: described,
+        compose: compose_text.to_owned(),
+        files: seeds,
+        conventions,
+    };
+    declare_permissions(&mut package, COMPOSE)?;
+    notes.extend(empty_variables(&package));
+    Ok(Adapted { package, disabled: flag(&about, "disabled"), notes, icon: text(&about, "icon") })
+}
+
+/// Returns the id prefix that a community store's `umbrel-app-store.yml` asks for; its packages' ids begin with it.
+///
+/// # Errors
+/// When the file cannot be read or names no id.
+pub fn store_prefix(text_of_file: &str) -> Result<String, Refused> {
+    const FILE: &str = "umbrel-app-store.yml";
+    text(&parse(text_of_file, FILE)?, "id").ok_or_else(|| Refused::new(FILE, "it must name an `id`"))
+}
+
+fn id(about: &Value) -> Result<AppId, Refused> {
+    let written = text(about, "id").ok_or_else(|| Refused::new(MANIFEST, "it must name an `id`"))?;
+    written.parse().map_err(|error: hearth_model::id::InvalidId| Refused::new(MANIFEST, error.to_string()))
+}
+
+fn describe(about: &Value, id: AppId) -> Manifest {
+    let username = text(about, "defaultUsername").unwrap_or_default();
+    let password = match text(about, "defaultPassword") {
+        Some(password) => password.replace('$', "$$"),
+        None if flag(about, "deterministicPassword") => "${APP_PASSWORD}".to_owned(),
+        None => String::new(),
+    };
+    let has_login = !username.is_empty() || !password.is_empty();
+    let name = text(about, "name").unwrap_or_else(|| id.to_string());
+    Manifest {
+        tagline: text(about, "tagline").unwrap_or_default(),
+        description: text(about, "description").unwrap_or_default(),
+        version: text(about, "version").unwrap_or_else(|| "0".to_owned()),
+        release_notes: text(about, "releaseNotes"),
+        category: category(&text(about, "category").unwrap_or_default()),
+        developer: text(about, "developer"),
+        website: text(about, "website"),
+        source: text(about, "repo"),
+        support: text(about, "support"),
+        default_login: has_login.then(|| DefaultLogin { username: username.replace('$', "$$"), password }),
+        ..manifest(id, name)
+    }
+}
+
+fn category(name: &str) -> Category {
+    match name {
+        "files" => Category::Files,
+        "bitcoin" | "finance" | "crypto" => Category::Finance,
+        "networking" => Category::Network,
+        "media" => Category::Media,
+        "developer" => Category::Developer,
+        "social" => Category::Communication,
+        "ai" => Category::Ai,
+        "automation" => Category::Home,
+        _ => Category::Other,
+    }
+}
+
+fn dependencies(about: &Value, notes: &mut Vec<String>) -> Vec<AppDependency> {
+    let mut apps = Vec::new();
+    for name in list(about, "dependencies") {
+        match name.parse() {
+            Ok(package) => apps.push(AppDependency { package }),
+            Err(_) => notes.push(format!("it depends on `{name}`, which is no app's id")),
+        }
+    }
+    apps
+}
+
+/// Everything but what is read here and what runs as a script reaches the app's folder.
+fn is_seed(path: &str) -> bool {
+    !matches!(path, MANIFEST | COMPOSE | "exports.sh") && !path.starts_with("hooks/")
+}
+
+fn needs(files: &PackageFiles, compose: &Value, used: &BTreeSet<String>) -> BTreeSet<Need> {
+    let mut needs = BTreeSet::new();
+    if files.files.keys().any(|path| path.starts_with("hooks/") && !path.ends_with(".gitkeep")) {
+        needs.insert(Need::Hooks);
+    }
+    let fixed = map(compose, "services")
+        .any(|(_, service)| service.pointer("/networks/default/ipv4_address").is_some());
+    if fixed {
+        needs.insert(Need::FixedAddresses);
+    }
+    let torrc = ["torrc", "torrc.template"].iter().any(|name| files.files.contains_key(*name));
+    if torrc || used.iter().any(|name| name.starts_with("TOR_") || name == "APP_HIDDEN_SERVICE") {
+        needs.insert(Need::Tor);
+    }
+    needs
+}
+
+/// Returns where a mount's source lies on a Hearth box: shared folders in the library, other apps' beside this one.
+fn moved(source: &str) -> Option<String> {
+    if source.contains("/../") {
+        let cleaned = overlay::cleaned(source)?;
+        return Some(moved(&cleaned).unwrap_or(cleaned));
+    }
+    ["${UMBREL_ROOT}", "$UMBREL_ROOT"].iter().find_map(|root| {
+        move_path(source, &format!("{root}/data/storage/downloads"), "${LIBRARY_DIR}/Downloads")
+            .or_else(|| move_path(source, &format!("{root}/data/storage"), "${LIBRARY_DIR}"))
+            .or_else(|| move_path(source, &format!("{root}/home"), "${LIBRARY_DIR}"))
+            .or_else(|| move_path(source, &format!("{root}/app-data"), "${APPS_DIR}"))
+    })
+}
+
+/// Returns the variables that umbrelOS gives every app, as far as this one uses them.
+fn core_variables(about: &Value, compose_text: &str) -> Vec<Variable> {
+    let seed = "app-${APP_ID}-seed";
+    let all = [
+        variables::derived("APP_SEED", seed),
+        variables::derived("APP_PASSWORD", &format!("{seed}-APP_PASSWORD")),
+        variables::text("DEVICE_DOMAIN_NAME", "${DEVICE_HOSTNAME}.local"),
+        variables::text("APP_DOMAIN", "${DEVICE_HOSTNAME}.local"),
+        variables::text("APP_HIDDEN_SERVICE", "not-enabled.onion"),
+        variables::text("APP_PROXY_PORT", "${APP_WEB_PORT}"),
+        variables::text("NETWORK_IP", "10.21.0.0"),
+        variables::text("GATEWAY_IP", "10.21.0.1"),
+        variables::text("TOR_PROXY_IP", "10.21.21.11"),
+        variables::text("TOR_PROXY_PORT", "9050"),
+        variables::text("TOR_DATA_DIR", "${APP_DATA_DIR}/tor"),
+        variables::text("UMBREL_ROOT", "${APPS_DIR}"),
+    ];
+    let shown = flag(about, "deterministicPassword");
+    all.into_iter()
+        .filter(|variable| {
+            variables::mentions(compose_text, &variable.name) || (shown && variable.name == "APP_PASSWORD")
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+use hearth_model::Digest;
+use hearth_model::container::Mount;
+use hearth_model::package::AccessKind;
+
+use super::*;
+use crate::{Format, Outcome, check, rehearse};
+
+const ABOUT: &str = r#"
+manifestVersion: 1.1
+id: wiki
+name: Wiki
+version: 2
+port: 4400
+path: "/start"
+developer: 42
+defaultUsername: admin
+deterministicPassword: true
+dependencies: []
+storage: { some: "field of a later version" }
+"#;
+const COMPOSE_FILE: &str = r#"
+version: "3.7"
+services:
+  app_proxy:
+    environment:
+      APP_HOST: wiki_web_1
+      APP_PORT: 8080
+      PROXY_AUTH_WHITELIST: "/api/*, /health"
+  web:
+    image: registry.example/wiki:2
+    user: "1000:1000"
+    environment:
+      DB_PASSWORD: $APP_PASSWORD
+    volumes:
+      - ${APP_DATA_DIR}/data:/data
+      - ${UMBREL_ROOT}/data/storage/downloads:/downloads:ro
+      - ${APP_DATA_DIR}/data/x/../files:/files
+  db:
+    image: registry.example/db:1
+"#;
+
+fn package(files: &[(&str, &str)]) -> PackageFiles {
+    let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
+    PackageFiles { folder: "Wiki".to_owned(), files }
+}
+
+fn store() -> StoreId {
+    "other".parse().expect("a store id")
+}
+
+#[test]
+fn the_proxy_becomes_the_page_and_its_gate() {
+    let files = package(&[
+        (MANIFEST, ABOUT),
+        (COMPOSE, COMPOSE_FILE),
+        ("data/seed.conf", "a"),
+        ("data/.gitkeep", ""),
+    ]);
+    let adapted = read(&files, &store()).expect("the package is good");
+    let web = adapted.package.manifest.web.clone().expect("a page");
+    assert_eq!(
+        (web.service.as_str(), web.port, web.host_port, web.path.as_str()),
+        ("web", 8080, 4400, "/start")
+    );
+    let conventions = &adapted.package.conventions;
+    let gate = conventions.gate.clone().expect("a gate");
+    assert!(gate.sign_in);
+    assert_eq!(gate.open_paths, ["/api/*", "/health"]);
+    assert!(conventions.needs.is_empty(), "{:?}", conventions.needs);
+    assert_eq!(adapted.package.files.keys().collect::<Vec<_>>(), ["data/seed.conf"]);
+    assert_eq!(adapted.package.compose, COMPOSE_FILE);
+}
+
+#[test]
+fn containers_resolve_under_the_names_that_apps_expect() {
+    let adapted = read(&package(&[(MANIFEST, ABOUT), (COMPOSE, COMPOSE_FILE)]), &store()).expect("good");
+    let spec = rehearse(&adapted.package).expect("it resolves");
+    let names: Vec<&str> = spec.services.keys().map(|name| name.as_str()).collect();
+    assert_eq!(names, ["db", "web"]);
+    let web = &spec.services[&"web".parse().expect("a name")].container;
+    assert_eq!(web.name, "wiki_web_1");
+    let sources: Vec<&str> = web
+        .mounts
+        .iter()
+        .filter_map(|mount| match mount {
+            Mount::Bind { source, .. } => Some(source.as_str()),
+            _ => None,
+        })
+        .collect();
+    for expected in [
+        "/var/lib/hearth/apps/wiki/data",
+        "/var/lib/hearth/library/Downloads",
+        "/var/lib/hearth/apps/wiki/data/files",
+    ] {
+        assert!(sources.contains(&expected), "{sources:?}");
+    }
+    let kinds: Vec<AccessKind> = adapted.package.manifest.permissions.iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, [AccessKind::HostPaths]);
+}
+
+#[test]
+fn what_a_box_must_do_besides_is_named() {
+    let about = ABOUT.replace("dependencies: []", "dependencies: [bitcoin]");
+    let compose = COMPOSE_FILE
+        .replace("  db:\n", "  db:\n    networks: { default: { ipv4_address: $APP_WIKI_DB_IP } }\n");
+    let files = package(&[
+        (MANIFEST, &about),
+        (COMPOSE, &compose),
+        ("exports.sh", "export APP_WIKI_DB_IP=\"$(hostname -I)\""),
+        ("hooks/pre-start", "#!/bin/sh"),
+        ("torrc.template", "x"),
+    ]);
+    let Outcome::Resolves { needs, notes: _ } = check(Format::Umbrel, &files, &store()) else {
+        panic!("the package is refused");
+    };
+    let expected =
+        [Need::Exports, Need::Hooks, Need::OtherApps, Need::FixedAddresses, Need::Templates, Need::Tor];
+    assert_eq!(needs.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_package_is_disabled_or_refused_with_its_file() {
+    let disabled = format!("{ABOUT}disabled: true\n");
+    let files = package(&[(MANIFEST, &disabled), (COMPOSE, COMPOSE_FILE)]);
+    assert_eq!(check(Format::Umbrel, &files, &store()), Outcome::Disabled);
+    let refused = read(&package(&[(MANIFEST, ABOUT)]), &store()).expect_err("no Compose file");
+    assert_eq!(refused.to_string(), "the package has no such file (docker-compose.yml)");
+    let bad = ABOUT.replace("id: wiki", "id: ../wiki");
+    assert!(read(&package(&[(MANIFEST, &bad), (COMPOSE, COMPOSE_FILE)]), &store()).is_err());
+}
+
+#[test]
+fn a_package_without_conventions_keeps_its_digest() {
+    let mut package =
+        read(&package(&[(MANIFEST, ABOUT), (COMPOSE, COMPOSE_FILE)]), &store()).expect("good").package;
+    let with = package.digest();
+    package.conventions = Conventions::default();
+    let plain =
+        serde_json::to_vec(&(&package.manifest, &package.compose, &package.files)).expect("plain data");
+    assert_eq!(package.digest(), Digest::of(&plain));
+    assert_ne!(package.digest(), with);
+}
