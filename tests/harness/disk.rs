@@ -16,10 +16,11 @@ pub enum FileSystem {
 }
 
 impl FileSystem {
-    fn name(self) -> &'static str {
+    fn make(self, file: &str) -> Result<String> {
         match self {
-            Self::Btrfs => "btrfs",
-            Self::Ext4 => "ext4",
+            Self::Btrfs => run("mkfs.btrfs", &["-q", file]),
+            // Nothing is kept back for root, so that a full disk is full.
+            Self::Ext4 => run("mkfs.ext4", &["-q", "-m", "0", file]),
         }
     }
 }
@@ -41,7 +42,7 @@ impl Disk {
         let file = machine.path(&format!("{name}.disk"));
         let mount_point = machine.path(name);
         File::create(&file)?.set_len(mebibytes * 1024 * 1024).context("failed to make a disk")?;
-        run(&format!("mkfs.{}", file_system.name()), &["-q", &file.to_string_lossy()])?;
+        file_system.make(&file.to_string_lossy())?;
         fs::create_dir(&mount_point)?;
         let mut disk = Self { file, mount_point, mounted: false };
         disk.mount()?;

@@ -79,6 +79,7 @@ impl Engine {
                 "--pidfile",
                 &path("docker.pid"),
             ])
+            .args(["--log-level", "warn"])
             .args([
                 "--host",
                 &format!("unix://{}", path("docker.sock")),
