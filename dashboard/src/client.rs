@@ -1,12 +1,12 @@
 use hearth_model::api::apps::{
     AppSettings, Changed, ConfigureApp, DataChoice, InstallApp, InstallCheck, UpdateApp,
 };
-use hearth_model::api::generations::GenerationDetail;
 use hearth_model::api::session::{ChangePassword, Credentials, SessionState};
 use hearth_model::api::store::{AddStore, PackageDetail, PackageSummary, StoreSummary};
 use hearth_model::api::system::SystemInfo;
 use hearth_model::desired::{GenerationInfo, Settings};
 use hearth_model::{AppId, AppStatus, Generation, StoreId};
+use serde::Deserialize;
 
 use self::http::Method::{Delete, Get, Patch, Post, Put};
 use self::http::{order, order_body, send, send_body};
@@ -158,8 +158,18 @@ pub(crate) async fn generations() -> Answer<Vec<GenerationInfo>> {
     send(Get, "generations").await
 }
 
+/// The part of a [`GenerationDetail`](hearth_model::api::generations::GenerationDetail) that is shown; the document that
+/// it has besides is for programs.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Difference {
+    /// When, by whom, why.
+    pub(crate) info: GenerationInfo,
+    /// What is different from the one in force, a sentence each.
+    pub(crate) changes_from_current: Vec<String>,
+}
+
 /// One change, and what is different from now.
-pub(crate) async fn generation(generation: Generation) -> Answer<GenerationDetail> {
+pub(crate) async fn generation(generation: Generation) -> Answer<Difference> {
     send(Get, &format!("generations/{generation}")).await
 }
 

@@ -96,6 +96,11 @@ impl Fetched {
         (sum.total_bytes > 0).then_some(sum)
     }
 
+    /// The share of what is going on, in percent; `None` when nothing is, or nobody knows.
+    pub(crate) fn percent_of(progress: Option<&Progress>) -> Option<u8> {
+        progress.and_then(Self::of).map(Self::percent)
+    }
+
     /// Between 0 and 100. It says 100 only when all is there.
     pub(crate) fn percent(self) -> u8 {
         percent(self.done_bytes, self.total_bytes)

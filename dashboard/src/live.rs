@@ -1,8 +1,8 @@
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hearth_model::api::system::SystemInfo;
+use hearth_model::condition::Progress;
 use hearth_model::event::Event;
 use hearth_model::observed::EngineState;
 use hearth_model::{AppId, AppStatus, Generation};
@@ -16,10 +16,21 @@ use crate::stream::{Stream, Word};
 /// How long the connection may be away before the owner is told: a moment is not worth a banner.
 const LOST_AFTER: Duration = Duration::from_secs(2);
 
+/// An installed app.
+#[derive(Clone)]
+pub(crate) struct LiveApp {
+    /// Which.
+    pub(crate) id: AppId,
+    /// All of it but its progress, which is `None` here.
+    pub(crate) status: ArcRwSignal<AppStatus>,
+    /// What is going on; apart, because it changes many times a second and hardly anything shows it.
+    pub(crate) progress: ArcRwSignal<Option<Progress>>,
+}
+
 /// Everything that the box tells by itself: apps, engine, settings. One stream of events keeps it true; nothing polls.
 #[derive(Clone, Copy)]
 pub(crate) struct Live {
-    apps: RwSignal<BTreeMap<AppId, ArcRwSignal<AppStatus>>>,
+    apps: RwSignal<Vec<LiveApp>>,
     loaded: RwSignal<bool>,
     failed: RwSignal<Option<client::Error>>,
     system: RwSignal<Option<SystemInfo>>,
@@ -83,7 +94,7 @@ impl Live {
     /// Stops listening and forgets everything, at sign-out.
     pub(crate) fn close(self) {
         EVENTS.set(None);
-        self.apps.set(BTreeMap::new());
+        self.apps.set(Vec::new());
         self.loaded.set(false);
         self.system.set(None);
         self.lost.set(false);
@@ -121,14 +132,12 @@ impl Live {
         match event {
             Event::App { app } => self.put(*app),
             Event::AppRemoved { id } => {
-                self.apps.update(|apps| {
-                    apps.remove(&id);
-                });
+                self.apps.update(|apps| apps.retain(|app| app.id != id));
                 self.store_changed.notify();
             }
             Event::Progress { id, progress } => {
-                if let Some(app) = self.apps.with_untracked(|apps| apps.get(&id).cloned()) {
-                    app.update(|app| app.progress = Some(progress));
+                if let Some(app) = self.known(&id) {
+                    app.progress.set(Some(progress));
                 }
             }
             // A stream begins with both as they are: what is known already is no news.
@@ -151,43 +160,48 @@ impl Live {
         }
     }
 
+    fn known(self, id: &AppId) -> Option<LiveApp> {
+        self.apps.with_untracked(|apps| apps.iter().find(|app| app.id == *id).cloned())
+    }
+
     /// Changes an app in place, so that only what shows it is drawn again.
-    fn put(self, app: AppStatus) {
-        match self.apps.with_untracked(|apps| apps.get(&app.id).cloned()) {
-            Some(known) => {
-                if known.with_untracked(|known| *known != app) {
-                    known.set(app);
-                }
+    fn put(self, mut app: AppStatus) {
+        let progress = app.progress.take();
+        if let Some(known) = self.known(&app.id) {
+            if known.status.with_untracked(|known| *known != app) {
+                known.status.set(app);
             }
-            None => {
-                self.apps.update(|apps| {
-                    apps.insert(app.id.clone(), ArcRwSignal::new(app));
-                });
-                // While everything is being loaded, apps come one after the other and are no news to the store.
-                if self.loaded.get_untracked() {
-                    self.store_changed.notify();
-                }
+            if known.progress.with_untracked(|known| *known != progress) {
+                known.progress.set(progress);
             }
+            return;
+        }
+        let id = app.id.clone();
+        let app = LiveApp { id, status: ArcRwSignal::new(app), progress: ArcRwSignal::new(progress) };
+        self.apps.update(|apps| apps.push(app));
+        // While everything is being loaded, apps come one after the other and are no news to the store.
+        if self.loaded.get_untracked() {
+            self.store_changed.notify();
         }
     }
 
     fn keep_only(self, apps: &[AppStatus]) {
-        let gone = |id: &AppId| !apps.iter().any(|app| app.id == *id);
-        if self.apps.with_untracked(|known| known.keys().any(gone)) {
-            self.apps.update(|known| known.retain(|id, _| !gone(id)));
+        let gone = |known: &LiveApp| !apps.iter().any(|app| app.id == known.id);
+        if self.apps.with_untracked(|known| known.iter().any(gone)) {
+            self.apps.update(|known| known.retain(|app| !gone(app)));
         }
     }
 
     /// Every app, by the name that people know; hears of apps that come and go, not of their states.
-    pub(crate) fn apps(self) -> Vec<(AppId, ArcRwSignal<AppStatus>)> {
-        let mut apps: Vec<_> = self.apps.with(|apps| apps.iter().map(|(id, app)| (id.clone(), app.clone())).collect());
-        apps.sort_by_key(|(_, app)| app.with_untracked(|app| app.name.to_lowercase()));
+    pub(crate) fn apps(self) -> Vec<LiveApp> {
+        let mut apps = self.apps.get();
+        apps.sort_by_key(|app| app.status.with_untracked(|status| status.name.to_lowercase()));
         apps
     }
 
     /// One app, by its id as an address has it.
-    pub(crate) fn app(self, id: &str) -> Option<ArcRwSignal<AppStatus>> {
-        self.apps.with(|apps| apps.iter().find(|(known, _)| known.as_str() == id).map(|(_, app)| app.clone()))
+    pub(crate) fn app(self, id: &str) -> Option<LiveApp> {
+        self.apps.with(|apps| apps.iter().find(|app| app.id.as_str() == id).cloned())
     }
 
     /// Whether the apps are known.

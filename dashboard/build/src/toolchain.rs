@@ -7,9 +7,16 @@ use anyhow::{Context as _, bail};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const PROFILE: &str = "wasm-release";
-/// Views as values behind a pointer rather than as one type per shape: a third smaller, and quicker to compile
+/// Views as values behind a pointer rather than as one type per shape: smaller, and quicker to compile
 /// ([leptos](https://docs.rs/leptos), "erase_components").
 const FLAGS: &str = "--cfg erase_components";
+
+/// What only a standard library that is compiled here can do besides: panics end at once, without the code that words
+/// them. It makes the program a fifth smaller. Source: the unstable book, `panic-immediate-abort`, `location-detail` and
+/// `fmt-debug`.
+const SMALLER_FLAGS: &str = "-Zlocation-detail=none -Zfmt-debug=none -Zunstable-options -Cpanic=immediate-abort";
+
+const FLAGS_VARIABLE: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
 const LINKER: &str = "wasm-ld";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
@@ -67,13 +74,14 @@ impl Toolchain {
         let mut command = match self {
             Toolchain::Installed { cargo } => {
                 let mut command = Command::new(cargo);
-                command.arg("build");
+                command.arg("build").env(FLAGS_VARIABLE, FLAGS);
                 command
             }
             Toolchain::Debian => {
                 let mut command = Command::new(DEBIAN_CARGO);
                 command
                     .args(["build", "-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"])
+                    .env(FLAGS_VARIABLE, format!("{FLAGS} {SMALLER_FLAGS}"))
                     .env("RUSTC", DEBIAN_RUSTC)
                     .env("RUSTC_BOOTSTRAP", "1")
                     .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", LINKER);
@@ -87,7 +95,6 @@ impl Toolchain {
         command
             .current_dir(workspace)
             .env_remove("RUSTFLAGS")
-            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", FLAGS)
             .args(["--package", "hearth-dashboard", "--target", TARGET, "--profile", PROFILE, "--target-dir"])
             .arg(&target_dir);
         let status = command.status().with_context(|| format!("failed to run {command:?}"))?;

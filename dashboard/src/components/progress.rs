@@ -31,7 +31,7 @@ pub(crate) fn Ring(
 
 /// What is going on with an app, image by image.
 #[component]
-pub(crate) fn ProgressPanel(#[prop(into)] progress: Signal<Option<Progress>>) -> impl IntoView {
+pub(crate) fn ProgressPanel(progress: RwSignal<Option<Progress>>) -> impl IntoView {
     // Bytes move many times a second; words do not, and only they are read out.
     let words = Memo::new(move |_| progress.with(|progress| progress.as_ref().map(|progress| progress.text.clone())));
     let fetched = move || progress.with(|progress| progress.as_ref().and_then(Fetched::of));
@@ -50,9 +50,7 @@ pub(crate) fn ProgressPanel(#[prop(into)] progress: Signal<Option<Progress>>) ->
             </div>
             {move || bar(fetched().map(Fetched::percent))}
             <ul class="progress-images">
-                <For each=move || names.get() key=Clone::clone let:name>
-                    {image(name, progress)}
-                </For>
+                {move || names.get().into_iter().map(|name| image(name, progress)).collect_view()}
             </ul>
         </section>
     }
@@ -73,22 +71,22 @@ fn bar(share: Option<u8>) -> impl IntoView {
     }
 }
 
-fn image(name: String, progress: Signal<Option<Progress>>) -> impl IntoView {
-    let key = name.clone();
-    let now = Memo::new(move |_| {
-        progress.with(|progress| progress.as_ref().and_then(|progress| progress.images.get(&key).copied()))
-            .unwrap_or_default()
-    });
+fn image(name: String, progress: RwSignal<Option<Progress>>) -> impl IntoView {
+    let key = StoredValue::new(name.clone());
+    let now = move || {
+        let image = |progress: &Progress| key.with_value(|key| progress.images.get(key).copied());
+        progress.with(|progress| progress.as_ref().and_then(image)).unwrap_or_default()
+    };
     view! {
-        <li class:is-done=move || now.get().complete>
+        <li class:is-done=move || now().complete>
             <span class="progress-name">
-                {move || if now.get().complete { Icon::Check.draw() } else { Icon::Engine.draw() }} <code>{name}</code>
+                {move || if now().complete { Icon::Check.draw() } else { Icon::Engine.draw() }} <code>{name}</code>
             </span>
-            <span class="progress-bytes">{move || words(now.get())}</span>
+            <span class="progress-bytes">{move || words(now())}</span>
             <span
                 class="progress-line"
                 aria-hidden="true"
-                style:--share=move || format!("{}%", share(now.get()))
+                style:--share=move || format!("{}%", share(now()))
             ></span>
         </li>
     }

@@ -12,7 +12,7 @@ use crate::components::skeleton::Skeleton;
 use crate::components::state_badge::StateBadge;
 use crate::components::toast::use_toasts;
 use crate::format::Fetched;
-use crate::live::use_live;
+use crate::live::{LiveApp, use_live};
 use crate::route::{AppTab, Route};
 use crate::router::use_router;
 use crate::text::app as text;
@@ -32,17 +32,17 @@ mod update;
 #[component]
 pub(crate) fn App(id: String) -> impl IntoView {
     let live = use_live();
-    let found = Memo::new(move |_| live.app(&id).map(|app| app.with_untracked(|app| app.id.clone())));
+    let id = StoredValue::new(id);
+    let find = move || id.with_value(|id| live.app(id));
+    let is_there = Memo::new(move |_| find().is_some());
     view! {
         <a class="back" href=Route::Home.to_string()>
             {Icon::Back.draw()}
             {text::BACK}
         </a>
-        {move || match (found.get(), live.is_loaded()) {
-            (Some(id), _) => {
-                live.app(id.as_str()).map(|app| view! { <Page app=RwSignal::from(app) /> }).into_any()
-            }
-            (None, true) => {
+        {move || match (is_there.get(), live.is_loaded()) {
+            (true, _) => untrack(find).map(|app| view! { <Page app /> }).into_any(),
+            (false, true) => {
                 view! {
                     <Empty icon=Icon::Search title=text::NOT_INSTALLED words=text::NOT_INSTALLED_WORDS>
                         <a class="button is-primary" href=Route::Store.to_string()>
@@ -52,7 +52,7 @@ pub(crate) fn App(id: String) -> impl IntoView {
                 }
                     .into_any()
             }
-            (None, false) => {
+            (false, false) => {
                 view! {
                     <div class="hero" aria-busy="true">
                         <Skeleton class="hero-icon" count=1 />
@@ -69,15 +69,17 @@ pub(crate) fn App(id: String) -> impl IntoView {
 }
 
 #[component]
-fn Page(app: RwSignal<AppStatus>) -> impl IntoView {
+fn Page(app: LiveApp) -> impl IntoView {
+    let LiveApp { id, status: app, progress } = app;
+    let (app, progress) = (RwSignal::from(app), RwSignal::from(progress));
     let router = use_router();
     let tab = Memo::new(move |_| match router.route() {
         Route::App { tab, .. } => tab,
         _ => AppTab::Overview,
     });
-    let (id, name, icon) = app.with_untracked(|app| (app.id.clone(), app.name.clone(), app.icon.clone()));
+    let (name, icon) = app.with_untracked(|app| (app.name.clone(), app.icon.clone()));
     let state = Memo::new(move |_| app.with(|app| app.state));
-    let share = Signal::derive(move || app.with(|app| app.progress.as_ref().and_then(Fetched::of).map(Fetched::percent)));
+    let share = Signal::derive(move || Fetched::percent_of(progress.get().as_ref()));
     let tab_link = |which: AppTab, name: &'static str| {
         let route = Route::App { id: id.to_string(), tab: which };
         view! {
@@ -113,7 +115,7 @@ fn Page(app: RwSignal<AppStatus>) -> impl IntoView {
         </header>
         <nav class="tabs" aria-label=text::PARTS>{tabs}</nav>
         {move || match tab.get() {
-            AppTab::Overview => view! { <overview::Overview app /> }.into_any(),
+            AppTab::Overview => view! { <overview::Overview app progress /> }.into_any(),
             AppTab::Logs => view! { <logs::Logs app /> }.into_any(),
             AppTab::Settings => view! { <settings::SettingsTab app /> }.into_any(),
         }}

@@ -1,11 +1,10 @@
 use hearth_model::Generation;
-use hearth_model::api::generations::GenerationDetail;
 use hearth_model::desired::{Actor, GenerationInfo};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::browser;
-use crate::client;
+use crate::client::{self, Difference};
 use crate::components::dialog::Dialog;
 use crate::components::icon::Icon;
 use crate::components::notice::{Empty, FormError};
@@ -27,7 +26,12 @@ pub(crate) fn History() -> impl IntoView {
         live.generation_changed.track();
         client::generations()
     });
-    let chosen = RwSignal::new(None::<Generation>);
+    let (open, chosen) = (RwSignal::new(false), StoredValue::new(Generation::default()));
+    let choose = Callback::new(move |generation| {
+        chosen.set_value(generation);
+        open.set(true);
+    });
+    let title = Signal::derive(move || open.get().then(|| text::restore_title(chosen.get_value())).unwrap_or_default());
     view! {
         <header class="page-head">
             <h1 class="display">{text::TITLE}</h1>
@@ -43,13 +47,15 @@ pub(crate) fn History() -> impl IntoView {
                     }
                         .into_any()
                 },
-                move |all| timeline(all, chosen).into_any(),
+                move |all| timeline(all, choose).into_any(),
             )}
-        <RestoreDialog chosen />
+        <Dialog open title>
+            <Restore open generation=chosen.get_value() />
+        </Dialog>
     }
 }
 
-fn timeline(mut all: Vec<GenerationInfo>, chosen: RwSignal<Option<Generation>>) -> impl IntoView {
+fn timeline(mut all: Vec<GenerationInfo>, choose: Callback<Generation>) -> impl IntoView {
     if all.is_empty() {
         return view! { <Empty icon=Icon::History title=text::EMPTY words=text::EMPTY_WORDS /> }.into_any();
     }
@@ -63,9 +69,7 @@ fn timeline(mut all: Vec<GenerationInfo>, chosen: RwSignal<Option<Generation>>) 
     let shown = move || all.with_value(|all| all.iter().take(limit.get()).cloned().collect::<Vec<_>>());
     view! {
         <ol class="timeline">
-            <For each=shown key=|info| info.generation let:info>
-                {moment(info, before, chosen)}
-            </For>
+            {move || shown().into_iter().map(|info| moment(info, before, choose)).collect_view()}
         </ol>
         <Show when=move || { limit.get() < total }>
             <button type="button" class="button" on:click=move |_| limit.update(|limit| *limit += PAGE)>
@@ -76,7 +80,7 @@ fn timeline(mut all: Vec<GenerationInfo>, chosen: RwSignal<Option<Generation>>) 
     .into_any()
 }
 
-fn moment(info: GenerationInfo, before: Option<Generation>, chosen: RwSignal<Option<Generation>>) -> impl IntoView {
+fn moment(info: GenerationInfo, before: Option<Generation>, choose: Callback<Generation>) -> impl IntoView {
     let number = info.generation;
     let by_hearth = info.by == Actor::Hearth;
     let button = match (info.current, before) {
@@ -101,7 +105,7 @@ fn moment(info: GenerationInfo, before: Option<Generation>, chosen: RwSignal<Opt
             {button
                 .map(|(icon, name, to)| {
                     view! {
-                        <button type="button" class="button is-small" on:click=move |_| chosen.set(Some(to))>
+                        <button type="button" class="button is-small" on:click=move |_| choose.run(to)>
                             {icon.draw()}
                             {name}
                         </button>
@@ -112,29 +116,6 @@ fn moment(info: GenerationInfo, before: Option<Generation>, chosen: RwSignal<Opt
 }
 
 /// Says what going back would change, and does it.
-#[component]
-fn RestoreDialog(chosen: RwSignal<Option<Generation>>) -> impl IntoView {
-    let open = RwSignal::new(false);
-    let target = RwSignal::new(Generation::default());
-    Effect::new(move |_| {
-        if let Some(generation) = chosen.get() {
-            target.set(generation);
-            open.set(true);
-        }
-    });
-    Effect::new(move |_| {
-        if !open.get() {
-            chosen.set(None);
-        }
-    });
-    let title = Signal::derive(move || text::restore_title(target.get()));
-    view! {
-        <Dialog open title>
-            <Restore open generation=target.get_untracked() />
-        </Dialog>
-    }
-}
-
 #[component]
 fn Restore(open: RwSignal<bool>, generation: Generation) -> impl IntoView {
     let toasts = use_toasts();
@@ -179,8 +160,8 @@ fn Restore(open: RwSignal<bool>, generation: Generation) -> impl IntoView {
     }
 }
 
-fn changes(detail: GenerationDetail) -> impl IntoView {
-    let GenerationDetail { info, desired: _, changes_from_current: changes } = detail;
+fn changes(detail: Difference) -> impl IntoView {
+    let Difference { info, changes_from_current: changes } = detail;
     let about = text::made(&format::moment(info.at), &info.why, &info.by);
     if changes.is_empty() {
         return view! {

@@ -1,6 +1,6 @@
 use hearth_model::api::system::SystemInfo;
 use hearth_model::observed::EngineState;
-use hearth_model::{AppState, AppStatus};
+use hearth_model::AppState;
 use leptos::prelude::*;
 
 use crate::browser;
@@ -12,7 +12,7 @@ use crate::components::progress::Ring;
 use crate::components::skeleton::Skeleton;
 use crate::components::state_badge::tone;
 use crate::format::{self, Fetched};
-use crate::live::use_live;
+use crate::live::{LiveApp, use_live};
 use crate::route::Route;
 use crate::session::use_session;
 use crate::text::home as text;
@@ -27,7 +27,7 @@ pub(crate) fn Home() -> impl IntoView {
     live.load_system();
     let greeting = move || text::greeting(browser::hour(), &session.user().map(|user| user.username).unwrap_or_default());
     let summary = move || {
-        let states: Vec<AppState> = live.apps().into_iter().map(|(_, app)| app.with(|app| app.state)).collect();
+        let states: Vec<AppState> = live.apps().into_iter().map(|app| app.status.with(|app| app.state)).collect();
         if live.is_loaded() { text::summary(&states) } else { String::new() }
     };
     view! {
@@ -75,7 +75,7 @@ fn apps() -> impl IntoView {
         }
         view! {
             <ul class="tiles">
-                <For each=move || live.apps() key=|(id, _)| id.clone() let((_, app))>
+                <For each=move || live.apps() key=|app| app.id.to_string() let:app>
                     <Tile app />
                 </For>
                 <li>
@@ -91,13 +91,12 @@ fn apps() -> impl IntoView {
 }
 
 #[component]
-fn Tile(app: ArcRwSignal<AppStatus>) -> impl IntoView {
+fn Tile(app: LiveApp) -> impl IntoView {
+    let LiveApp { id, status: app, progress } = app;
     let app = RwSignal::from(app);
-    let (id, name, icon) = app.with_untracked(|app| (app.id.clone(), app.name.clone(), app.icon.clone()));
+    let (name, icon) = app.with_untracked(|app| (app.name.clone(), app.icon.clone()));
     let status = Memo::new(move |_| app.with(|app| app.state));
-    let share = Signal::derive(move || {
-        app.with(|app| app.progress.as_ref().and_then(Fetched::of).map(Fetched::percent))
-    });
+    let share = Signal::derive(move || Fetched::percent_of(progress.get().as_ref()));
     let open = Memo::new(move |_| app.with(|app| app.open.as_ref().filter(|_| app.state == AppState::Running).map(browser::address_of)));
     let has_update = Memo::new(move |_| app.with(|app| app.update.is_some()));
     let name_again = name.clone();

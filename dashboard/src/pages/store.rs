@@ -1,4 +1,3 @@
-use hearth_model::StoreId;
 use hearth_model::api::store::PackageSummary;
 use hearth_model::package::Category;
 use leptos::prelude::*;
@@ -134,8 +133,8 @@ fn Shelf(all: Vec<PackageSummary>, words: RwSignal<String>, chosen: RwSignal<Opt
 }
 
 /// What a card shows: another version or an install draws it anew.
-fn key(package: &PackageSummary) -> (StoreId, String, String, bool) {
-    (package.store.clone(), package.package.clone(), package.version.clone(), package.installed.is_some())
+fn key(package: &PackageSummary) -> String {
+    format!("{}/{}/{}/{}", package.store, package.package, package.version, package.installed.is_some())
 }
 
 fn card(package: PackageSummary) -> impl IntoView {

@@ -1,4 +1,4 @@
-use hearth_model::condition::{LastUpdate, Reason, ReasonCode, ServiceStatus};
+use hearth_model::condition::{LastUpdate, Progress, Reason, ReasonCode, ServiceStatus};
 use hearth_model::package::{DefaultLogin, PublishedPort};
 use hearth_model::{AppState, AppStatus};
 use leptos::prelude::*;
@@ -18,36 +18,35 @@ use crate::text::app as text;
 
 /// State, services, ports, first sign-in.
 #[component]
-pub(super) fn Overview(app: RwSignal<AppStatus>) -> impl IntoView {
-    let progress = Signal::derive(move || app.with(|app| app.progress.clone()));
-    let is_under_way = Memo::new(move |_| app.with(|app| app.progress.is_some()));
-    let why = Memo::new(move |_| app.with(|app| app.reason.clone().map(|reason| (app.state, reason))));
-    let last_update = Memo::new(move |_| app.with(|app| app.last_update.clone()));
-    let services = Memo::new(move |_| app.with(|app| app.services.clone()));
-    let is_busy = Memo::new(move |_| app.with(|app| app.state.is_busy()));
-    let login = Memo::new(move |_| app.with(|app| app.default_login.clone()));
+pub(super) fn Overview(app: RwSignal<AppStatus>, progress: RwSignal<Option<Progress>>) -> impl IntoView {
+    let is_under_way = Memo::new(move |_| progress.with(Option::is_some));
+    let why = move || app.with(|app| app.reason.clone().map(|reason| (app.state, reason)));
+    let last_update = move || app.with(|app| app.last_update.clone());
+    let services = move || {
+        app.with(|app| app.services.iter().map(|each| service(each.clone(), app.state.is_busy())).collect_view())
+    };
+    // Not drawn again with every change of state: what the owner made it show must not be hidden.
+    let has_login = Memo::new(move |_| app.with(|app| app.default_login.is_some()));
+    let login = move || has_login.get().then(|| app.with_untracked(|app| app.default_login.clone())).flatten();
     let removing = RwSignal::new(false);
     view! {
-        {move || why.get().map(|(state, reason)| reason_panel(app, state, reason))}
+        {move || why().map(|(state, reason)| reason_panel(app, state, reason))}
         <Show when=move || is_under_way.get()>
             <ProgressPanel progress />
         </Show>
-        {move || last_update.get().map(|last| last_update_panel(app, last))}
+        {move || last_update().map(|last| last_update_panel(app, last))}
         <div class="columns">
             <div class="column">
                 <section class="card">
                     <h2>{text::SERVICES}</h2>
-                    <ul class="services">{move || {
-                        let busy = is_busy.get();
-                        services.get().into_iter().map(|each| service(each, busy)).collect_view()
-                    }}</ul>
+                    <ul class="services">{services}</ul>
                 </section>
-                {move || login.get().map(|login| view! { <Login login /> })}
+                {move || login().map(|login| view! { <Login login /> })}
             </div>
             <div class="column is-narrow">
                 <section class="card">
                     <h2>{text::DETAILS}</h2>
-                    {move || details(&app.get())}
+                    {move || app.with(details)}
                 </section>
                 <section class="card is-flat">
                     <h2>{text::UNINSTALL}</h2>
