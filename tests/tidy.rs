@@ -8,6 +8,7 @@ use std::process::Command;
 const ARROWS: &[(&str, &[&str])] = &[
     ("hearth-model", &[]),
     ("hearth-compose", &["hearth-model"]),
+    ("hearth-adapters", &["hearth-model", "hearth-compose"]),
     ("hearth-planner", &["hearth-model"]),
     ("hearth-docker", &["hearth-model"]),
     ("hearth-host", &["hearth-model"]),

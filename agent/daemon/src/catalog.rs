@@ -2,6 +2,8 @@
 
 /// Reads one folder of packages.
 pub(crate) mod folder;
+/// Reads a folder of packages in the format of another store.
+pub(crate) mod foreign;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

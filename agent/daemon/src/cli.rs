@@ -2,6 +2,8 @@
 
 /// Installed apps.
 mod app;
+/// Checks of packages, for those who write them.
+mod check;
 /// Speaks with the service.
 mod client;
 /// Compose files, without the service.
@@ -14,7 +16,6 @@ mod file;
 mod generations;
 /// `hearth app install`, in its steps.
 mod install;
-/// Checks of packages, for those who write them.
 mod lint;
 /// Tables and JSON.
 mod output;
@@ -122,6 +123,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
             output.text(&String::from_utf8_lossy(&script))
         }
         Command::Store(store::Command::Lint(args)) => lint::run(&output, &args),
+        Command::Store(store::Command::Check(args)) => check::run(&output, &args),
         Command::Store(store::Command::Schema) => lint::schema(&output),
         command => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -88,6 +88,8 @@ pub struct Inner {
     pub(crate) data: AppData,
     pub(crate) catalog: Catalog,
     pub(crate) hostname: String,
+    pub(crate) address: String,
+    pub(crate) seed: String,
     /// Where the engine keeps images, once it was asked.
     pub(crate) engine_dir: OnceLock<PathBuf>,
     /// Held while what the owner wants is changed, so that changes come one after another.
@@ -119,6 +121,7 @@ impl Hearth {
     /// When the database or the state folder cannot be used.
     pub async fn open(mut options: Options, db: Db) -> Result<Self> {
         let box_id = db::identity::box_id(&db).await?;
+        let seed = db::identity::seed(&db).await?;
         let (generation, desired) = db::generations::current(&db).await?;
         let updates = db::updates::all(&db).await?;
         let data = AppData::new(&options.state_dir).map_err(|error| Error::Internal(error.to_string()))?;
@@ -136,6 +139,8 @@ impl Hearth {
             data,
             catalog,
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            address: own_address(),
+            seed,
             engine_dir: OnceLock::new(),
             editing: tokio::sync::Mutex::new(()),
             in_force: watch::Sender::new(InForce {
@@ -210,6 +215,8 @@ impl Hearth {
                 .time_zone
                 .clone()
                 .unwrap_or_else(|| host_time_zone(Path::new("/etc"))),
+            address: self.address.clone(),
+            seed: self.seed.clone(),
         }
     }
 
@@ -240,4 +247,14 @@ fn host_time_zone(etc: &Path) -> String {
         .map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty())
         .unwrap_or_else(|| "Etc/UTC".to_owned())
+}
+
+/// Returns the address that this host has in its own network: the one it would send from. Nothing is sent.
+fn own_address() -> String {
+    // An address that is kept free for documents (RFC 5737); only its route is looked up.
+    let probe = std::net::UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
+        socket.connect("192.0.2.1:9")?;
+        socket.local_addr()
+    });
+    probe.map_or_else(|_| "127.0.0.1".to_owned(), |address| address.ip().to_string())
 }

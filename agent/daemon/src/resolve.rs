@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hearth_compose::{ContainerNaming, Lowering, MemoryFiles, ProjectInput, SourceFile};
+use hearth_compose::{Lowering, MemoryFiles, ProjectInput, SourceFile};
 use hearth_model::condition::ReasonCode;
 use hearth_model::desired::DesiredApp;
 use hearth_model::form::{Field, SecretEncoding};
@@ -19,6 +19,10 @@ pub(crate) struct Surroundings {
     pub(crate) hostname: String,
     /// IANA time zone.
     pub(crate) time_zone: String,
+    /// The box's address in its own network.
+    pub(crate) address: String,
+    /// What secrets that packages derive are made from; never changes.
+    pub(crate) seed: String,
 }
 
 /// Resolves an installed app.
@@ -40,6 +44,13 @@ pub(crate) fn resolve(
             format!("Some settings are wrong: {}.", list.join("; ")),
         ));
     }
+    let needs: Vec<&str> = package.conventions.needs.iter().map(|need| need.means()).collect();
+    if !needs.is_empty() {
+        return Err(Reason::new(
+            ReasonCode::PackageInvalid,
+            format!("{} needs what Hearth cannot give it yet: {}.", package.manifest.name, needs.join("; ")),
+        ));
+    }
     let spec = lower(app, desired, package, secrets, around)?;
     let missing: Vec<String> =
         missing_consent(&spec, &desired.granted).iter().map(hearth_compose::means).collect();
@@ -59,6 +70,15 @@ pub(crate) fn resolve(
 
 /// Resolves a package with made-up answers, to see whether it resolves at all and what it asks for.
 pub(crate) fn rehearse(package: &Package) -> Result<AppSpec, Reason> {
+    if !package.conventions.is_default() {
+        return hearth_adapters::rehearse(package).map_err(|problems| {
+            let name = &package.manifest.name;
+            Reason::new(
+                ReasonCode::PackageInvalid,
+                format!("The package of {name} cannot be used: {problems}"),
+            )
+        });
+    }
     let settings = package
         .manifest
         .settings
@@ -81,6 +101,8 @@ pub(crate) fn rehearse(package: &Package) -> Result<AppSpec, Reason> {
         apps_dir: "/var/lib/hearth/apps".to_owned(),
         hostname: "hearth".to_owned(),
         time_zone: "Etc/UTC".to_owned(),
+        address: "192.0.2.1".to_owned(),
+        seed: String::new(),
     };
     let secrets = placeholders(&package.manifest.settings, &BTreeMap::new());
     lower(&package.manifest.id, &desired, package, &secrets, &around)
@@ -123,7 +145,7 @@ fn lower(
     let environment = variables(app, &app_dir, desired, package, secrets, around).map_err(invalid)?;
     let input = ProjectInput {
         name: Some(app.to_string()),
-        files: vec![SourceFile { path: "compose.yml".to_owned(), text: package.compose.clone() }],
+        files: sources(package),
         environment,
         working_dir: app_dir.clone(),
         profiles: Vec::new(),
@@ -138,7 +160,7 @@ fn lower(
         web: package.manifest.web.clone(),
         ports: &desired.ports,
         requires: package.manifest.requires,
-        naming: ContainerNaming::Compose,
+        naming: package.conventions.naming,
     };
     let mut spec =
         hearth_compose::lower(&project, &lowering).map_err(|problems| invalid(problems.to_string()))?;
@@ -155,7 +177,24 @@ fn lower(
             FileSpec { content: text.clone().into_bytes(), mode: 0o644, uid: None, gid: None, seed: true };
         spec.files.entry(format!("{app_dir}/{path}")).or_insert(file);
     }
+    if let Some(owner) = package.conventions.data_owner {
+        let files = spec.files.values_mut().map(|file| (&mut file.uid, &mut file.gid));
+        let folders = spec.folders.values_mut().map(|folder| (&mut folder.uid, &mut folder.gid));
+        for (uid, gid) in files.chain(folders) {
+            uid.get_or_insert(owner.uid);
+            gid.get_or_insert(owner.gid);
+        }
+    }
     Ok(spec)
+}
+
+/// Returns the package's Compose file, and what its adapter lays over it.
+fn sources(package: &Package) -> Vec<SourceFile> {
+    let own = SourceFile { path: "compose.yml".to_owned(), text: package.compose.clone() };
+    let overlay = package.conventions.overlay.iter();
+    std::iter::once(own)
+        .chain(overlay.map(|text| SourceFile { path: "overlay.yml".to_owned(), text: text.clone() }))
+        .collect()
 }
 
 /// Returns the variables of the Compose file: the box's, then the package's settings in their order.
@@ -168,6 +207,9 @@ fn variables(
     around: &Surroundings,
 ) -> Result<BTreeMap<String, String>, String> {
     let mut variables = BTreeMap::from([
+        ("APPS_DIR".to_owned(), around.apps_dir.clone()),
+        ("LIBRARY_DIR".to_owned(), format!("{}/library", around.apps_dir.trim_end_matches("/apps"))),
+        ("DEVICE_IP".to_owned(), around.address.clone()),
         ("APP_ID".to_owned(), app.to_string()),
         ("APP_DATA_DIR".to_owned(), app_dir.to_owned()),
         ("APP_VERSION".to_owned(), desired.version.clone()),
@@ -189,6 +231,8 @@ fn variables(
         };
         variables.insert(field.name.clone(), value);
     }
+    hearth_adapters::variables::fill(&package.conventions.variables, &around.seed, &mut variables)
+        .map_err(|problem| format!("a variable of the package: {problem}"))?;
     Ok(variables)
 }
 

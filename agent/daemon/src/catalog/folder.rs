@@ -9,18 +9,18 @@ use hearth_model::api::store::RefusedPackage;
 use hearth_model::package::Package;
 use serde::Deserialize;
 
-use crate::catalog::{Entry, Store};
+use crate::catalog::{Entry, Store, foreign};
 use crate::db::packages::Icon;
 use crate::resolve;
 
 /// Largest text file of a package, in bytes.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
+pub(super) const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// Largest icon, in bytes.
-const MAX_ICON_BYTES: u64 = 512 * 1024;
+pub(super) const MAX_ICON_BYTES: u64 = 512 * 1024;
 /// Most files of a package besides its manifest, Compose file and icon.
-const MAX_FILES: usize = 200;
+pub(super) const MAX_FILES: usize = 200;
 /// Most packages of a store.
-const MAX_PACKAGES: usize = 5_000;
+pub(super) const MAX_PACKAGES: usize = 5_000;
 
 /// `store.yml` beside `apps/`: what the store says of itself. Without it the folder's name is used.
 #[derive(Debug, Deserialize)]
@@ -56,6 +56,17 @@ pub(crate) fn read(folder: &Path, default_id: &StoreId, name: Option<&str>) -> R
         Some(about) => (about.id, about.name),
         None => (default_id.clone(), default_id.to_string()),
     };
+    if let Some(format) = foreign::format(folder) {
+        let (packages, refused) = foreign::read_all(folder, format, &id)?;
+        return Ok(Store {
+            id,
+            name: name.map_or(own_name, str::to_owned),
+            location: folder.display().to_string(),
+            built_in: false,
+            packages,
+            refused,
+        });
+    }
     let apps = if folder.join("apps").is_dir() { folder.join("apps") } else { folder.to_owned() };
     let mut folders: Vec<PathBuf> = fs::read_dir(&apps)
         .map_err(|error| format!("the store folder `{}` cannot be read: {error}", apps.display()))?
@@ -100,7 +111,13 @@ pub(crate) fn read_package(folder: &Path, store: &StoreId) -> Result<Entry, Stri
         ));
     }
     let compose = read_text(&folder.join("compose.yml"), MAX_FILE_BYTES)?;
-    let package = Package { store: store.clone(), manifest, compose, files: read_files(folder)?, conventions: Default::default() };
+    let package = Package {
+        store: store.clone(),
+        manifest,
+        compose,
+        files: read_files(folder)?,
+        conventions: Default::default(),
+    };
     resolve::rehearse(&package).map_err(|reason| reason.message)?;
     Ok(Entry::new(package, read_icon(folder)?))
 }

@@ -102,3 +102,24 @@ fn every_package_of_our_own_store_reads_and_resolves() {
     assert!(refused.is_empty(), "{}", refused.join("\n"));
     assert!(store.packages.len() >= 30, "only {} packages", store.packages.len());
 }
+
+#[tokio::test]
+async fn a_store_of_another_system_is_read_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let package = folder.path().join("apps/wiki");
+    fs::create_dir_all(&package).expect("a folder");
+    let about = r#"{"id":"wiki","name":"Wiki","available":true,"port":8093,"version":"2","tipi_version":1,
+        "short_desc":"Pages","author":"us","source":"https://wiki.example","categories":["utilities"],
+        "form_fields":[{"type":"random","label":"Key","env_variable":"WIKI_KEY","min":16}]}"#;
+    let services = r#"{"services":[{"name":"wiki","image":"wiki:2","isMain":true,"internalPort":80,
+        "environment":{"KEY":"${WIKI_KEY}"},"volumes":[{"hostPath":"${APP_DATA_DIR}/data","containerPath":"/data"}]}]}"#;
+    fs::write(package.join("config.json"), about).expect("config.json");
+    fs::write(package.join("docker-compose.json"), services).expect("docker-compose.json");
+    let catalog = catalog_of(folder.path()).await;
+    let store = catalog.stores().remove(0);
+    assert!(store.refused.is_empty(), "{:?}", store.refused);
+    let entry = &store.packages["wiki"];
+    assert_eq!(entry.package.manifest.settings[0].name, "WIKI_KEY");
+    let spec = crate::resolve::rehearse(&entry.package).expect("it resolves");
+    assert_eq!(spec.web.expect("a page").host_port, 8093);
+}

@@ -61,6 +61,9 @@ pub(super) enum Command {
     },
     /// Checks packages; needs no service.
     Lint(super::lint::Args),
+    /// Says for every package of a store, also of Umbrel, CasaOS or Runtipi, whether it loads, resolves and plans; needs no
+    /// service.
+    Check(super::check::Args),
     /// Prints the JSON Schema of `app.yml`; needs no service.
     Schema,
 }
@@ -104,7 +107,9 @@ pub(super) async fn run(client: &Client, output: &Output, command: Command) -> R
             }
             output.value(&fresh, |stores| stores_in_words(stores))
         }
-        Command::Lint(_) | Command::Schema => unreachable!("these were run before the service was asked"),
+        Command::Lint(_) | Command::Check(_) | Command::Schema => {
+            unreachable!("these were run before the service was asked")
+        }
     }
 }
 

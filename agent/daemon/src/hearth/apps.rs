@@ -66,6 +66,16 @@ impl Hearth {
             }
         };
         check.access = access_requests(&entry.package, &spec);
+        if entry.package.conventions.gate.as_ref().is_some_and(|gate| gate.sign_in) {
+            check.warnings.push(Finding {
+                code: ReasonCode::ConsentNeeded,
+                message: format!(
+                    "{} was made for a system that asks for a sign-in before its page. Here everybody in your network can open it.",
+                    entry.package.manifest.name
+                ),
+                field: None,
+            });
+        }
         let mut view = look::everything(self, &self.in_force(), look::Ports::Always).await;
         if let EngineState::Unreachable { reason } = &view.observed.engine {
             let message = format!("Docker does not answer, so nothing can be installed now. {reason}");

@@ -1,0 +1,188 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use hearth_adapters::Format;
+use hearth_model::desired::{Desired, DesiredApp, Run};
+use hearth_model::observed::{DataState, EngineState, Observed};
+use hearth_model::package::Package;
+use hearth_model::{AppState, Reason};
+use hearth_planner::{Input, Timing};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::catalog::{folder, foreign};
+use crate::resolve;
+
+use super::error::CliError;
+use super::output::Output;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The store's folder.
+    folder: PathBuf,
+}
+
+/// What becomes of one package.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome")]
+enum Outcome {
+    /// Its store does not offer it any more.
+    Disabled,
+    /// A plan for it exists on an empty box.
+    Plans,
+    /// Its containers resolve, and this box could not run it.
+    Resolves { reason: String },
+    /// It is not taken.
+    Refused { reason: String },
+}
+
+#[derive(Debug, Serialize)]
+struct Checked {
+    package: String,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Totals {
+    total: usize,
+    disabled: usize,
+    loads: usize,
+    resolves: usize,
+    plans: usize,
+    refused: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    totals: Totals,
+    packages: Vec<Checked>,
+}
+
+/// Says for every package of a store whether it loads, resolves and plans, or why not.
+pub(super) fn run(output: &Output, args: &Args) -> Result<(), CliError> {
+    let store = folder::default_id(&args.folder);
+    let packages = match foreign::format(&args.folder) {
+        Some(format) => foreign_packages(&args.folder, format, &store)?,
+        None => own_packages(&args.folder, &store)?,
+    };
+    let mut totals = Totals { total: packages.len(), ..Totals::default() };
+    for Checked { outcome, .. } in &packages {
+        match outcome {
+            Outcome::Disabled => totals.disabled += 1,
+            Outcome::Refused { .. } => totals.refused += 1,
+            Outcome::Resolves { .. } | Outcome::Plans => {
+                totals.loads += 1;
+                totals.resolves += 1;
+                totals.plans += usize::from(matches!(outcome, Outcome::Plans));
+            }
+        }
+    }
+    output.value(&Report { totals, packages }, in_words)
+}
+
+fn in_words(report: &Report) -> String {
+    let mut text = String::new();
+    for Checked { package, outcome } in &report.packages {
+        match outcome {
+            Outcome::Plans | Outcome::Disabled => {}
+            Outcome::Resolves { reason } => {
+                text.push_str(&format!("{package}: resolves, and is not planned: {reason}\n"))
+            }
+            Outcome::Refused { reason } => text.push_str(&format!("{package}: refused: {reason}\n")),
+        }
+    }
+    let Totals { total, disabled, loads, resolves, plans, refused } = &report.totals;
+    text.push_str(&format!(
+        "{total} packages: {disabled} disabled, {loads} load, {resolves} resolve, {plans} plan, {refused} refused\n"
+    ));
+    text
+}
+
+fn own_packages(folder: &Path, store: &hearth_model::StoreId) -> Result<Vec<Checked>, CliError> {
+    let read = folder::read(folder, store, None).map_err(CliError::failed)?;
+    let taken = read
+        .packages
+        .iter()
+        .map(|(name, entry)| Checked { package: name.clone(), outcome: judge(&entry.package) });
+    let refused = read.refused.iter().map(|refused| Checked {
+        package: refused.package.clone(),
+        outcome: Outcome::Refused { reason: refused.reason.clone() },
+    });
+    Ok(taken.chain(refused).collect())
+}
+
+fn foreign_packages(
+    folder: &Path,
+    format: Format,
+    store: &hearth_model::StoreId,
+) -> Result<Vec<Checked>, CliError> {
+    foreign::package_folders(folder, format)
+        .iter()
+        .map(|path| {
+            let files = foreign::files(path).map_err(CliError::failed)?;
+            let outcome = match hearth_adapters::read(format, &files, store) {
+                Ok(adapted) if adapted.disabled => Outcome::Disabled,
+                Ok(adapted) => judge(&adapted.package),
+                Err(problem) => Outcome::Refused { reason: problem.to_string() },
+            };
+            Ok(Checked { package: files.folder, outcome })
+        })
+        .collect()
+}
+
+/// Resolves and plans a package as the first app of an empty box.
+fn judge(package: &Package) -> Outcome {
+    let needs: Vec<&str> = package.conventions.needs.iter().map(|need| need.means()).collect();
+    if !needs.is_empty() {
+        return Outcome::Resolves { reason: format!("it needs {}", needs.join("; ")) };
+    }
+    match plan(package) {
+        Ok(()) => Outcome::Plans,
+        Err(reason) => Outcome::Resolves { reason: reason.message },
+    }
+}
+
+fn plan(package: &Package) -> Result<(), Reason> {
+    let app = package.manifest.id.clone();
+    let spec = resolve::rehearse(package)?;
+    let wanted = DesiredApp {
+        store: package.store.clone(),
+        package: app.to_string(),
+        version: package.manifest.version.clone(),
+        digest: package.digest(),
+        run: Run::Running,
+        settings: BTreeMap::new(),
+        ports: BTreeMap::new(),
+        granted: spec.access.clone(),
+        restarts: 0,
+    };
+    let desired = Desired { hearth: 1, apps: BTreeMap::from([(app.clone(), wanted)]), ..Desired::default() };
+    let observed = Observed {
+        engine: EngineState::Ready { version: String::new(), api_version: String::new() },
+        data: BTreeMap::from([(app.clone(), DataState::New)]),
+        ..Observed::default()
+    };
+    let plan = hearth_planner::plan(&Input {
+        desired: &desired,
+        specs: &BTreeMap::from([(app.clone(), Ok(spec))]),
+        observed: &observed,
+        updates: &BTreeMap::new(),
+        failures: &BTreeMap::new(),
+        wanted_since: &BTreeMap::new(),
+        timing: Timing::default(),
+        now: Timestamp::now(),
+    });
+    match plan.apps.into_iter().next() {
+        Some((_, plan)) if plan.state != AppState::Failed && !plan.stages.is_empty() => Ok(()),
+        Some((_, plan)) => Err(plan.reason.unwrap_or_else(|| nothing(package))),
+        None => Err(nothing(package)),
+    }
+}
+
+fn nothing(package: &Package) -> Reason {
+    Reason::new(
+        hearth_model::condition::ReasonCode::PackageInvalid,
+        format!("the planner finds nothing to do for {}", package.manifest.name),
+    )
+}
