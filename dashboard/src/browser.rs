@@ -77,7 +77,8 @@ pub(crate) fn time_zone() -> Option<String> {
 pub(crate) fn time_zones() -> Vec<String> {
     let zones = || {
         let intl = Reflect::get(&js_sys::global(), &JsValue::from_str("Intl")).ok()?;
-        let list = Reflect::get(&intl, &JsValue::from_str("supportedValuesOf")).ok()?.dyn_into::<Function>().ok()?;
+        let list =
+            Reflect::get(&intl, &JsValue::from_str("supportedValuesOf")).ok()?.dyn_into::<Function>().ok()?;
         list.call1(&intl, &JsValue::from_str("timeZone")).ok()?.dyn_into::<Array>().ok()
     };
     zones().map(|zones| zones.iter().filter_map(|zone| zone.as_string()).collect()).unwrap_or_default()
@@ -85,6 +86,10 @@ pub(crate) fn time_zones() -> Vec<String> {
 
 /// Puts the cursor into the first element that a selector finds; tells whether there is one.
 pub(crate) fn focus(selector: &str) -> bool {
-    let element = document().query_selector(selector).ok().flatten().and_then(|found| found.dyn_into::<HtmlElement>().ok());
+    let element = document()
+        .query_selector(selector)
+        .ok()
+        .flatten()
+        .and_then(|found| found.dyn_into::<HtmlElement>().ok());
     element.is_some_and(|element| element.focus().is_ok())
 }

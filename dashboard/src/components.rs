@@ -10,12 +10,12 @@ pub(crate) mod dialog;
 pub(crate) mod field;
 /// Icons.
 pub(crate) mod icon;
+/// Hearth's own sign.
+pub(crate) mod mark;
 /// Markdown.
 pub(crate) mod markdown;
 /// Shares of a whole.
 pub(crate) mod meter;
-/// Hearth's own sign.
-pub(crate) mod mark;
 /// Banners, empty pages and errors.
 pub(crate) mod notice;
 /// How far an app is.

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// Names that the stream of [`Event`]s uses: those of the variants.
-pub(crate) const NAMES: [&str; 7] = ["app", "app_removed", "progress", "generation", "engine", "store", "reload"];
+pub(crate) const NAMES: [&str; 7] =
+    ["app", "app_removed", "progress", "generation", "engine", "store", "reload"];
 
 /// Name of the events of a followed log.
 pub(crate) const LOG_NAME: &str = "line";

@@ -16,7 +16,8 @@ pub(crate) struct Form {
 impl Form {
     /// Returns the form of a package that is not installed, with the package's own answers.
     pub(crate) fn new(fields: Vec<Field>) -> Self {
-        let answers = fields.iter().filter_map(|field| Some((field.name.clone(), plain_default(field)?.to_owned())));
+        let answers =
+            fields.iter().filter_map(|field| Some((field.name.clone(), plain_default(field)?.to_owned())));
         Self { answers: answers.collect(), fields, ..Self::default() }
     }
 
@@ -56,7 +57,8 @@ impl Form {
 
     /// Takes what the box refused; what is about no field here is given back.
     pub(crate) fn refuse(&mut self, errors: &[FieldError]) -> Vec<FieldError> {
-        let (mine, others) = errors.iter().cloned().partition(|error| self.visible().any(|field| field.name == error.field));
+        let (mine, others) =
+            errors.iter().cloned().partition(|error| self.visible().any(|field| field.name == error.field));
         self.refused = mine;
         others
     }

@@ -65,8 +65,14 @@ fn scaled(bytes: u64, step: f64) -> (f64, &'static str) {
 
 /// The unit in which a span reads best, and how many of it; negative in the past.
 fn span(seconds: f64) -> (f64, &'static str) {
-    const STEPS: [(f64, &str); 6] =
-        [(60.0, "second"), (60.0, "minute"), (24.0, "hour"), (30.0, "day"), (12.0, "month"), (f64::INFINITY, "year")];
+    const STEPS: [(f64, &str); 6] = [
+        (60.0, "second"),
+        (60.0, "minute"),
+        (24.0, "hour"),
+        (30.0, "day"),
+        (12.0, "month"),
+        (f64::INFINITY, "year"),
+    ];
     let mut value = seconds;
     for (size, unit) in STEPS {
         if value.abs() < size {
@@ -143,7 +149,8 @@ mod tests {
 
     #[test]
     fn progress_adds_up_over_images() {
-        let image = |done_bytes, total_bytes| ImageProgress { done_bytes, total_bytes, ..ImageProgress::default() };
+        let image =
+            |done_bytes, total_bytes| ImageProgress { done_bytes, total_bytes, ..ImageProgress::default() };
         let mut progress = Progress::default();
         assert_eq!(Fetched::of(&progress), None);
         progress.images.insert("a".into(), image(0, 0));

@@ -6,44 +6,44 @@
 
 #![expect(unreachable_pub, reason = "the macro for components writes `pub` wherever they stand")]
 
-/// Pages and their addresses.
-mod route;
-/// Going from page to page.
-mod router;
-/// One typed function per endpoint of the API.
-mod client;
-/// Server-sent events.
-mod stream;
-/// Reading what the box tells.
-mod event;
-/// What the box tells by itself.
-mod live;
-/// What is fetched when it is needed.
-mod remote;
-/// Who is here.
-mod session;
 /// What else the browser does for us.
 mod browser;
-/// Light and dark.
-mod theme;
-/// Numbers and times for people.
-mod format;
+/// One typed function per endpoint of the API.
+mod client;
+/// Used by two pages or more.
+mod components;
+/// Reading what the box tells.
+mod event;
 /// A package's form while it is filled in.
 mod form;
-/// Searching the store.
-mod search;
+/// Numbers and times for people.
+mod format;
+/// What the box tells by itself.
+mod live;
 /// Lines of a log.
 mod log_book;
 /// The little Markdown that packages use.
 mod markdown;
-/// Every sentence that a person reads.
-mod text;
-/// Used by two pages or more.
-mod components;
-/// What stands around the pages.
-mod shell;
 /// One file per page.
 mod pages;
+/// What is fetched when it is needed.
+mod remote;
+/// Pages and their addresses.
+mod route;
+/// Going from page to page.
+mod router;
+/// Searching the store.
+mod search;
+/// Who is here.
+mod session;
+/// What stands around the pages.
+mod shell;
+/// Server-sent events.
+mod stream;
+/// Every sentence that a person reads.
+mod text;
+/// Light and dark.
+mod theme;
 
 use leptos::prelude::*;
 use wasm_bindgen::prelude::wasm_bindgen;

@@ -149,9 +149,12 @@ impl Live {
                 }
             }
             Event::Engine { engine } => {
-                let known = self.system.with_untracked(|system| system.as_ref().map(|system| system.engine == engine));
+                let known = self
+                    .system
+                    .with_untracked(|system| system.as_ref().map(|system| system.engine == engine));
                 if known == Some(false) {
-                    self.system.update(|system| system.iter_mut().for_each(|system| system.engine = engine.clone()));
+                    self.system
+                        .update(|system| system.iter_mut().for_each(|system| system.engine = engine.clone()));
                     self.load_system();
                 }
             }
@@ -235,7 +238,9 @@ impl Live {
     /// The name of the box: its owner's, else the host's.
     pub(crate) fn box_name(self) -> Option<String> {
         self.system.with(|system| {
-            system.as_ref().map(|system| system.settings.box_name.clone().unwrap_or_else(|| system.hostname.clone()))
+            system
+                .as_ref()
+                .map(|system| system.settings.box_name.clone().unwrap_or_else(|| system.hostname.clone()))
         })
     }
 }

@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn blocks_are_told_apart() {
-        let blocks = parse("# Title\nA line\ngoes on.\n\n- one\n  more\n* two\n\n1. three\n\n```sh\na  b\n```\nend");
+        let blocks =
+            parse("# Title\nA line\ngoes on.\n\n- one\n  more\n* two\n\n1. three\n\n```sh\na  b\n```\nend");
         assert_eq!(
             blocks,
             vec![
@@ -198,7 +199,10 @@ mod tests {
     #[test]
     fn links_that_are_not_of_the_web_stay_text() {
         assert_eq!(spans("[x](javascript:alert(1))"), vec![text("[x](javascript:alert(1))")]);
-        assert_eq!(parse("<script>alert(1)</script>"), vec![Block::Paragraph(vec![text("<script>alert(1)</script>")])]);
+        assert_eq!(
+            parse("<script>alert(1)</script>"),
+            vec![Block::Paragraph(vec![text("<script>alert(1)</script>")])]
+        );
     }
 
     #[test]

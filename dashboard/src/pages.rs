@@ -10,10 +10,10 @@ pub(crate) mod install;
 pub(crate) mod not_found;
 /// One package.
 pub(crate) mod package;
-/// Settings of the box.
-pub(crate) mod settings;
 /// The first page ever: it makes the owner.
 pub(crate) mod set_up;
+/// Settings of the box.
+pub(crate) mod settings;
 /// The way in.
 pub(crate) mod sign_in;
 /// What can be installed.

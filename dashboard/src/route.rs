@@ -48,7 +48,9 @@ impl Route {
         match parts.as_slice() {
             [] => Route::Home,
             ["store"] => Route::Store,
-            ["store", store, package] => Route::Package { store: (*store).to_owned(), package: (*package).to_owned() },
+            ["store", store, package] => {
+                Route::Package { store: (*store).to_owned(), package: (*package).to_owned() }
+            }
             ["apps", id] => Route::App { id: (*id).to_owned(), tab: AppTab::Overview },
             ["apps", id, "logs"] => Route::App { id: (*id).to_owned(), tab: AppTab::Logs },
             ["apps", id, "settings"] => Route::App { id: (*id).to_owned(), tab: AppTab::Settings },

@@ -55,7 +55,8 @@ impl Router {
     fn visit(self, path: &str) {
         if path != current_path() {
             let history = window().history();
-            let pushed = history.map(|history| history.push_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(path)));
+            let pushed = history
+                .map(|history| history.push_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(path)));
             if !matches!(pushed, Ok(Ok(()))) {
                 let _ = window().location().set_href(path);
                 return;
@@ -74,7 +75,11 @@ pub(crate) fn use_router() -> Router {
 /// A screen reader goes on at the new page, unless the link that was followed is still part of it.
 fn focus_page() {
     let focused = document().active_element();
-    let Some(main) = document().get_element_by_id("main").and_then(|main| main.dyn_into::<HtmlElement>().ok()) else { return };
+    let Some(main) =
+        document().get_element_by_id("main").and_then(|main| main.dyn_into::<HtmlElement>().ok())
+    else {
+        return;
+    };
     if !focused.is_some_and(|focused| main.contains(Some(&focused))) {
         let _ = main.focus();
     }
@@ -88,7 +93,11 @@ fn current_path() -> String {
 
 /// The path of the link that was clicked, when it leads to a page here and the visitor did not ask for a new tab.
 fn link_to_a_page(event: &MouseEvent) -> Option<String> {
-    let plain = event.button() == 0 && !event.ctrl_key() && !event.meta_key() && !event.shift_key() && !event.alt_key();
+    let plain = event.button() == 0
+        && !event.ctrl_key()
+        && !event.meta_key()
+        && !event.shift_key()
+        && !event.alt_key();
     if !plain || event.default_prevented() {
         return None;
     }
@@ -96,5 +105,6 @@ fn link_to_a_page(event: &MouseEvent) -> Option<String> {
     let link = element.closest("a[href]").ok()??.dyn_into::<HtmlAnchorElement>().ok()?;
     let here = link.origin() == window().location().origin().ok()?;
     let path = link.pathname();
-    (here && link.target().is_empty() && !link.has_attribute("download") && !path.starts_with("/api/")).then_some(path)
+    (here && link.target().is_empty() && !link.has_attribute("download") && !path.starts_with("/api/"))
+        .then_some(path)
 }

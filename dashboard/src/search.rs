@@ -5,20 +5,31 @@ use crate::text;
 
 /// Returns the packages that answer a search, best first. Every word must be found, in the name, the line below it or the
 /// category.
-pub(crate) fn packages(all: &[PackageSummary], words: &str, category: Option<Category>) -> Vec<PackageSummary> {
+pub(crate) fn packages(
+    all: &[PackageSummary],
+    words: &str,
+    category: Option<Category>,
+) -> Vec<PackageSummary> {
     let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
-    let in_category = all.iter().filter(|package| category.is_none_or(|category| package.category == category));
+    let in_category =
+        all.iter().filter(|package| category.is_none_or(|category| package.category == category));
     let mut found: Vec<(u32, &PackageSummary)> =
         in_category.filter_map(|package| Some((score(package, &words)?, package))).collect();
     found.sort_by(|(a_score, a), (b_score, b)| {
-        b_score.cmp(a_score).then_with(|| a.name.to_lowercase().cmp(&b.name.to_lowercase())).then(a.store.cmp(&b.store))
+        b_score
+            .cmp(a_score)
+            .then_with(|| a.name.to_lowercase().cmp(&b.name.to_lowercase()))
+            .then(a.store.cmp(&b.store))
     });
     found.into_iter().map(|(_, package)| package.clone()).collect()
 }
 
 /// Categories that have a package, in the store's order.
 pub(crate) fn categories(all: &[PackageSummary]) -> Vec<Category> {
-    Category::ALL.into_iter().filter(|category| all.iter().any(|package| package.category == *category)).collect()
+    Category::ALL
+        .into_iter()
+        .filter(|category| all.iter().any(|package| package.category == *category))
+        .collect()
 }
 
 fn score(package: &PackageSummary, words: &[String]) -> Option<u32> {

@@ -115,8 +115,11 @@ impl Inner {
             return;
         }
         (self.hear)(Word::Lost);
-        let given_up =
-            self.source.borrow().as_ref().is_some_and(|source| source.source.ready_state() == EventSource::CLOSED);
+        let given_up = self
+            .source
+            .borrow()
+            .as_ref()
+            .is_some_and(|source| source.source.ready_state() == EventSource::CLOSED);
         if given_up {
             let wait = self.wait.get();
             self.wait.set((wait * 2).min(LONGEST_WAIT));

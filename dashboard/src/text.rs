@@ -19,10 +19,10 @@ mod settings_page;
 /// Everything about packages.
 mod store_pages;
 
+pub(crate) use self::app::logs;
 pub(crate) use self::app_dialogs::{uninstall, update};
 pub(crate) use self::common::{access, error, form, format, not_found, session, shell};
 pub(crate) use self::home::history;
-pub(crate) use self::app::logs;
 pub(crate) use self::settings_page::{settings, stores};
 pub(crate) use self::store_pages::{install, package, store};
 

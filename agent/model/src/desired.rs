@@ -86,7 +86,7 @@ pub enum Run {
 pub struct DesiredStore {
     /// What people read.
     pub name: String,
-    /// A folder (`/…`), or the address of a git repository or an archive (`https://…`).
+    /// Absolute path of a folder on the box.
     pub location: String,
 }
 

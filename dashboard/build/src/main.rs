@@ -51,7 +51,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<String> {
-    let dashboard = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("this crate stands in the dashboard's folder")?;
+    let dashboard = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("this crate stands in the dashboard's folder")?;
     let workspace = dashboard.parent().context("the dashboard stands in the workspace")?;
 
     let toolchain = Toolchain::find()?;

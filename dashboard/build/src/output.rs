@@ -63,7 +63,8 @@ impl Output {
     /// When it cannot be written.
     pub(crate) fn asset(&mut self, name: &str, content: &[u8], fetched: Fetched) -> anyhow::Result<String> {
         let hash = hex::encode(Sha256::digest(content));
-        let (stem, extension) = name.rsplit_once('.').with_context(|| format!("`{name}` has no extension"))?;
+        let (stem, extension) =
+            name.rsplit_once('.').with_context(|| format!("`{name}` has no extension"))?;
         let path = format!("assets/{stem}-{}.{extension}", &hash[..HASH_DIGITS]);
         self.file(&path, content, fetched)?;
         Ok(format!("/{path}"))
@@ -92,7 +93,8 @@ impl Output {
         let target = self.folder.join(path);
         let beside = self.folder.join(format!("{path}.new"));
         std::fs::write(&beside, bytes).with_context(|| format!("failed to write `{}`", beside.display()))?;
-        std::fs::rename(&beside, &target).with_context(|| format!("failed to write `{}`", target.display()))?;
+        std::fs::rename(&beside, &target)
+            .with_context(|| format!("failed to write `{}`", target.display()))?;
         self.written.insert(target);
         Ok(())
     }
@@ -103,11 +105,13 @@ impl Output {
     /// When the folder cannot be read or a file in it not be removed.
     pub(crate) fn finish(self) -> anyhow::Result<Report> {
         for folder in [self.folder.clone(), self.folder.join("assets")] {
-            let entries = std::fs::read_dir(&folder).with_context(|| format!("failed to read `{}`", folder.display()))?;
+            let entries = std::fs::read_dir(&folder)
+                .with_context(|| format!("failed to read `{}`", folder.display()))?;
             for entry in entries {
                 let path = entry?.path();
                 if path.is_file() && !self.written.contains(&path) {
-                    std::fs::remove_file(&path).with_context(|| format!("failed to remove `{}`", path.display()))?;
+                    std::fs::remove_file(&path)
+                        .with_context(|| format!("failed to remove `{}`", path.display()))?;
                 }
             }
         }

@@ -25,7 +25,8 @@ pub(crate) fn write(dashboard: &Path, bindings: &Bindings, output: &mut Output) 
     let boot = fill(&text("boot.js")?, &[("script", &script), ("module", &module)])?;
     let boot = output.asset("boot.js", boot.as_bytes(), Fetched::AtFirstUse)?;
     let theme = output.asset("theme.js", text("theme.js")?.as_bytes(), Fetched::AtFirstUse)?;
-    let style = output.asset("hearth.css", style::join(&dashboard.join("style"))?.as_bytes(), Fetched::AtFirstUse)?;
+    let style =
+        output.asset("hearth.css", style::join(&dashboard.join("style"))?.as_bytes(), Fetched::AtFirstUse)?;
     let icon = output.asset("icon.svg", text("icon.svg")?.as_bytes(), Fetched::AtFirstUse)?;
     let touch_icon = output.asset("touch-icon.png", &touch_icon, Fetched::Perhaps)?;
     let manifest = fill(&text("manifest.webmanifest")?, &[("icon", &icon), ("touch_icon", &touch_icon)])?;

@@ -10,13 +10,15 @@ use anyhow::Context as _;
 /// # Errors
 /// When the folder or a file cannot be read.
 pub(crate) fn join(folder: &Path) -> anyhow::Result<String> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("failed to read `{}`", folder.display()))?;
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("failed to read `{}`", folder.display()))?;
     let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "css"));
     paths.sort();
     let mut joined = String::new();
     for path in paths {
-        let text = std::fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("failed to read `{}`", path.display()))?;
         joined.push_str(&shorten(&text));
     }
     Ok(joined)
@@ -37,7 +39,8 @@ fn shorten(css: &str) -> String {
             rest = rest.trim_start();
             // Between two words, or before a selector's dot or hash, a space has meaning; beside these it has none.
             let before_is_closed = out.is_empty() || out.ends_with(['{', '}', ';', ',', ':']);
-            let comment_or_close = rest.is_empty() || rest.starts_with(['{', '}', ';', ',']) || rest.starts_with("/*");
+            let comment_or_close =
+                rest.is_empty() || rest.starts_with(['{', '}', ';', ',']) || rest.starts_with("/*");
             if !before_is_closed && !comment_or_close {
                 out.push(' ');
             }

@@ -14,7 +14,8 @@ const FLAGS: &str = "--cfg erase_components";
 /// What only a standard library that is compiled here can do besides: panics end at once, without the code that words
 /// them. It makes the program a fifth smaller. Source: the unstable book, `panic-immediate-abort`, `location-detail` and
 /// `fmt-debug`.
-const SMALLER_FLAGS: &str = "-Zlocation-detail=none -Zfmt-debug=none -Zunstable-options -Cpanic=immediate-abort";
+const SMALLER_FLAGS: &str =
+    "-Zlocation-detail=none -Zfmt-debug=none -Zunstable-options -Cpanic=immediate-abort";
 
 const FLAGS_VARIABLE: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS";
 const LINKER: &str = "wasm-ld";
@@ -50,9 +51,12 @@ impl Toolchain {
     /// When there is none; the message has both ways to get one.
     pub(crate) fn find() -> anyhow::Result<Self> {
         if has_target()? {
-            return Ok(Toolchain::Installed { cargo: std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()) });
+            return Ok(Toolchain::Installed {
+                cargo: std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
+            });
         }
-        let debian = [DEBIAN_CARGO, DEBIAN_RUSTC, DEBIAN_STD_SOURCE].iter().all(|path| Path::new(path).exists());
+        let debian =
+            [DEBIAN_CARGO, DEBIAN_RUSTC, DEBIAN_STD_SOURCE].iter().all(|path| Path::new(path).exists());
         if debian && has_linker() {
             return Ok(Toolchain::Debian);
         }
@@ -80,7 +84,13 @@ impl Toolchain {
             Toolchain::Debian => {
                 let mut command = Command::new(DEBIAN_CARGO);
                 command
-                    .args(["build", "-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"])
+                    .args([
+                        "build",
+                        "-Z",
+                        "build-std=std,panic_abort",
+                        "-Z",
+                        "build-std-features=optimize_for_size",
+                    ])
                     .env(FLAGS_VARIABLE, format!("{FLAGS} {SMALLER_FLAGS}"))
                     .env("RUSTC", DEBIAN_RUSTC)
                     .env("RUSTC_BOOTSTRAP", "1")
@@ -121,5 +131,6 @@ fn has_target() -> anyhow::Result<bool> {
 }
 
 fn has_linker() -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(LINKER).is_file()))
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(LINKER).is_file()))
 }

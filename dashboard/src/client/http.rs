@@ -72,7 +72,11 @@ pub(crate) async fn send<T: DeserializeOwned>(method: Method, path: &str) -> Res
 }
 
 /// Sends JSON and reads JSON.
-pub(crate) async fn send_body<T: DeserializeOwned>(method: Method, path: &str, body: &impl Serialize) -> Result<T, Error> {
+pub(crate) async fn send_body<T: DeserializeOwned>(
+    method: Method,
+    path: &str,
+    body: &impl Serialize,
+) -> Result<T, Error> {
     read(&exchange(method, path, Some(write(body)?)).await?)
 }
 
@@ -107,12 +111,14 @@ async fn exchange(method: Method, path: &str, body: Option<String>) -> Result<St
     if let Some(body) = &body {
         init.set_body(&JsValue::from_str(body));
     }
-    let request = Request::new_with_str_and_init(&format!("/api/v1/{path}"), &init).map_err(|_| Error::Unreachable)?;
+    let request =
+        Request::new_with_str_and_init(&format!("/api/v1/{path}"), &init).map_err(|_| Error::Unreachable)?;
     if body.is_some() {
         let _ = request.headers().set("Content-Type", "application/json");
     }
     let answer = JsFuture::from(leptos::prelude::window().fetch_with_request(&request)).await;
-    let answer = answer.ok().and_then(|answer| answer.dyn_into::<Response>().ok()).ok_or(Error::Unreachable)?;
+    let answer =
+        answer.ok().and_then(|answer| answer.dyn_into::<Response>().ok()).ok_or(Error::Unreachable)?;
     let text = match answer.text() {
         Ok(text) => JsFuture::from(text).await.ok().and_then(|text| text.as_string()).unwrap_or_default(),
         Err(_) => String::new(),

@@ -8,8 +8,13 @@ use crate::text::access as text;
 /// Tells whether an access gives the app as much as the owner has.
 fn is_grave(kind: AccessKind) -> bool {
     match kind {
-        AccessKind::Privileged | AccessKind::DockerSocket | AccessKind::HostNamespace | AccessKind::Unconfined => true,
-        AccessKind::HostNetwork | AccessKind::HostPaths | AccessKind::Devices | AccessKind::Capabilities => false,
+        AccessKind::Privileged
+        | AccessKind::DockerSocket
+        | AccessKind::HostNamespace
+        | AccessKind::Unconfined => true,
+        AccessKind::HostNetwork | AccessKind::HostPaths | AccessKind::Devices | AccessKind::Capabilities => {
+            false
+        }
     }
 }
 

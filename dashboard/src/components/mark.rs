@@ -7,7 +7,8 @@ pub(crate) fn mark() -> AnyView {
 
 /// The fire of the first pages, which moves a little unless the visitor asks for calm.
 pub(crate) fn fireplace() -> AnyView {
-    view! { <svg class="fireplace" viewBox="0 0 320 320" aria-hidden="true" inner_html=FIREPLACE></svg> }.into_any()
+    view! { <svg class="fireplace" viewBox="0 0 320 320" aria-hidden="true" inner_html=FIREPLACE></svg> }
+        .into_any()
 }
 
 const MARK: &str = r#"<path class="mark-arch" d="M5 28V15.5a11 11 0 0 1 22 0V28"/><path class="mark-flame" d="M16.6 9.8c.5 3 4.9 5.3 4.9 10.2 0 3.8-2.5 6.5-5.5 6.5s-5.5-2.5-5.5-6c0-2.6 1.4-4.1 2.6-5.6.3 1.2.8 1.9 1.7 2.4-.2-2.9.3-5.7 1.8-7.5Z"/><path class="mark-core" d="M16.1 18.3c.3 1.4 2.2 2.3 2.2 4.5a2.3 2.3 0 0 1-4.6.1c0-1.9 1.7-2.6 2.4-4.6Z"/>"#;

@@ -13,7 +13,8 @@ fn block(block: Block) -> AnyView {
         Block::Heading(line) => view! { <h3>{spans(line)}</h3> }.into_any(),
         Block::Paragraph(line) => view! { <p>{spans(line)}</p> }.into_any(),
         Block::List(items) => {
-            let items: Vec<AnyView> = items.into_iter().map(|item| view! { <li>{spans(item)}</li> }.into_any()).collect();
+            let items: Vec<AnyView> =
+                items.into_iter().map(|item| view! { <li>{spans(item)}</li> }.into_any()).collect();
             view! { <ul>{items}</ul> }.into_any()
         }
         Block::Code(code) => view! { <pre>{code}</pre> }.into_any(),

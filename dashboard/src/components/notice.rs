@@ -34,10 +34,7 @@ impl Tone {
 
 /// Something that the owner should know, in the page.
 #[component]
-pub(crate) fn Notice(
-    tone: Tone,
-    children: Children,
-) -> impl IntoView {
+pub(crate) fn Notice(tone: Tone, children: Children) -> impl IntoView {
     let role = if tone == Tone::Bad { "alert" } else { "status" };
     view! {
         <div class=tone.class() role=role>

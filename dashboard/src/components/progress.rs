@@ -33,11 +33,15 @@ pub(crate) fn Ring(
 #[component]
 pub(crate) fn ProgressPanel(progress: RwSignal<Option<Progress>>) -> impl IntoView {
     // Bytes move many times a second; words do not, and only they are read out.
-    let words = Memo::new(move |_| progress.with(|progress| progress.as_ref().map(|progress| progress.text.clone())));
+    let words =
+        Memo::new(move |_| progress.with(|progress| progress.as_ref().map(|progress| progress.text.clone())));
     let fetched = move || progress.with(|progress| progress.as_ref().and_then(Fetched::of));
     let names = Memo::new(move |_| {
         progress.with(|progress| {
-            progress.as_ref().map(|progress| progress.images.keys().cloned().collect::<Vec<_>>()).unwrap_or_default()
+            progress
+                .as_ref()
+                .map(|progress| progress.images.keys().cloned().collect::<Vec<_>>())
+                .unwrap_or_default()
         })
     });
     view! {
@@ -93,7 +97,13 @@ fn image(name: String, progress: RwSignal<Option<Progress>>) -> impl IntoView {
 }
 
 fn share(image: ImageProgress) -> u8 {
-    if image.complete { 100 } else if image.total_bytes == 0 { 0 } else { percent(image.done_bytes, image.total_bytes) }
+    if image.complete {
+        100
+    } else if image.total_bytes == 0 {
+        0
+    } else {
+        percent(image.done_bytes, image.total_bytes)
+    }
 }
 
 fn words(image: ImageProgress) -> String {

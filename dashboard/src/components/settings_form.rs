@@ -191,7 +191,8 @@ pub(crate) fn PortsForm(
     #[prop(into)]
     free: Signal<BTreeMap<String, u16>>,
 ) -> impl IntoView {
-    let keys: Vec<String> = ports.with_untracked(|ports| ports.0.iter().map(|(key, _)| key.clone()).collect());
+    let keys: Vec<String> =
+        ports.with_untracked(|ports| ports.0.iter().map(|(key, _)| key.clone()).collect());
     let labels = StoredValue::new(labels);
     let row = move |key: String| {
         let label = labels.with_value(|labels| labels.get(&key).cloned()).unwrap_or_else(|| text::port(&key));
@@ -206,7 +207,9 @@ pub(crate) fn PortsForm(
         });
         let set = move |port: String| ports.update(|ports| key.with_value(|key| ports.set(key, port)));
         let offer = move || {
-            let port = error.with(Option::is_some).then(|| free.with(|free| key.with_value(|key| free.get(key).copied())));
+            let port = error
+                .with(Option::is_some)
+                .then(|| free.with(|free| key.with_value(|key| free.get(key).copied())));
             port.flatten().map(|port| {
                 view! {
                     <button type="button" class="button is-small" on:click=move |_| set(port.to_string())>

@@ -8,5 +8,7 @@ pub(crate) fn Skeleton(
     /// How many.
     count: usize,
 ) -> impl IntoView {
-    (0..count).map(|_| view! { <div class=format!("skeleton {class}") aria-hidden="true"></div> }).collect_view()
+    (0..count)
+        .map(|_| view! { <div class=format!("skeleton {class}") aria-hidden="true"></div> })
+        .collect_view()
 }

@@ -31,7 +31,8 @@ fn a_problem_is_shown_only_after_the_field_was_visited() {
 
 #[test]
 fn the_packages_own_answers_are_shown_and_not_sent() {
-    let mut form = Form::new(vec![field("PORT", FieldKind::Number, Some("80")), field("ON", FieldKind::Boolean, None)]);
+    let mut form =
+        Form::new(vec![field("PORT", FieldKind::Number, Some("80")), field("ON", FieldKind::Boolean, None)]);
     assert_eq!(form.answer("PORT"), "80");
     assert_eq!(form.answer("ON"), "false");
     assert!(form.answers().is_empty());

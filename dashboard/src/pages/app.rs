@@ -128,7 +128,8 @@ fn Actions(app: RwSignal<AppStatus>) -> impl IntoView {
     let state = Memo::new(move |_| app.with(|app| app.state));
     let open = Memo::new(move |_| app.with(|app| app.open.as_ref().map(browser::address_of)));
     let updating = RwSignal::new(false);
-    let has_update = Memo::new(move |_| app.with(|app| app.update.as_ref().map(|update| update.version.clone())));
+    let has_update =
+        Memo::new(move |_| app.with(|app| app.update.as_ref().map(|update| update.version.clone())));
     let open_link = move || {
         let answers = matches!(state.get(), AppState::Running | AppState::Unhealthy);
         open.get().filter(|_| answers).map(|address| {

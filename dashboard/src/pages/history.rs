@@ -31,7 +31,9 @@ pub(crate) fn History() -> impl IntoView {
         chosen.set_value(generation);
         open.set(true);
     });
-    let title = Signal::derive(move || open.get().then(|| text::restore_title(chosen.get_value())).unwrap_or_default());
+    let title = Signal::derive(move || {
+        open.get().then(|| text::restore_title(chosen.get_value())).unwrap_or_default()
+    });
     view! {
         <header class="page-head">
             <h1 class="display">{text::TITLE}</h1>

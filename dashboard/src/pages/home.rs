@@ -1,6 +1,6 @@
+use hearth_model::AppState;
 use hearth_model::api::system::SystemInfo;
 use hearth_model::observed::EngineState;
-use hearth_model::AppState;
 use leptos::prelude::*;
 
 use crate::browser;
@@ -25,9 +25,12 @@ pub(crate) fn Home() -> impl IntoView {
     let session = use_session();
     // Disk and memory move without an event; who comes here wants to know.
     live.load_system();
-    let greeting = move || text::greeting(browser::hour(), &session.user().map(|user| user.username).unwrap_or_default());
+    let greeting = move || {
+        text::greeting(browser::hour(), &session.user().map(|user| user.username).unwrap_or_default())
+    };
     let summary = move || {
-        let states: Vec<AppState> = live.apps().into_iter().map(|app| app.status.with(|app| app.state)).collect();
+        let states: Vec<AppState> =
+            live.apps().into_iter().map(|app| app.status.with(|app| app.state)).collect();
         if live.is_loaded() { text::summary(&states) } else { String::new() }
     };
     view! {
@@ -97,7 +100,9 @@ fn Tile(app: LiveApp) -> impl IntoView {
     let (name, icon) = app.with_untracked(|app| (app.name.clone(), app.icon.clone()));
     let status = Memo::new(move |_| app.with(|app| app.state));
     let share = Signal::derive(move || Fetched::percent_of(progress.get().as_ref()));
-    let open = Memo::new(move |_| app.with(|app| app.open.as_ref().filter(|_| app.state == AppState::Running).map(browser::address_of)));
+    let open = Memo::new(move |_| {
+        app.with(|app| app.open.as_ref().filter(|_| app.state == AppState::Running).map(browser::address_of))
+    });
     let has_update = Memo::new(move |_| app.with(|app| app.update.is_some()));
     let name_again = name.clone();
     view! {

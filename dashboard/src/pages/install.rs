@@ -54,7 +54,8 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
 
     let request = StoredValue::new(move |granted: bool| {
         let ports = ports.with(Ports::read)?;
-        let is_proposed = |key: &str, port: u16| proposed.iter().any(|(known, proposed)| known == key && *proposed == port);
+        let is_proposed =
+            |key: &str, port: u16| proposed.iter().any(|(known, proposed)| known == key && *proposed == port);
         let changed = ports.into_iter().filter(|(key, port)| !is_proposed(key, *port)).collect();
         Some(InstallApp {
             store: store.clone(),
@@ -87,7 +88,8 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
                         let _ = error.try_set(None);
                     }
                     Err(refused) => {
-                        let others = form.try_update(|form| form.refuse(refused.fields())).unwrap_or_default();
+                        let others =
+                            form.try_update(|form| form.refuse(refused.fields())).unwrap_or_default();
                         if !others.is_empty() || refused.fields().is_empty() {
                             let _ = error.try_set(Some(refused.message()));
                         }
@@ -95,19 +97,26 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
                 }
             });
         };
-        timer.set_value(set_timeout_with_handle(ask, if mine == 1 { Duration::ZERO } else { CHECK_AFTER }).ok());
+        timer.set_value(
+            set_timeout_with_handle(ask, if mine == 1 { Duration::ZERO } else { CHECK_AFTER }).ok(),
+        );
     });
     on_cleanup(move || timer.with_value(|timer| timer.iter().for_each(TimeoutHandle::clear)));
 
     let port_problems = Signal::derive(move || {
         check.with(|check| {
             let blockers = check.iter().flat_map(|check| &check.blockers);
-            let at_ports = blockers.filter_map(|finding| Some((port_key(finding)?.to_owned(), finding.message.clone())));
+            let at_ports =
+                blockers.filter_map(|finding| Some((port_key(finding)?.to_owned(), finding.message.clone())));
             at_ports.collect::<BTreeMap<String, String>>()
         })
     });
-    let free = Signal::derive(move || check.with(|check| check.as_ref().map(|check| check.free_ports.clone()).unwrap_or_default()));
-    let blocked = Signal::derive(move || check.with(|check| check.as_ref().is_some_and(|check| !check.blockers.is_empty())));
+    let free = Signal::derive(move || {
+        check.with(|check| check.as_ref().map(|check| check.free_ports.clone()).unwrap_or_default())
+    });
+    let blocked = Signal::derive(move || {
+        check.with(|check| check.as_ref().is_some_and(|check| !check.blockers.is_empty()))
+    });
 
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
@@ -202,11 +211,14 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
 fn findings(check: InstallCheck, size: Option<&str>) -> impl IntoView + use<> {
     let clear = check.blockers.is_empty();
     let blockers = check.blockers.into_iter().filter(|finding| port_key(finding).is_none());
-    let blockers = blockers.map(|finding| view! { <Notice tone=Tone::Bad>{finding.message}</Notice> }).collect_view();
+    let blockers =
+        blockers.map(|finding| view! { <Notice tone=Tone::Bad>{finding.message}</Notice> }).collect_view();
     let warnings = check.warnings.into_iter();
-    let warnings = warnings.map(|finding| view! { <Notice tone=Tone::Warn>{finding.message}</Notice> }).collect_view();
+    let warnings =
+        warnings.map(|finding| view! { <Notice tone=Tone::Warn>{finding.message}</Notice> }).collect_view();
     let kept = check.has_kept_data.then(|| view! { <Notice tone=Tone::Info>{text::KEPT_DATA}</Notice> });
-    let fine = (clear && !check.has_kept_data).then(|| view! { <p class="all-clear">{text::all_clear(size)}</p> });
+    let fine =
+        (clear && !check.has_kept_data).then(|| view! { <p class="all-clear">{text::all_clear(size)}</p> });
     view! {
         {blockers}
         {warnings}

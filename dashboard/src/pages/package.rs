@@ -162,7 +162,10 @@ fn facts(detail: &PackageDetail) -> impl IntoView + use<> {
         rows.push((text::PORTS, ports.join(", ").into_any()));
     }
     rows.push((text::SERVICES, detail.services.join(", ").into_any()));
-    let rows = rows.into_iter().map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> }).collect_view();
+    let rows = rows
+        .into_iter()
+        .map(|(name, value)| view! { <div><dt>{name}</dt><dd>{value}</dd></div> })
+        .collect_view();
     let images = detail.images.iter().map(|image| {
         let (name, whole) = (image.familiar(), image.to_string());
         view! { <li><code title=whole>{name}</code></li> }

@@ -31,8 +31,9 @@ pub(crate) fn SetUp() -> impl IntoView {
     let name_problem = Signal::derive(move || {
         (tried.get() && username.with(|name| name.trim().is_empty())).then(|| text::NAME_NEEDED.to_owned())
     });
-    let password_problem =
-        Signal::derive(move || tried.get().then(|| password.with(|password| password_problem(password))).flatten());
+    let password_problem = Signal::derive(move || {
+        tried.get().then(|| password.with(|password| password_problem(password))).flatten()
+    });
 
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
@@ -42,7 +43,8 @@ pub(crate) fn SetUp() -> impl IntoView {
         }
         busy.set(true);
         error.set(None);
-        let credentials = Credentials { username: username.get().trim().to_owned(), password: password.get() };
+        let credentials =
+            Credentials { username: username.get().trim().to_owned(), password: password.get() };
         spawn_local(async move {
             match client::set_up(&credentials).await {
                 Ok(()) => session.ask(),

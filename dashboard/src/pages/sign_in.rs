@@ -33,7 +33,8 @@ pub(crate) fn SignIn() -> impl IntoView {
         }
         busy.set(true);
         error.set(None);
-        let credentials = Credentials { username: username.get().trim().to_owned(), password: password.get() };
+        let credentials =
+            Credentials { username: username.get().trim().to_owned(), password: password.get() };
         spawn_local(async move {
             match client::sign_in(&credentials).await {
                 Ok(()) => session.ask(),

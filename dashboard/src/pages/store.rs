@@ -11,8 +11,8 @@ use crate::live::use_live;
 use crate::remote::Remote;
 use crate::route::Route;
 use crate::search;
-use crate::text::store as text;
 use crate::text::category;
+use crate::text::store as text;
 
 /// What the visitor looks for. It outlives the page, so that the way back from a package leads to the same list.
 #[derive(Clone, Copy)]
@@ -81,7 +81,11 @@ pub(crate) fn Store() -> impl IntoView {
 }
 
 #[component]
-fn Shelf(all: Vec<PackageSummary>, words: RwSignal<String>, chosen: RwSignal<Option<Category>>) -> impl IntoView {
+fn Shelf(
+    all: Vec<PackageSummary>,
+    words: RwSignal<String>,
+    chosen: RwSignal<Option<Category>>,
+) -> impl IntoView {
     let looking: Looking = expect_context();
     if all.is_empty() {
         return view! {
@@ -95,7 +99,9 @@ fn Shelf(all: Vec<PackageSummary>, words: RwSignal<String>, chosen: RwSignal<Opt
     }
     let categories = search::categories(&all);
     let all = StoredValue::new(all);
-    let found = Memo::new(move |_| all.with_value(|all| words.with(|words| search::packages(all, words, chosen.get()))));
+    let found = Memo::new(move |_| {
+        all.with_value(|all| words.with(|words| search::packages(all, words, chosen.get())))
+    });
     let chip = move |which: Option<Category>, name: &'static str| {
         view! {
             <button

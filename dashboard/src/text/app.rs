@@ -11,7 +11,8 @@ pub(crate) const LOGIN_PASSWORD: &str = "Password";
 pub(crate) const LOGIN_WORDS: &str = "The app comes with this account. Change its password once you are in.";
 pub(crate) const LOGS: &str = "Logs";
 pub(crate) const NOT_INSTALLED: &str = "This app is not installed";
-pub(crate) const NOT_INSTALLED_WORDS: &str = "It may have been uninstalled in the meantime. The store has it still.";
+pub(crate) const NOT_INSTALLED_WORDS: &str =
+    "It may have been uninstalled in the meantime. The store has it still.";
 pub(crate) const NO_SETTINGS: &str = "This app asks for no settings and publishes no ports.";
 pub(crate) const OPEN: &str = "Open";
 pub(crate) const OVERVIEW: &str = "Overview";
@@ -25,7 +26,8 @@ pub(crate) const SAVE: &str = "Save and apply";
 pub(crate) const SAVING: &str = "Saving…";
 pub(crate) const SERVICES: &str = "Services";
 pub(crate) const SETTINGS: &str = "Settings";
-pub(crate) const SETTINGS_RESTART: &str = "What changes is applied at once; services that it concerns are restarted.";
+pub(crate) const SETTINGS_RESTART: &str =
+    "What changes is applied at once; services that it concerns are restarted.";
 pub(crate) const SETTINGS_SAVED: &str = "Saved. The app is being brought up to date.";
 pub(crate) const START: &str = "Start";
 pub(crate) const START_FRESH: &str = "Begin with an empty folder";
@@ -71,7 +73,9 @@ pub(crate) fn reverted(version: &str, when: &str) -> String {
 
 /// An update that can be taken back.
 pub(crate) fn updated(version: &str, when: &str) -> String {
-    format!("Updated from {version} {when}. You can still go back to it; what was saved since then would be lost.")
+    format!(
+        "Updated from {version} {when}. You can still go back to it; what was saved since then would be lost."
+    )
 }
 
 /// When a service started.

@@ -3,11 +3,13 @@ pub(crate) mod uninstall {
     pub(crate) const CANCEL: &str = "Cancel";
     pub(crate) const DATA: &str = "What happens to its data";
     pub(crate) const DELETE: &str = "Delete its data too";
-    pub(crate) const DELETE_WORDS: &str = "Everything that the app has saved is deleted for good, its snapshots too. This cannot be undone.";
+    pub(crate) const DELETE_WORDS: &str =
+        "Everything that the app has saved is deleted for good, its snapshots too. This cannot be undone.";
     pub(crate) const GO_DELETE: &str = "Uninstall and delete data";
     pub(crate) const GO_KEEP: &str = "Uninstall, keep data";
     pub(crate) const KEEP: &str = "Keep its data";
-    pub(crate) const KEEP_WORDS: &str = "The app's folder stays on your box. Install the app again, and it is all there.";
+    pub(crate) const KEEP_WORDS: &str =
+        "The app's folder stays on your box. Install the app again, and it is all there.";
 
     /// The dialog's title.
     pub(crate) fn title(name: &str) -> String {
@@ -39,8 +41,7 @@ pub(crate) mod uninstall {
 pub(crate) mod update {
     pub(crate) const CANCEL: &str = "Not now";
     pub(crate) const NEW_ACCESS: &str = "What it may access from now on";
-    pub(crate) const SAFE: &str =
-        "Its data is copied first. If the new version does not get healthy, the old one comes back by itself, data included.";
+    pub(crate) const SAFE: &str = "Its data is copied first. If the new version does not get healthy, the old one comes back by itself, data included.";
     pub(crate) const UPDATE: &str = "Update";
 
     /// The dialog's title.

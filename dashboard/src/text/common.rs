@@ -9,7 +9,8 @@ pub(crate) const TRY_AGAIN: &str = "Try again";
 /// What stands around the pages.
 pub(crate) mod shell {
     pub(crate) const ENGINE_AWAY: &str = "Docker cannot be reached.";
-    pub(crate) const ENGINE_AWAY_HELP: &str = "Apps cannot be looked at or changed until it is back; Hearth goes on by itself.";
+    pub(crate) const ENGINE_AWAY_HELP: &str =
+        "Apps cannot be looked at or changed until it is back; Hearth goes on by itself.";
     pub(crate) const HISTORY: &str = "History";
     pub(crate) const HOME: &str = "Home";
     pub(crate) const LOST: &str = "The connection to your box is lost.";
@@ -23,22 +24,26 @@ pub(crate) mod shell {
 
 /// What went wrong between here and the box.
 pub(crate) mod error {
-    pub(crate) const UNREACHABLE: &str =
-        "Your box does not answer. Check that it is switched on and that this device is in its network, then try again.";
+    pub(crate) const UNREACHABLE: &str = "Your box does not answer. Check that it is switched on and that this device is in its network, then try again.";
 
     /// An answer without an explanation.
     pub(crate) fn status(status: u16) -> String {
         match status {
             401 => "The session is over. Sign in again.".to_owned(),
             429 => "Too many tries. Wait a minute, then try again.".to_owned(),
-            502..=504 => "Something between this device and your box does not answer. Try again in a moment.".to_owned(),
-            _ => format!("Your box refused this with status {status} and did not say why. Its log may say more."),
+            502..=504 => "Something between this device and your box does not answer. Try again in a moment."
+                .to_owned(),
+            _ => format!(
+                "Your box refused this with status {status} and did not say why. Its log may say more."
+            ),
         }
     }
 
     /// An answer of another version.
     pub(crate) fn unreadable(why: &str) -> String {
-        format!("Your box answered something that this page does not understand ({why}). Reload the page: it may be older than your box.")
+        format!(
+            "Your box answered something that this page does not understand ({why}). Reload the page: it may be older than your box."
+        )
     }
 }
 
@@ -60,14 +65,12 @@ pub(crate) mod session {
     pub(crate) const SCENE: &str = "Your photos, notes and files.\nAt home, where they belong.";
     pub(crate) const SETTING_UP: &str = "Setting up…";
     pub(crate) const SET_UP: &str = "Make this box mine";
-    pub(crate) const SET_UP_NOTE: &str =
-        "This account lives on your box and nowhere else. Nobody can reset its password for you, so keep it safe.";
+    pub(crate) const SET_UP_NOTE: &str = "This account lives on your box and nowhere else. Nobody can reset its password for you, so keep it safe.";
     pub(crate) const SIGNING_IN: &str = "Signing in…";
     pub(crate) const SIGN_IN: &str = "Sign in";
     pub(crate) const SIGN_IN_TITLE: &str = "Welcome back";
     pub(crate) const WELCOME: &str = "Welcome home";
-    pub(crate) const WELCOME_WORDS: &str =
-        "Your box is up and running. Choose a name and a password, and it is yours; the first app is a minute away.";
+    pub(crate) const WELCOME_WORDS: &str = "Your box is up and running. Choose a name and a password, and it is yours; the first app is a minute away.";
 
     /// The rule for a new password.
     pub(crate) fn password_help(fewest: usize) -> String {

@@ -32,7 +32,9 @@ pub(crate) fn summary(states: &[AppState]) -> String {
     let mut sentences = Vec::new();
     match (states.len(), running) {
         (0, _) => return "Your box is ready.".to_owned(),
-        _ if states.contains(&AppState::EngineUnreachable) => return "Your apps cannot be looked at right now.".to_owned(),
+        _ if states.contains(&AppState::EngineUnreachable) => {
+            return "Your apps cannot be looked at right now.".to_owned();
+        }
         (1, 1) => sentences.push("Your app is running.".to_owned()),
         (all, running) if running == all => sentences.push(format!("All {all} apps are running.")),
         (_, 0) => {}
@@ -80,7 +82,8 @@ pub(crate) mod history {
     pub(crate) const CURRENT: &str = "Now";
     pub(crate) const DATA_STAYS: &str = "What your apps have saved is not touched by this.";
     pub(crate) const EMPTY: &str = "Nothing has changed yet";
-    pub(crate) const EMPTY_WORDS: &str = "Every install, setting and update will stand here, with a way back.";
+    pub(crate) const EMPTY_WORDS: &str =
+        "Every install, setting and update will stand here, with a way back.";
     pub(crate) const GO_BACK_TO: &str = "Go back to this";
     pub(crate) const LEAD: &str = "Every change of what your box should run, and a way back to each.";
     pub(crate) const MORE: &str = "Show older changes";
@@ -133,7 +136,10 @@ mod tests {
             (&[Running, Running], "All 2 apps are running."),
             (&[Stopped], "Nothing is running."),
             (&[EngineUnreachable], "Your apps cannot be looked at right now."),
-            (&[Running, Installing, Failed], "1 of 3 apps are running. One is being worked on. One needs a look."),
+            (
+                &[Running, Installing, Failed],
+                "1 of 3 apps are running. One is being worked on. One needs a look.",
+            ),
         ] {
             assert_eq!(summary(states), expected);
         }

@@ -61,8 +61,8 @@ pub(crate) mod stores {
     pub(crate) const ADD_TITLE: &str = "Add a store";
     pub(crate) const CANCEL: &str = "Cancel";
     pub(crate) const LOCATION: &str = "Where it is";
-    pub(crate) const LOCATION_HELP: &str = "A folder on your box, or the address of a git repository or an archive. Stores in the formats of Umbrel, CasaOS and Runtipi work too. Add stores that you trust: their apps run on your box.";
-    pub(crate) const LOCATION_NEEDED: &str = "Say where the store is: a folder (/…) or an address (https://…).";
+    pub(crate) const LOCATION_HELP: &str = "A folder on your box, such as a checkout of a store in the format of Hearth, Umbrel, CasaOS or Runtipi. Add stores that you trust: their apps run on your box.";
+    pub(crate) const LOCATION_NEEDED: &str = "Say where the store is: a folder that begins with /.";
     pub(crate) const NAME: &str = "Name";
     pub(crate) const NAME_NEEDED: &str = "Give the store a name with at least one letter or digit.";
     pub(crate) const REFRESH: &str = "Look for new packages";

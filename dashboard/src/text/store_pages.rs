@@ -7,7 +7,8 @@ pub(crate) mod store {
     pub(crate) const NOTHING_FOUND: &str = "Nothing found";
     pub(crate) const NOTHING_FOUND_WORDS: &str = "No app in your stores has all of these words.";
     pub(crate) const NO_PACKAGES: &str = "The shelves are empty";
-    pub(crate) const NO_PACKAGES_WORDS: &str = "None of your stores offers a package. Look at your stores in the settings: one may be out of reach.";
+    pub(crate) const NO_PACKAGES_WORDS: &str =
+        "None of your stores offers a package. Look at your stores in the settings: one may be out of reach.";
     pub(crate) const SEARCH: &str = "Search apps";
     pub(crate) const SHOW_ALL: &str = "Show everything";
     pub(crate) const TITLE: &str = "Store";

@@ -38,7 +38,7 @@ pub(super) enum Command {
     },
     /// Lists stores.
     Stores,
-    /// Adds a store: a folder, or the address of a git repository or an archive.
+    /// Adds a store: a folder of packages in the format of Hearth, Umbrel, CasaOS or Runtipi.
     Add {
         /// Where it is.
         location: String,

@@ -90,6 +90,6 @@ pub struct AddStore {
     pub id: StoreId,
     /// Its name for people.
     pub name: String,
-    /// A folder on the box (`/…`), or the address of a git repository or an archive (`https://…`).
+    /// Absolute path of a folder on the box.
     pub location: String,
 }

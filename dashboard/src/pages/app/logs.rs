@@ -7,9 +7,9 @@ use leptos::html;
 use leptos::prelude::*;
 
 use crate::client;
-use crate::event;
 use crate::components::copy::CopyButton;
 use crate::components::icon::Icon;
+use crate::event;
 use crate::format;
 use crate::log_book::{LogBook, MOST_LINES};
 use crate::stream::{Stream, Word};

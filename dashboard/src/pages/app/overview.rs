@@ -23,11 +23,14 @@ pub(super) fn Overview(app: RwSignal<AppStatus>, progress: RwSignal<Option<Progr
     let why = move || app.with(|app| app.reason.clone().map(|reason| (app.state, reason)));
     let last_update = move || app.with(|app| app.last_update.clone());
     let services = move || {
-        app.with(|app| app.services.iter().map(|each| service(each.clone(), app.state.is_busy())).collect_view())
+        app.with(|app| {
+            app.services.iter().map(|each| service(each.clone(), app.state.is_busy())).collect_view()
+        })
     };
     // Not drawn again with every change of state: what the owner made it show must not be hidden.
     let has_login = Memo::new(move |_| app.with(|app| app.default_login.is_some()));
-    let login = move || has_login.get().then(|| app.with_untracked(|app| app.default_login.clone())).flatten();
+    let login =
+        move || has_login.get().then(|| app.with_untracked(|app| app.default_login.clone())).flatten();
     let removing = RwSignal::new(false);
     view! {
         {move || why().map(|(state, reason)| reason_panel(app, state, reason))}

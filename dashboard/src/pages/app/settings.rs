@@ -62,16 +62,19 @@ fn SettingsOf(settings: AppSettings) -> impl IntoView {
         }
         busy.set(true);
         error.set(None);
-        let change = ConfigureApp { settings: Some(form.with(Form::answers)), ports: Some(new_ports), granted: None };
+        let change =
+            ConfigureApp { settings: Some(form.with(Form::answers)), ports: Some(new_ports), granted: None };
         let id = id.clone();
         spawn_local(async move {
             match client::configure(&id, &change).await {
                 Ok(_) => toasts.say(text::SETTINGS_SAVED),
                 Err(refused) => {
                     let others = form.try_update(|form| form.refuse(refused.fields())).unwrap_or_default();
-                    let (at_ports, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|error| error.field.contains('/'));
+                    let (at_ports, others): (Vec<_>, Vec<_>) =
+                        others.into_iter().partition(|error| error.field.contains('/'));
                     let none_beside = refused.fields().is_empty() || !others.is_empty();
-                    let _ = problems.try_set(at_ports.into_iter().map(|error| (error.field, error.problem)).collect());
+                    let _ = problems
+                        .try_set(at_ports.into_iter().map(|error| (error.field, error.problem)).collect());
                     if none_beside {
                         let _ = error.try_set(Some(refused.message()));
                     }

@@ -39,7 +39,10 @@ fn UpdateForm(open: RwSignal<bool>, app: RwSignal<AppStatus>) -> impl IntoView {
         (app.id.clone(), app.store.clone(), app.package.clone(), app.name.clone(), app.version.clone())
     });
     let (to, notes) = app.with_untracked(|app| {
-        app.update.as_ref().map(|update| (update.version.clone(), update.release_notes.clone())).unwrap_or_default()
+        app.update
+            .as_ref()
+            .map(|update| (update.version.clone(), update.release_notes.clone()))
+            .unwrap_or_default()
     });
     let whose = id.clone();
     let asks = Remote::new(move || {
@@ -56,8 +59,7 @@ fn UpdateForm(open: RwSignal<bool>, app: RwSignal<AppStatus>) -> impl IntoView {
     let granted = RwSignal::new(false);
     let busy = RwSignal::new(false);
     let error = RwSignal::new(None::<String>);
-    let ready =
-        Signal::derive(move || asks.ready().is_some_and(|asks| asks.new.is_empty() || granted.get()));
+    let ready = Signal::derive(move || asks.ready().is_some_and(|asks| asks.new.is_empty() || granted.get()));
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let Some(asks) = asks.ready().filter(|_| ready.get() && !busy.get()) else { return };

@@ -20,7 +20,8 @@ pub(super) fn PasswordForm() -> impl IntoView {
     let tried = RwSignal::new(false);
     let busy = RwSignal::new(false);
     let error = RwSignal::new(None::<String>);
-    let problem = Signal::derive(move || tried.get().then(|| new.with(|new| password_problem(new))).flatten());
+    let problem =
+        Signal::derive(move || tried.get().then(|| new.with(|new| password_problem(new))).flatten());
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         tried.set(true);
