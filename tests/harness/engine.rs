@@ -79,7 +79,8 @@ impl Engine {
                 "--pidfile",
                 &path("docker.pid"),
             ])
-            .args(["--log-level", "warn"])
+            // Names outside are refused at once rather than after a while.
+            .args(["--log-level", "warn", "--dns", "127.0.0.1"])
             .args([
                 "--host",
                 &format!("unix://{}", path("docker.sock")),
