@@ -139,6 +139,7 @@ fn a_full_state_folder_is_said_and_installing_works_once_there_is_room() -> Resu
         }
         person.browser.wait_for_text("disk", PATIENCE)?;
         person.browser.screenshots("refused")?;
+        anyhow::ensure!(person.browser.has("alert", "disk")?, "the reason went away by itself");
 
         disk.empty()?;
         person.go("/store/store/garden")?;

@@ -47,6 +47,8 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
     let granted = RwSignal::new(false);
     let busy = RwSignal::new(false);
     let error = RwSignal::new(None::<String>);
+    // Apart from what the check says, which comes again and again and would wipe out why the install was refused.
+    let check_error = RwSignal::new(None::<String>);
     let check = RwSignal::new(None::<InstallCheck>);
     let access: BTreeSet<Access> = detail.access.iter().map(|request| request.access.clone()).collect();
     let asks_consent = !access.is_empty();
@@ -85,13 +87,13 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
                 match answer {
                     Ok(answer) => {
                         let _ = check.try_set(Some(answer));
-                        let _ = error.try_set(None);
+                        let _ = check_error.try_set(None);
                     }
                     Err(refused) => {
                         let others =
                             form.try_update(|form| form.refuse(refused.fields())).unwrap_or_default();
                         if !others.is_empty() || refused.fields().is_empty() {
-                            let _ = error.try_set(Some(refused.message()));
+                            let _ = check_error.try_set(Some(refused.message()));
                         }
                     }
                 }
@@ -185,10 +187,11 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
                 <div class="findings" aria-live="polite">
                     {move || match check.get() {
                         Some(check) => findings(check, size.as_deref()).into_any(),
-                        None if error.with(Option::is_some) => ().into_any(),
+                        None if check_error.with(Option::is_some) => ().into_any(),
                         None => view! { <Skeleton class="notice" count=1 /> }.into_any(),
                     }}
                 </div>
+                <FormError error=check_error />
                 <FormError error />
             </div>
             <footer class="dialog-foot">
