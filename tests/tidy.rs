@@ -12,7 +12,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hearth-planner", &["hearth-model"]),
     ("hearth-docker", &["hearth-model"]),
     ("hearth-host", &["hearth-model"]),
-    ("hearth-daemon", &["hearth-model", "hearth-compose", "hearth-planner", "hearth-docker", "hearth-host"]),
+    (
+        "hearth-daemon",
+        &[
+            "hearth-model",
+            "hearth-compose",
+            "hearth-adapters",
+            "hearth-planner",
+            "hearth-docker",
+            "hearth-host",
+        ],
+    ),
     ("hearth-dashboard", &["hearth-model"]),
     ("hearth-dashboard-build", &[]),
     ("hearth-tests", &["hearth-model"]),
