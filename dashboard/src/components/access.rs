@@ -57,6 +57,7 @@ fn item(request: AccessRequest) -> impl IntoView {
 }
 
 /// The list, and a box to tick before the app gets it.
+#[expect(clippy::needless_pass_by_value, reason = "a component owns what it is given")]
 #[component]
 pub(crate) fn Consent(
     requests: Vec<AccessRequest>,

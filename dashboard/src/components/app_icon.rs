@@ -1,6 +1,7 @@
 use leptos::prelude::*;
 
 /// The picture of an app or a package, or its first letter where there is none.
+#[expect(clippy::needless_pass_by_value, reason = "a component owns what it is given")]
 #[component]
 pub(crate) fn AppIcon(
     /// Path of the picture on the box.

@@ -102,7 +102,7 @@ fn Page(app: LiveApp) -> impl IntoView {
                 </Show>
             </span>
             <div class="hero-text">
-                <h1>{name.clone()}</h1>
+                <h1>{name}</h1>
                 <p class="lead">{app.with_untracked(|app| app.tagline.clone())}</p>
                 <p class="hero-meta">
                     <StateBadge state />

@@ -31,8 +31,9 @@ pub(crate) fn History() -> impl IntoView {
         chosen.set_value(generation);
         open.set(true);
     });
-    let title = Signal::derive(move || {
-        open.get().then(|| text::restore_title(chosen.get_value())).unwrap_or_default()
+    let title = Signal::derive(move || match open.get() {
+        true => text::restore_title(chosen.get_value()),
+        false => String::new(),
     });
     view! {
         <header class="page-head">

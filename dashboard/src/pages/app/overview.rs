@@ -176,12 +176,13 @@ fn details(app: &AppStatus) -> impl IntoView + use<> {
         <dl class="facts">
             {address
                 .map(|address| {
+                    let words = address.clone();
                     view! {
                         <div>
                             <dt>{text::ADDRESS}</dt>
                             <dd>
-                                <a href=address.clone() target="_blank" rel="noopener">
-                                    {address.clone()}
+                                <a href=address target="_blank" rel="noopener">
+                                    {words}
                                 </a>
                             </dd>
                         </div>
