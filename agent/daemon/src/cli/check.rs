@@ -87,7 +87,7 @@ fn in_words(report: &Report) -> String {
         match outcome {
             Outcome::Plans | Outcome::Disabled => {}
             Outcome::Resolves { reason } => {
-                text.push_str(&format!("{package}: resolves, and is not planned: {reason}\n"))
+                text.push_str(&format!("{package}: resolves, and is not planned: {reason}\n"));
             }
             Outcome::Refused { reason } => text.push_str(&format!("{package}: refused: {reason}\n")),
         }
@@ -165,7 +165,7 @@ fn plan(package: &Package) -> Result<(), Reason> {
     };
     let plan = hearth_planner::plan(&Input {
         desired: &desired,
-        specs: &BTreeMap::from([(app.clone(), Ok(spec))]),
+        specs: &BTreeMap::from([(app, Ok(spec))]),
         observed: &observed,
         updates: &BTreeMap::new(),
         failures: &BTreeMap::new(),
