@@ -32,7 +32,7 @@ bench:
 	@.ci/setup rust engine oracle tests dashboard browser
 	@.ci/test dashboard
 	@cargo build --release --package hearth-daemon
-	@cargo bench --package hearth-tests
+	@cargo bench --package hearth-tests --bench peers
 
 lint:
 	@.ci/test lint
