@@ -7,6 +7,8 @@ use std::sync::Arc;
 use hearth_model::StoreId;
 use hearth_model::api::store::RefusedPackage;
 use hearth_model::package::Package;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use serde::Deserialize;
 
 use crate::catalog::{Entry, Store, foreign};
@@ -70,8 +72,11 @@ pub(crate) fn read(folder: &Path, default_id: &StoreId, name: Option<&str>) -> R
     let apps = if folder.join("apps").is_dir() { folder.join("apps") } else { folder.to_owned() };
     let mut folders: Vec<PathBuf> = fs::read_dir(&apps)
         .map_err(|error| format!("the store folder `{}` cannot be read: {error}", apps.display()))?
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.join("app.yml").is_file())
+        .filter_map(Result::ok)
+        // A link would lead out of the store.
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .filter(|path| path.join("app.yml").symlink_metadata().is_ok())
         .collect();
     folders.sort();
     folders.truncate(MAX_PACKAGES);
@@ -125,7 +130,7 @@ pub(crate) fn read_package(folder: &Path, store: &StoreId) -> Result<Entry, Stri
 fn read_icon(folder: &Path) -> Result<Option<Icon>, String> {
     for (name, content_type) in [("icon.svg", "image/svg+xml"), ("icon.png", "image/png")] {
         let path = folder.join(name);
-        if path.is_file() {
+        if path.symlink_metadata().is_ok() {
             let bytes = read_bytes(&path, MAX_ICON_BYTES)?;
             return Ok(Some(Icon { bytes, content_type: content_type.to_owned() }));
         }
@@ -161,10 +166,19 @@ fn is_own(relative: &str) -> bool {
     matches!(relative, "app.yml" | "compose.yml" | "icon.svg" | "icon.png" | "README.md")
 }
 
+/// Reads a file of a store. A link is refused: it could name any file that the agent, which is root, may read.
 fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
-    let problem = |error: std::io::Error| format!("`{}` cannot be read: {error}", path.display());
+    let problem = |error: std::io::Error| match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::LOOP) => format!(
+            "`{}` is a symbolic link; the files of a package must lie in its own folder",
+            path.display()
+        ),
+        _ => format!("`{}` cannot be read: {error}", path.display()),
+    };
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| problem(error.into()))?;
     let mut bytes = Vec::new();
-    fs::File::open(path).map_err(problem)?.take(limit + 1).read_to_end(&mut bytes).map_err(problem)?;
+    fs::File::from(file).take(limit + 1).read_to_end(&mut bytes).map_err(problem)?;
     if bytes.len() as u64 > limit {
         return Err(format!("`{}` is larger than {limit} bytes", path.display()));
     }

@@ -123,3 +123,26 @@ async fn a_store_of_another_system_is_read_as_it_is() {
     let spec = crate::resolve::rehearse(&entry.package).expect("it resolves");
     assert_eq!(spec.web.expect("a page").host_port, 8093);
 }
+
+#[tokio::test]
+async fn a_link_out_of_the_store_is_refused_and_not_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let outside = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(outside.path(), "secret: of another program\n").expect("its text");
+    for file in ["app.yml", "compose.yml", "icon.svg"] {
+        let id = file.replace('.', "-");
+        write(folder.path(), &id, &APP.replace("id: notes", &format!("id: {id}")), COMPOSE);
+        let link = folder.path().join("apps").join(&id).join(file);
+        let _absent = fs::remove_file(&link);
+        std::os::unix::fs::symlink(outside.path(), link).expect("a link");
+    }
+    std::os::unix::fs::symlink(folder.path().join("apps/app-yml"), folder.path().join("apps/linked"))
+        .expect("a link");
+    let store = catalog_of(folder.path()).await.stores().remove(0);
+    let refused: Vec<&str> = store.refused.iter().map(|refused| refused.package.as_str()).collect();
+    assert_eq!(refused, ["app-yml", "compose-yml", "icon-svg"]);
+    for refused in &store.refused {
+        assert!(refused.reason.contains("symbolic link"), "{}", refused.reason);
+    }
+    assert!(store.packages.is_empty());
+}

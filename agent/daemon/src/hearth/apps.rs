@@ -22,7 +22,8 @@ use crate::{logs, resolve};
 impl Hearth {
     /// Returns every installed app, and those that are being removed, by id.
     pub fn apps(&self) -> Vec<AppStatus> {
-        self.published.borrow().apps.values().cloned().collect()
+        let apps = Arc::clone(&self.published.borrow().apps);
+        apps.values().map(|app| self.as_it_goes(app)).collect()
     }
 
     /// Returns one app.
@@ -30,7 +31,14 @@ impl Hearth {
     /// # Errors
     /// When it is not installed.
     pub fn app(&self, app: &AppId) -> Result<AppStatus> {
-        self.published.borrow().apps.get(app).cloned().ok_or_else(|| Error::NoSuchApp(app.clone()))
+        let apps = Arc::clone(&self.published.borrow().apps);
+        apps.get(app).map(|app| self.as_it_goes(app)).ok_or_else(|| Error::NoSuchApp(app.clone()))
+    }
+
+    /// Returns an app as it was published, with how far its steps are by now: a pull goes on between two looks.
+    fn as_it_goes(&self, app: &AppStatus) -> AppStatus {
+        let progress = self.progress_of(&app.id).or_else(|| app.progress.clone());
+        AppStatus { progress, ..app.clone() }
     }
 
     /// Looks at what an install would meet: what stands in the way, what the owner should know, what it may do.
