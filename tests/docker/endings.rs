@@ -72,6 +72,36 @@ fn an_install_that_the_engine_left_half_way_goes_on_when_it_comes_back() -> Resu
     })
 }
 
+/// Engines before 25 give a name twice when two ask at once, as a Hearth that was killed and the next one may; then no
+/// container of the network starts.
+#[test]
+fn a_network_that_is_there_twice_is_made_anew() -> Result<()> {
+    on_a_machine(|machine| {
+        let mut site = Site::new(machine)?;
+        site.offer_page("page", "1", 8090)?;
+        let (hearth, client) = site.set_up()?;
+        install(&client, "page")?;
+        client.act("POST", "apps/page/stop")?;
+        client.wait_for_state("page", AppState::Stopped, PATIENCE)?;
+        hearth.stop()?;
+
+        let network = site.engine.docker(&["network", "inspect", "page_default"])?;
+        let network: Vec<serde_json::Value> = serde_json::from_str(&network)?;
+        let twin = serde_json::json!({ "Name": "page_default", "Labels": network[0]["Labels"] });
+        let made = site.engine.post("/networks/create", &twin)?;
+        let twice = site.engine.names("network")?.iter().filter(|name| *name == "page_default").count();
+        ensure!(twice == 2 || made.contains("already exists"), "the engine answered: {made}");
+
+        let (_hearth, client) = site.start()?;
+        client.act("POST", "apps/page/start")?;
+        client.wait_for_state("page", AppState::Running, PATIENCE)?;
+        ensure!(page(8090)?.contains("it works"));
+        let names = site.engine.names("network")?;
+        ensure!(names.iter().filter(|name| *name == "page_default").count() == 1, "networks are {names:?}");
+        Ok(())
+    })
+}
+
 #[test]
 fn without_an_engine_an_install_is_refused_and_nothing_changes() -> Result<()> {
     on_a_machine(|machine| {

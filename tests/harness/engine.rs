@@ -142,6 +142,17 @@ impl Engine {
         run("docker", &all)
     }
 
+    /// Posts to the engine's API, for what Docker's command line refuses to do. Returns the answer, an error's too.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub fn post(&self, path: &str, body: &Value) -> Result<String> {
+        let socket = self.socket();
+        let url = format!("http://engine{path}");
+        let arguments = ["--silent", "--show-error", "--json", &body.to_string(), &url, "--unix-socket"];
+        run("curl", &[&arguments[..], &[&*socket.to_string_lossy()]].concat())
+    }
+
     /// Lists all containers, stopped ones too, by name.
     ///
     /// # Errors

@@ -124,8 +124,8 @@ impl Engine {
         doing: &str,
     ) -> Result<(), Error> {
         for (network, endpoint) in rest {
-            let found = self.find_network(&network).await.map_err(|failure| self.error(failure, doing))?;
-            let Some(found) = found else {
+            let found = self.find_networks(&network).await.map_err(|failure| self.error(failure, doing))?;
+            let Some(found) = found.first() else {
                 return Err(Error::Refused {
                     doing: doing.to_owned(),
                     answer: format!("there is no network {network}"),

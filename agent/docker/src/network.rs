@@ -21,23 +21,20 @@ impl Engine {
         let doing = format!("make network {name}");
         // Engines before 25 make a second network of the same name, so two apps must not look at the same time.
         let _making = self.inner.making_network.lock().await;
-        let found = self.find_network(name).await.map_err(|failure| self.error(failure, &*doing))?;
-        match found {
-            Some(_) if spec.external => return Ok(()),
-            None if spec.external => {
+        let found = self.find_networks(name).await.map_err(|failure| self.error(failure, &*doing))?;
+        match found.as_slice() {
+            [] if spec.external => {
                 let answer = format!("there is no network {name}, and the package expects it to be there");
                 return Err(Error::Refused { doing, answer });
             }
-            Some(network) if !self.is_ours(&network) => {
-                return Err(Error::NameTaken { doing, name: name.to_owned() });
-            }
-            Some(network)
-                if network.labels.get(labels::SPEC).map(String::as_str) == Some(spec.hash().as_str()) =>
+            [_, ..] if spec.external => return Ok(()),
+            [network]
+                if self.is_ours(network)
+                    && network.labels.get(labels::SPEC).map(String::as_str) == Some(spec.hash().as_str()) =>
             {
                 return Ok(());
             }
-            Some(network) => self.remove_found_network(&network, &doing).await?,
-            None => {}
+            found => self.remove_found_networks(found, name, &doing).await?,
         }
         let request = request(name, spec, self.network_labels(app, spec));
         match self.inner.docker.create_network(request).await.map_err(Failure::from) {
@@ -50,14 +47,25 @@ impl Engine {
     /// Removes a network of ours; one that is not there is as it should be.
     pub(crate) async fn remove_network(&self, name: &str) -> Result<(), Error> {
         let doing = format!("remove network {name}");
-        let found = self.find_network(name).await.map_err(|failure| self.error(failure, &*doing))?;
-        match found {
-            None => Ok(()),
-            Some(network) if !self.is_ours(&network) => {
-                Err(Error::NameTaken { doing, name: name.to_owned() })
-            }
-            Some(network) => self.remove_found_network(&network, &doing).await,
+        let found = self.find_networks(name).await.map_err(|failure| self.error(failure, &*doing))?;
+        self.remove_found_networks(&found, name, &doing).await
+    }
+
+    /// Removes those of ours; fails when there are others, whose name it is.
+    async fn remove_found_networks(
+        &self,
+        found: &[wire::Network],
+        name: &str,
+        doing: &str,
+    ) -> Result<(), Error> {
+        let (ours, others): (Vec<_>, Vec<_>) = found.iter().partition(|network| self.is_ours(network));
+        for network in ours {
+            self.remove_found_network(network, doing).await?;
         }
+        if others.is_empty() {
+            return Ok(());
+        }
+        Err(Error::NameTaken { doing: doing.to_owned(), name: name.to_owned() })
     }
 
     async fn remove_found_network(&self, network: &wire::Network, doing: &str) -> Result<(), Error> {

@@ -62,7 +62,7 @@ impl Engine {
         )?;
         let mut view = EngineView {
             engine: EngineState::Ready { version: versions.engine, api_version: versions.api },
-            networks: networks.into_iter().map(|network| self.network(network)).collect(),
+            networks: self.networks(networks),
             volumes: volumes.volumes.into_iter().map(|volume| self.volume(volume)).collect(),
             images,
             ..EngineView::default()
@@ -154,6 +154,22 @@ impl Engine {
         Ok(Some((name, container)))
     }
 
+    /// Names of networks need not be unique before engine 25: of two makings at once, as by a Hearth that was killed and
+    /// the one after it, both can succeed. No container can be started on such a name, so it counts as made from no
+    /// spec, and is made anew.
+    fn networks(&self, networks: Vec<wire::Network>) -> BTreeMap<String, ObservedNetwork> {
+        let mut seen: BTreeMap<String, ObservedNetwork> = BTreeMap::new();
+        for network in networks {
+            let (name, mut network) = self.network(network);
+            if let Some(other) = seen.remove(&name) {
+                let ours = if other.ours { other } else { network };
+                network = ObservedNetwork { spec_hash: ours.ours.then(|| Digest::of(b"made twice")), ..ours };
+            }
+            seen.insert(name, network);
+        }
+        seen
+    }
+
     fn network(&self, network: wire::Network) -> (String, ObservedNetwork) {
         let ours = labels::is_ours(&network.labels, &self.inner.options.box_id);
         let label = |name: &str| network.labels.get(name).filter(|_| ours);
@@ -185,11 +201,12 @@ impl Engine {
         Ok(wanted.iter().filter(|image| there.contains(&image.pull_name())).cloned().collect())
     }
 
-    /// Returns the network of exactly this name; engines also find by the beginning of an id, which must not count.
-    pub(crate) async fn find_network(&self, name: &str) -> Result<Option<wire::Network>, Failure> {
+    /// Returns the networks of exactly this name; engines also find by the beginning of an id, which must not count.
+    pub(crate) async fn find_networks(&self, name: &str) -> Result<Vec<wire::Network>, Failure> {
         let path = format!("/networks?filters={}", filters(&json!({ "name": [name] })));
-        let networks: Vec<wire::Network> = self.get(&path).await?;
-        Ok(networks.into_iter().find(|network| network.name == name))
+        let mut networks: Vec<wire::Network> = self.get(&path).await?;
+        networks.retain(|network| network.name == name);
+        Ok(networks)
     }
 
     /// Returns the container of exactly this name; engines also find by the beginning of an id, which must not count.

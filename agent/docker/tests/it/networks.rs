@@ -1,11 +1,12 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
+use bollard::models::NetworkCreateRequest;
 use hearth_docker::Error;
 use hearth_model::container::ContainerSpec;
 use hearth_model::plan::Step;
 use hearth_model::spec::NetworkSpec;
 
-use crate::support::{Cleanup, Fixture, busybox, docker, networks};
+use crate::support::{Cleanup, Fixture, SOCKET, busybox, docker, networks};
 
 #[tokio::test]
 async fn a_network_is_made_once_and_removed_once() {
@@ -35,6 +36,43 @@ async fn many_apps_that_share_a_network_make_one() {
     let list = docker(["network", "ls", "-q", "--filter", &format!("name={name}")]);
     assert_eq!(list.lines().count(), 1, "{list}");
     assert_eq!(fixture.look().await.networks[&name].app, None);
+}
+
+#[tokio::test]
+async fn a_name_that_the_engine_gave_twice_is_made_anew() {
+    let fixture = Fixture::new("twice");
+    let name = fixture.name("net");
+    let spec = NetworkSpec::default();
+    fixture.network("net", spec.clone()).await;
+    let seen = fixture.look().await.networks.remove(&name).expect("there");
+    // As when the request of a Hearth that was killed is carried out beside that of the next one.
+    let twin = NetworkCreateRequest {
+        name: name.clone(),
+        labels: Some(labels_of(&name)),
+        ..NetworkCreateRequest::default()
+    };
+    let engine =
+        bollard::Docker::connect_with_unix(SOCKET, 60, bollard::API_DEFAULT_VERSION).expect("a socket");
+    let engine = engine.negotiate_version().await.expect("a version");
+    let made = engine.create_network(twin).await;
+    if engine.client_version().minor_version >= 44 {
+        assert!(made.is_err(), "engines from 25 on keep names apart");
+        assert_eq!(fixture.look().await.networks[&name], seen);
+        return;
+    }
+    made.expect("a second network");
+    let ids = || docker(["network", "ls", "-q", "--filter", &format!("name={name}")]).lines().count();
+    assert_eq!(ids(), 2);
+    let twice = fixture.look().await.networks.remove(&name).expect("there");
+    assert!(twice.ours && twice.spec_hash != seen.spec_hash, "{twice:?}");
+
+    fixture.network("net", spec).await;
+    assert_eq!((ids(), fixture.look().await.networks.remove(&name)), (1, Some(seen)));
+}
+
+fn labels_of(network: &str) -> HashMap<String, String> {
+    let list = docker(["network", "inspect", "--format", "{{ json .Labels }}", network]);
+    serde_json::from_str(&list).expect("labels")
 }
 
 #[tokio::test]
