@@ -12,12 +12,13 @@ ONLY ?=
 export STATE LISTEN PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint setup
+.PHONY: help run test test-engines bench lint setup
 
 help:
 	@echo 'make run     sets up what is missing, builds and starts Hearth, and prints its address'
 	@echo '             STATE=$(STATE)  LISTEN=$(LISTEN)  PORT=$(or $(PORT),first free from 8080)'
 	@echo 'make test    sets up what is missing and runs every test; ONLY="lint unit docker" runs some'
+	@echo 'make test-engines  runs the tests that need Docker on later engines as well (26.1 and 28.5)'
 	@echo 'make bench   measures Hearth beside Docker Compose'
 	@echo 'make lint    formatting and lints, as the tests have them'
 	@echo 'make setup   only sets up what is missing'
@@ -27,6 +28,10 @@ run:
 
 test:
 	@.ci/test $(ONLY)
+
+test-engines:
+	@.ci/test setup agent starter
+	@tests/docker/engines
 
 bench:
 	@.ci/setup rust engine oracle tests dashboard browser
