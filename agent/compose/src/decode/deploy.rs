@@ -4,7 +4,16 @@ use crate::project::deploy::{
     Resources, RestartPolicy, UpdateConfig,
 };
 
+/// Keys that the specification has for several nodes; one engine has nothing to do with them, as with Docker Compose.
+const SWARM_ONLY: [&str; 5] = ["update_config", "rollback_config", "endpoint_mode", "placement", "labels"];
+
 pub(super) fn decode(f: &mut Fields<'_>) -> Deploy {
+    for key in SWARM_ONLY {
+        if let Some(at) = f.places.get(key) {
+            f.problems
+                .warning(*at, format!("`deploy.{key}` has no effect: it means something in a swarm only"));
+        }
+    }
     Deploy {
         mode: f.text("mode"),
         replicas: f.integer("replicas"),

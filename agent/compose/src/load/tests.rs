@@ -101,6 +101,15 @@ fn missing_variables_are_a_warning() {
     insta::assert_snapshot!(project.warnings);
 }
 
+#[test]
+fn keys_for_a_swarm_are_a_warning_where_they_stand() {
+    let project = load_text(
+        "services:\n  web:\n    image: a\n    deploy:\n      placement: {constraints: [node.role == manager]}\n      endpoint_mode: vip\n",
+    )
+    .expect("valid");
+    insta::assert_snapshot!(project.warnings);
+}
+
 proptest! {
     #[test]
     fn parse_no_panic(text in "(\\PC|[\\n:\\-\\[\\]{}&*!|>'\"%@`#, ]|  |services:\\n|  a:\\n|    image: b\\n|    ports: |    volumes: |\\$\\{A:-b\\}){0,60}") {
