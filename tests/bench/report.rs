@@ -11,7 +11,7 @@ impl Report {
     pub(crate) fn beside_peer(&mut self, what: &str, ours: Duration, peer: Duration, goal_ratio: f64) {
         let ratio = ours.as_secs_f64() / peer.as_secs_f64();
         let verdict = if ratio <= goal_ratio { "met" } else { "missed" };
-        self.rows.push([
+        self.add([
             what.to_owned(),
             milliseconds(ours),
             milliseconds(peer),
@@ -30,12 +30,18 @@ impl Report {
             String::new(),
             format!("{goal} {unit}: {verdict}"),
         ];
-        self.rows.push(row);
+        self.add(row);
     }
 
     /// Adds a figure without a goal.
     pub(crate) fn figure(&mut self, what: &str, value: &str) {
-        self.rows.push([what.to_owned(), value.to_owned(), String::new(), String::new(), String::new()]);
+        self.add([what.to_owned(), value.to_owned(), String::new(), String::new(), String::new()]);
+    }
+
+    /// Says each figure as it comes, as the whole takes many minutes.
+    fn add(&mut self, row: [String; 5]) {
+        eprintln!("  {}", row.join("  ").trim_end());
+        self.rows.push(row);
     }
 
     /// Prints all of it as a table.
