@@ -18,6 +18,8 @@ import time
 FIRMWARE = [pathlib.Path("/usr/share/OVMF/OVMF_CODE_4M.fd"), pathlib.Path("/usr/share/OVMF/OVMF_CODE.fd")]
 PROMPT = "hearth-vm# "
 SHELL_RETRY_SECS = 20
+# What the console has beside text: colours, and the cursor of systemd's progress line.
+CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1bM")
 
 
 class MachineError(Exception):
@@ -37,14 +39,29 @@ def make_disk(image, path, size_bytes):
     os.truncate(path, max(size_bytes, path.stat().st_size))
 
 
+def acceleration():
+    """KVM where the processor offers it, else emulation. HEARTH_VM_ACCEL=kvm or tcg decides otherwise.
+
+    The device node alone says too little: some hosts have it and run no guest with it.
+    """
+    chosen = os.environ.get("HEARTH_VM_ACCEL")
+    if chosen not in (None, "kvm", "tcg"):
+        raise MachineError(f"expected HEARTH_VM_ACCEL to be kvm or tcg, found `{chosen}`")
+    virtualises = re.search(r"^flags\s*:.*\b(vmx|svm)\b", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    if chosen == "kvm" or (chosen is None and virtualises and os.access("/dev/kvm", os.R_OK | os.W_OK)):
+        return ["-machine", "q35", "-accel", "kvm", "-cpu", "host"]
+    # With the HPET a guest under plain emulation hangs; see image/README.md.
+    return ["-machine", "q35,hpet=off", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "qemu64"]
+
+
 class Machine:
     """One power-on of a machine. `with` ends it by switching the power off."""
 
-    def __init__(self, disk, directory, memory_mib=2048, shell=True):
+    def __init__(self, disk, directory, memory_mib=2048, shell=True, guest_ports=(80,)):
         self.directory = pathlib.Path(directory)
         self.started = time.monotonic()
-        self.http_port = free_port()
-        self.console_log = self.directory / f"console-{int(time.time())}.log"
+        self.ports = {guest: free_port() for guest in guest_ports}
+        self.console_log = self.directory / f"console-{time.time_ns()}.log"
         shell_socket = self.directory / "shell.sock"
         shell_socket.unlink(missing_ok=True)
         code = next((path for path in FIRMWARE if path.exists()), None)
@@ -56,20 +73,18 @@ class Machine:
         parameters = "console=ttyS0 systemd.show_status=1"
         if shell:
             parameters += " systemd.debug_shell=ttyS1"
+        forwards = ",".join(f"hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in self.ports.items())
         command = [
-            "qemu-system-x86_64",
-            # With the HPET a guest under plain emulation hangs; see image/README.md.
-            "-machine", "q35,hpet=off", "-accel", "tcg,thread=multi", "-cpu", "qemu64",
+            "qemu-system-x86_64", "-nodefaults", *acceleration(),
             "-smp", "2", "-m", str(memory_mib), "-display", "none", "-no-reboot",
             "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
             "-drive", f"if=pflash,format=raw,unit=1,file={variables}",
-            "-drive", f"if=none,id=disk,format=raw,cache=unsafe,file={disk}", "-device", "virtio-blk-pci,drive=disk",
-            "-device", "virtio-rng-pci",
-            "-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{self.http_port}-:80", "-device", "virtio-net-pci,netdev=net",
+            "-drive", f"if=none,id=disk,format=raw,cache=unsafe,discard=unmap,file={disk}", "-device", "virtio-blk-pci,drive=disk",
+            "-device", "virtio-rng-pci", "-device", "VGA",
+            "-netdev", f"user,id=net,{forwards}", "-device", "virtio-net-pci,netdev=net,romfile=",
             "-smbios", f"type=11,value=io.systemd.stub.kernel-cmdline-extra={parameters}",
             "-serial", f"file:{self.console_log}",
             "-serial", f"unix:{shell_socket},server=on,wait=off",
-            "-monitor", "none",
         ]  # fmt: skip
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         self.shell = self._connect(shell_socket)
@@ -97,6 +112,16 @@ class Machine:
     def seconds(self):
         return time.monotonic() - self.started
 
+    def cpu_seconds(self):
+        """What the machine cost so far; unlike wall time it says the same on a busy host."""
+        if self.process.poll() is not None:
+            return 0.0
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def cost(self):
+        return f"{self.seconds():.0f} s ({self.cpu_seconds():.0f} s of processor time)"
+
     def power_off(self):
         """Takes the power away, as a pulled plug does."""
         if self.process.poll() is None:
@@ -105,7 +130,9 @@ class Machine:
         self.shell.close()
 
     def console(self):
-        return self.console_log.read_text(errors="replace") if self.console_log.exists() else ""
+        if not self.console_log.exists():
+            return ""
+        return CONTROL_SEQUENCE.sub("", self.console_log.read_text(errors="replace"))
 
     def _wait(self, what, done, timeout_secs):
         deadline = time.monotonic() + timeout_secs
@@ -135,6 +162,14 @@ class Machine:
         except BlockingIOError:
             pass
 
+    def _send(self, data):
+        """The guest reads its serial line slowly: what does not fit yet is sent when there is room."""
+        while data:
+            try:
+                data = data[self.shell.send(data) :]
+            except BlockingIOError:
+                time.sleep(0.05)
+
     def wait_for_shell(self, timeout_secs):
         """The debug shell of the running root, with a prompt of our own."""
         asked = -SHELL_RETRY_SECS
@@ -148,7 +183,7 @@ class Machine:
             # Rarely: a serial line keeps what nobody reads yet, and drops what is beyond that.
             if self.seconds() - asked >= SHELL_RETRY_SECS:
                 asked = self.seconds()
-                self.shell.send(f"\nstty -echo; TERM=dumb; PS1='{PROMPT[:6]}''{PROMPT[6:]}'\n".encode())
+                self._send(f"\nstty -echo; TERM=dumb; PS1='{PROMPT[:6]}''{PROMPT[6:]}'\n".encode())
             return None
 
         self._wait("a debug shell", ready, timeout_secs)
@@ -158,19 +193,24 @@ class Machine:
         self._read()
         marker = f"@{time.monotonic_ns()}@"
         self.received = ""
-        self.shell.send(f"{command}\nstatus=$?; echo; echo '{marker[:3]}''{marker[3:]}'$status\n".encode())
+        self._send(f"{command}\nstatus=$?; echo; echo '{marker[:3]}''{marker[3:]}'$status\n".encode())
 
         def finished():
             self._read()
             return re.search(re.escape(marker) + r"(\d+)\r?\n", self.received)
 
-        found = self._wait(f"an answer to `{command}`", finished, timeout_secs)
+        found = self._wait(f"an answer to `{command[:200]}`", finished, timeout_secs)
         output = self.received[: found.start()].replace("\r", "").replace(PROMPT, "").strip()
         status = int(found[1])
         if check and status != 0:
-            raise MachineError(f"`{command}` ended with {status}: {output}")
+            raise MachineError(f"`{command[:200]}` ended with {status}: {output}")
         return status, output
+
+    def output(self, command, timeout_secs=300):
+        """What a command says, which must succeed."""
+        return self.run(command, timeout_secs)[1]
 
 
 def scratch_directory():
-    return tempfile.TemporaryDirectory(prefix="hearth-vm.")
+    # Not /tmp: on many systems that is memory, and a disk is gigabytes.
+    return tempfile.TemporaryDirectory(prefix="hearth-vm.", dir=os.environ.get("TMPDIR", "/var/tmp"))

@@ -57,7 +57,7 @@ struct Cli {
         long,
         global = true,
         env = "HEARTH_STATE_DIR",
-        default_value = "/var/lib/hearth",
+        default_value = crate::serve::DEVICE_STATE_DIR,
         value_name = "DIR"
     )]
     state_dir: PathBuf,

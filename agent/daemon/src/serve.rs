@@ -48,8 +48,17 @@ pub struct Config {
     pub core: Options,
 }
 
+/// The state folder of a device.
+pub const DEVICE_STATE_DIR: &str = "/var/lib/hearth";
+
 /// Returns the Unix socket of the service that uses a state folder.
+///
+/// A device has it in `/run`, where it can be made when the data partition is full; a state folder of one's own
+/// holds it itself, so that two services never share one.
 pub fn socket_path(state_dir: &Path) -> PathBuf {
+    if state_dir == Path::new(DEVICE_STATE_DIR) {
+        return PathBuf::from("/run/hearth/hearth.sock");
+    }
     state_dir.join("hearth.sock")
 }
 
@@ -59,11 +68,15 @@ pub fn socket_path(state_dir: &Path) -> PathBuf {
 /// When the state folder is used by another service, the database cannot be opened, or the address is taken.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let state_dir = config.core.state_dir.clone();
-    prepare_state_dir(&state_dir)?;
+    prepare_dir(&state_dir)?;
     let lock = StateLock::acquire(&state_dir)?;
     // The listeners come before everything slow, so that a taken port is said at once.
     let network = listen::network(&config.listen, config.port_fallback).await?;
-    let local = listen::local(&socket_path(&state_dir), &lock)?;
+    let socket = socket_path(&state_dir);
+    if let Some(dir) = socket.parent() {
+        prepare_dir(dir)?;
+    }
+    let local = listen::local(&socket, &lock)?;
     let address = network.local_addr().context("failed to read the address that was bound")?;
     let db = Db::open(&state_dir.join("hearth.db")).await?;
     let hearth = Hearth::open(config.core, db.clone()).await.context("failed to open the state")?;
@@ -81,7 +94,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     });
     tasks.spawn(notify::watchdog(shutdown.clone()));
 
-    announce(&state_dir, address)?;
+    announce(&state_dir, address);
     notify::send("READY=1");
     let ended = tokio::select! {
         reason = stop_signal() => {
@@ -104,7 +117,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         tracing::warn!("stopped although something was still going on; the next start takes it up again");
     }
     db.close().await;
-    for file in [state_dir.join(ADDRESS_FILE), socket_path(&state_dir)] {
+    for file in [state_dir.join(ADDRESS_FILE), socket] {
         // They are of no use once nobody answers; a file that stays is replaced by the next start.
         let _ = std::fs::remove_file(file);
     }
@@ -117,27 +130,29 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
 }
 
-/// Only the service's own user may look into a state folder that it makes.
-fn prepare_state_dir(state_dir: &Path) -> anyhow::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).with_context(|| {
-        let path = state_dir.display();
+/// Only the service's own user may look into a folder that it makes.
+fn prepare_dir(dir: &Path) -> anyhow::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).with_context(|| {
         format!(
-            "failed to make the state folder {path}; choose one that this user may write with --state-dir"
+            "failed to make the folder {}; choose a state folder that this user may write with --state-dir",
+            dir.display()
         )
     })
 }
 
-fn announce(state_dir: &Path, address: std::net::SocketAddr) -> anyhow::Result<()> {
+fn announce(state_dir: &Path, address: std::net::SocketAddr) {
     let file = state_dir.join(ADDRESS_FILE);
     let unfinished = state_dir.join(".address-unfinished");
-    std::fs::write(&unfinished, format!("{address}\n"))
-        .and_then(|()| std::fs::rename(&unfinished, &file))
-        .with_context(|| format!("failed to write {}", file.display()))?;
+    let written = std::fs::write(&unfinished, format!("{address}\n"))
+        .and_then(|()| std::fs::rename(&unfinished, &file));
+    // A full disk must not take the dashboard away: it is where the owner makes room.
+    if let Err(error) = written {
+        tracing::warn!("failed to write {}, which is for scripts only: {error}", file.display());
+    }
     let mut stdout = std::io::stdout().lock();
     // A closed standard output is no reason not to serve.
     let _ = writeln!(stdout, "Hearth listens on http://{address}/").and_then(|()| stdout.flush());
     tracing::info!("listening on http://{address}/");
-    Ok(())
 }
 
 async fn stop_signal() -> anyhow::Result<&'static str> {
@@ -147,4 +162,15 @@ async fn stop_signal() -> anyhow::Result<&'static str> {
         _ = interrupt.recv() => "SIGINT",
         _ = terminate.recv() => "SIGTERM",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_has_its_socket_in_run_and_others_beside_their_state() {
+        assert_eq!(socket_path(Path::new("/var/lib/hearth")), Path::new("/run/hearth/hearth.sock"));
+        assert_eq!(socket_path(Path::new("/srv/hearth")), Path::new("/srv/hearth/hearth.sock"));
+    }
 }

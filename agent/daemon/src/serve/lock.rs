@@ -43,11 +43,11 @@ impl StateLock {
                 return Err(error).with_context(|| format!("failed to lock {}", path.display()));
             }
         }
-        // Only for people and the message above: the lock is the kernel's, not the number.
-        file.set_len(0)
+        // Only for people and the message above: the lock is the kernel's, not the number, and holds on a full disk too.
+        let _ = file
+            .set_len(0)
             .and_then(|()| file.rewind())
-            .and_then(|()| writeln!(file, "{}", std::process::id()))
-            .with_context(|| format!("failed to write {}; is the disk full?", path.display()))?;
+            .and_then(|()| writeln!(file, "{}", std::process::id()));
         Ok(Self { _file: file })
     }
 }

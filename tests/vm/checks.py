@@ -1,0 +1,75 @@
+"""What has to be true of a running device. Each check fails with what it expected and what it found."""
+
+from device import expect
+from machine import MachineError
+
+
+def the_root_cannot_be_written(vm):
+    expect("root", "erofs", vm.output("findmnt -no FSTYPE /"))
+    status = vm.output("dmsetup status root")
+    if " verity V" not in status:
+        raise MachineError(f"expected a verified root, found `{status}`")
+    for path in ("/x", "/etc/x", "/usr/x"):
+        code, _ = vm.run(f"touch {path}", check=False)
+        if code == 0:
+            raise MachineError(f"{path} could be written")
+
+
+def the_data_partition_fills_the_disk(vm):
+    expect("data", "btrfs", vm.output("findmnt -no FSTYPE /var"))
+    size = int(vm.output("df --output=size --block-size=1M /var | tail -1"))
+    if size < 7000:
+        raise MachineError(f"expected the data partition to take the rest of 12 GiB, found {size} MiB")
+    labels = vm.output("udevadm settle; lsblk -nro PARTLABEL /dev/vda").split()
+    expect("empty slot", 2, labels.count("_empty"))
+
+
+def nobody_can_log_in(vm):
+    expect("passwords", "*", vm.output("cut -d: -f2 /etc/shadow | sort -u"))
+    expect("gettys", "", vm.run("systemctl list-units --no-legend --plain '*getty@*' | cut -d' ' -f1", check=False)[1])
+    expect("sshd", "inactive", vm.run("systemctl is-active ssh.service", check=False)[1])
+
+
+def docker_is_set_up(vm):
+    driver = vm.output("docker info --format '{{.Driver}} {{.LoggingDriver}} {{.LiveRestoreEnabled}} {{.CgroupVersion}}'")
+    expect("engine", "overlay2 local true 2", driver)
+
+
+def the_command_line_finds_the_service(vm):
+    expect("socket", "600 root", vm.output("stat --format '%a %U' /run/hearth/hearth.sock"))
+    vm.run("hearth status")
+
+
+def write_preseed(vm):
+    """As a person with a text editor under Windows would leave it; one line is wrong."""
+    vm.run("ssh-keygen -q -t ed25519 -N '' -f /var/lib/hearth/test-key")
+    vm.run(
+        "printf 'HOSTNAME=attic\\r\\nTIMEZONE=Europe/Berlin\\r\\nCOLOUR=blue\\r\\nSSH_KEY=%s\\r\\n"
+        "WIFI_SSID=Home\\r\\nWIFI_PASSWORD=correct horse\\r\\n' "
+        '"$(cat /var/lib/hearth/test-key.pub)" >/boot/hearth.conf'
+    )
+
+
+def preseed_was_applied(vm):
+    expect("time zone", "CET", vm.output("date --date=2026-01-01 +%Z"))
+    expect("file on the ESP", 1, vm.run("ls /boot/hearth.conf", check=False)[0] and 1)
+    expect("line that was refused", "1", vm.output("journalctl --boot --unit hearth-preseed --grep COLOUR --output cat | wc -l"))
+    wifi = "/var/lib/NetworkManager/system-connections/wifi.nmconnection"
+    expect("Wi-Fi", "600 root", vm.output(f"stat --format '%a %U' {wifi}"))
+    ssh = "ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes"
+    expect("SSH with the key", "in", vm.run(f"{ssh} -i /var/lib/hearth/test-key root@127.0.0.1 echo in 2>/dev/null", 600, check=False)[1])
+    expect("SSH without it", "", vm.run(f"{ssh} -o PubkeyAuthentication=no root@127.0.0.1 echo in 2>/dev/null", 600, check=False)[1])
+
+
+def fill_the_data_partition(vm):
+    """Room is taken in one piece first, since writing gigabytes takes minutes under emulation."""
+    vm.run("fallocate -l $(($(df --output=avail --block-size=1 /var | tail -1) - 67108864)) /var/filler")
+    vm.run("dd if=/dev/zero of=/var/filler2 bs=64k conv=notrunc oflag=direct 2>/dev/null", 600, check=False)
+    vm.run("dd if=/dev/zero of=/var/filler3 bs=4k oflag=direct 2>/dev/null", 600, check=False)
+    code, _ = vm.run("head -c 1000000 /dev/zero >/var/filler4 && sync /var/filler4", 600, check=False)
+    if code == 0:
+        raise MachineError("expected a full data partition, and it took another megabyte")
+
+
+def make_room(vm):
+    vm.run("rm -f /var/filler*; sync")

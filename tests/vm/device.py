@@ -1,0 +1,106 @@
+"""A device across power-ons: its disk, what was learned about it, and a registry on the machine that tests."""
+
+import base64
+import io
+import os
+import pathlib
+import subprocess
+import tarfile
+import time
+
+import machine
+from api import Api
+from machine import MachineError
+
+# Wall time under plain emulation on two busy cores; a real machine takes a hundredth.
+BOOT_SECS = int(os.environ.get("HEARTH_VM_BOOT_SECS", "1500"))
+DISK_BYTES = 12 << 30
+# The starter package that is installed, and the port that it proposes for its page.
+APP, APP_PORT = "ntfy", 8083
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+
+
+class Device:
+    def __init__(self, image, directory, starter):
+        self.image = image
+        self.directory = pathlib.Path(directory)
+        self.starter = pathlib.Path(starter)
+        self.disk = self.directory / "disk.raw"
+        machine.make_disk(image, self.disk, DISK_BYTES)
+        self.identity = None
+        self.boots = []
+
+    def boot(self, **options):
+        return machine.Machine(self.disk, self.directory, guest_ports=(80, APP_PORT), **options)
+
+    def note_boot(self, what, vm):
+        self.boots.append(f"{what}: {vm.cost()}")
+        print(f"  {self.boots[-1]}", flush=True)
+
+
+def expect(what, expected, found):
+    if expected != found:
+        raise MachineError(f"{what}: expected {expected!r}, found {found!r}")
+
+
+def wait_until_running(device, vm, what):
+    """Waits until the start is over, and returns systemd's word for how it ended."""
+    vm.wait_for_shell(BOOT_SECS)
+    device.note_boot(f"{what}, root", vm)
+    while vm.seconds() < BOOT_SECS:
+        _, state = vm.run("systemctl is-system-running", check=False)
+        if state not in ("initializing", "starting"):
+            device.note_boot(f"{what}, {state}", vm)
+            return state
+        time.sleep(3)
+    _, jobs = vm.run("systemctl list-jobs --no-pager", check=False)
+    raise MachineError(f"expected the system to be up within {BOOT_SECS} s; these jobs wait:\n{jobs}")
+
+
+def expect_running(device, vm, what):
+    state = wait_until_running(device, vm, what)
+    _, failed = vm.run("systemctl --failed --no-legend --plain --no-pager", check=False)
+    if failed:
+        journal = vm.run("journalctl --boot --no-pager --priority err --quiet | tail -n 30", check=False)[1]
+        raise MachineError(f"expected no failed unit, found:\n{failed}\n{journal}")
+    expect("state", "running", state)
+
+
+def identity(vm):
+    return vm.output("cat /etc/machine-id /proc/sys/kernel/hostname; btrfs filesystem show /var | sed -n 's/.*uuid: //p'")
+
+
+def api(vm):
+    return Api(vm.ports[80])
+
+
+class Registry:
+    """The starter set's images, at the address of the guest that its packages name."""
+
+    def __init__(self, starter):
+        self.port = (pathlib.Path(starter) / "port").read_text().strip()
+        self.command = [REPOSITORY / "appstore/starter/registry"]
+        self.options = ["--data", pathlib.Path(starter) / "registry", "--port", self.port]
+
+    def __enter__(self):
+        subprocess.run([*self.command, "start", *self.options], check=True, stdout=subprocess.DEVNULL)
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run([*self.command, "stop", *self.options], check=True, stdout=subprocess.DEVNULL)
+
+    def open_in(self, vm):
+        """The packages say localhost; in the guest that is a proxy to QEMU's name for its host."""
+        vm.run(
+            f"systemd-run --quiet --unit test-registry --socket-property ListenStream=127.0.0.1:{self.port} "
+            f"/usr/lib/systemd/systemd-socket-proxyd 10.0.2.2:{self.port}"
+        )
+
+
+def send_folder(vm, folder, target):
+    """Unpacks a small folder of this machine at a path of the guest."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        archive.add(folder, arcname=".")
+    text = base64.encodebytes(packed.getvalue()).decode()
+    vm.run(f"mkdir -p {target} && base64 -d >/run/sent.tgz <<'END'\n{text}END\ntar -xzf /run/sent.tgz -C {target} --no-same-owner && rm /run/sent.tgz")
