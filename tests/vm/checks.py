@@ -1,5 +1,6 @@
 """What has to be true of a running device. Each check fails with what it expected and what it found."""
 
+from api import OWNER
 from device import expect
 from machine import MachineError
 
@@ -73,3 +74,12 @@ def fill_the_data_partition(vm):
 
 def make_room(vm):
     vm.run("rm -f /var/filler*; sync")
+
+
+def ask_for_a_factory_reset(vm):
+    """As a person does who has the disk in another computer, but without the way there."""
+    vm.run(
+        "printf 'FACTORY_RESET=everything\nHOSTNAME=cellar\nOWNER=%s\nOWNER_PASSWORD=%s\n' "
+        f"'{OWNER['username']}' '{OWNER['password']}' >/boot/hearth.conf"
+    )
+    vm.run("systemctl start --no-block hearth-preseed.service")

@@ -51,7 +51,7 @@ def acceleration():
     if chosen == "kvm" or (chosen is None and virtualises and os.access("/dev/kvm", os.R_OK | os.W_OK)):
         return ["-machine", "q35", "-accel", "kvm", "-cpu", "host"]
     # With the HPET a guest under plain emulation hangs; see image/README.md.
-    return ["-machine", "q35,hpet=off", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "qemu64"]
+    return ["-machine", "q35,hpet=off", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "kvm64"]
 
 
 class Machine:

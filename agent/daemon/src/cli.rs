@@ -19,8 +19,12 @@ mod install;
 mod lint;
 /// Tables and JSON.
 mod output;
+/// QR codes.
+mod qr;
 /// `hearth serve`.
 mod serve;
+/// The first owner.
+mod setup;
 /// Server-sent events.
 mod sse;
 /// The box at a glance.
@@ -93,6 +97,10 @@ enum Command {
     /// Works with Compose files; needs no service.
     #[command(subcommand)]
     Compose(compose::Command),
+    /// Makes the first owner's account; the password is the first line of standard input.
+    Setup(setup::Args),
+    /// Draws a QR code in the terminal; needs no service.
+    Qr(qr::Args),
     /// Prints the completions for a shell.
     Completions {
         /// Which.
@@ -122,6 +130,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
             clap_complete::generate(shell, &mut Cli::command(), "hearth", &mut script);
             output.text(&String::from_utf8_lossy(&script))
         }
+        Command::Qr(args) => qr::run(&output, &args),
         Command::Store(store::Command::Lint(args)) => lint::run(&output, &args),
         Command::Store(store::Command::Check(args)) => check::run(&output, &args),
         Command::Store(store::Command::Schema) => lint::schema(&output),
@@ -139,12 +148,13 @@ async fn ask(command: Command, client: &Client, output: &Output) -> Result<(), C
         Command::Status(args) => status::run(client, output, &args).await,
         Command::App(command) => app::run(client, output, command).await,
         Command::Store(command) => store::run(client, output, command).await,
+        Command::Setup(args) => setup::run(client, output, args).await,
         Command::Export => generations::export(client, output).await,
         Command::Plan(args) => generations::plan(client, output, &args).await,
         Command::Apply(args) => generations::apply(client, output, &args).await,
         Command::Generations(args) => generations::list(client, output, &args).await,
         Command::Rollback(args) => generations::roll_back(client, output, &args).await,
-        Command::Serve(_) | Command::Compose(_) | Command::Completions { .. } => {
+        Command::Serve(_) | Command::Compose(_) | Command::Qr(_) | Command::Completions { .. } => {
             unreachable!("these were run before the service was asked")
         }
     }

@@ -1,7 +1,8 @@
 //! The command, as a person or a script runs it.
 
+use std::io::Write;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use crate::service::{Service, hearth};
 
@@ -140,6 +141,41 @@ fn completions_know_the_commands() {
         let script = hearth(folder.path()).args(["completions", shell]).output().unwrap();
         assert!(text(&script.stdout).contains("go-back"), "{shell}");
     }
+}
+
+#[test]
+fn a_box_gets_its_first_owner_once() {
+    let service = Service::start(&[]);
+    let set_up = |password: &[u8]| {
+        let mut child = hearth(service.folder.path())
+            .args(["setup", "--username", "ada"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(password).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    ended_with(&set_up(b""), 2, "found nothing");
+    ended_with(&set_up(b"short\n"), 4, "at least 10 characters");
+    let made = set_up(b"correct horse battery\n");
+    ended_with(&made, 0, "");
+    assert_eq!(text(&made.stdout), "ada owns this box now\n");
+    ended_with(&set_up(b"correct horse battery\n"), 4, "owner");
+}
+
+#[test]
+fn an_address_becomes_a_code_that_fits_a_screen() {
+    let folder = tempfile::tempdir().unwrap();
+    let drawn = hearth(folder.path()).args(["qr", "http://192.168.178.123"]).output().unwrap();
+    ended_with(&drawn, 0, "");
+    let drawn = text(&drawn.stdout);
+    // Four lines of text stand below it on a screen of 25.
+    assert!(drawn.lines().count() <= 20, "{drawn}");
+    assert!(drawn.lines().all(|line| line.chars().count() == drawn.lines().next().unwrap().chars().count()));
+    let long = "x".repeat(3000);
+    ended_with(&hearth(folder.path()).args(["qr", &long]).output().unwrap(), 2, "3000 bytes do not fit");
 }
 
 /// Writes a package into `<store>/apps/<id>`.

@@ -1,0 +1,21 @@
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+
+use super::error::{CliError, Exit};
+use super::output::Output;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What a phone reads, for example an address.
+    text: String,
+}
+
+/// Draws a QR code with half blocks, for a screen with light text on a dark ground.
+pub(super) fn run(output: &Output, args: &Args) -> Result<(), CliError> {
+    let code = QrCode::new(&args.text).map_err(|error| {
+        let length = args.text.len();
+        CliError::new(Exit::Usage, format!("{length} bytes do not fit into a QR code: {error}"))
+    })?;
+    // The lit characters are the light modules; readers expect dark ones on a light ground.
+    output.text(&code.render().dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).build())
+}

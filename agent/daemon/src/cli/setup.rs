@@ -1,0 +1,51 @@
+use std::io::BufRead;
+
+use axum::http::Method;
+use hearth_model::api::session::{Credentials, SessionState};
+
+use super::client::Client;
+use super::error::{CliError, Exit};
+use super::output::Output;
+
+/// Longest line that is read as a password, in bytes; longer ones are refused by the service anyway.
+const MAX_LINE_BYTES: u64 = 4096;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The name to sign in with.
+    #[arg(long, value_name = "NAME")]
+    username: String,
+}
+
+/// Makes the first owner's account. The password is the first line of standard input, so that no list of processes
+/// shows it.
+pub(super) async fn run(client: &Client, output: &Output, args: Args) -> Result<(), CliError> {
+    let password = first_line(std::io::stdin().lock())?;
+    let credentials = Credentials { username: args.username, password };
+    let state: SessionState = client.send(Method::POST, "/setup", &credentials).await?;
+    output.value(&state, |_| format!("{} owns this box now", credentials.username))
+}
+
+fn first_line(input: impl BufRead) -> Result<String, CliError> {
+    let mut line = String::new();
+    input.take(MAX_LINE_BYTES).read_line(&mut line).map_err(|error| {
+        CliError::new(Exit::Usage, format!("standard input cannot be read as a password: {error}"))
+    })?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        return Err(CliError::new(Exit::Usage, "expected the password on standard input, found nothing"));
+    }
+    Ok(password.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_one_line_without_its_end() {
+        assert_eq!(first_line(&b"correct horse\r\nand more"[..]).unwrap(), "correct horse");
+        let error = first_line(&b"\n"[..]).unwrap_err();
+        assert_eq!((error.exit, error.message.contains("found nothing")), (Exit::Usage, true));
+    }
+}
