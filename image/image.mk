@@ -1,7 +1,7 @@
 # Targets of the operating-system image; the top-level Makefile includes this file.
 # image/README.md says what each step makes. Long builds run at low priority.
 
-.PHONY: image image-published vm test-image test-os test-image-bits relock
+.PHONY: image image-published vm test-image test-os test-image-bits bench-os relock
 
 # The release that is built, also the version that an update compares.
 VERSION ?= 0.0.0
@@ -52,12 +52,20 @@ test-os: image
 	@.ci/test starter
 	@nice -n 5 tests/vm/test $(CURDIR)/target/image/disk/*.raw
 
-# Builds the last steps again and compares every bit.
+# Builds the last steps again and compares every bit; minutes with COMPRESSION=lz4.
 test-image-bits: image
-	@for step in rootfs initrd root uki disk; do \
+	@for step in rootfs initrd root uki disk update; do \
+		$(NIX_BUILD) -A $$step --no-out-link >/dev/null && \
 		$(NIX_BUILD) -A $$step --check --no-out-link >/dev/null || exit 1; \
 		echo "$$step: the same bits"; \
 	done
+
+# Sizes, time to the dashboard beside the same system to a login prompt, memory.
+bench-os: image-published
+	@nice -n 5 tests/vm/bench $(CURDIR)/target/image/disk/*.raw \
+		--file "disk, compressed"=$$(echo target/image/flash/*.zst) \
+		--file "root"=$$(echo target/image/update/*.root) \
+		--file "UKI"=$$(echo target/image/update/*.efi)
 
 relock:
 	@image/debian/relock

@@ -57,7 +57,8 @@ def acceleration():
 class Machine:
     """One power-on of a machine. `with` ends it by switching the power off."""
 
-    def __init__(self, disk, directory, memory_mib=2048, shell=True, guest_ports=(80,)):
+    def __init__(self, disk, directory, memory_mib=2048, shell=True, guest_ports=(80,), parameters=()):
+        """`parameters` go to the kernel beside those of the image."""
         self.directory = pathlib.Path(directory)
         self.started = time.monotonic()
         self.ports = {guest: free_port() for guest in guest_ports}
@@ -70,9 +71,9 @@ class Machine:
         variables = self.directory / "vars.fd"
         if not variables.exists():
             shutil.copy(str(code).replace("CODE", "VARS"), variables)
-        parameters = "console=ttyS0 systemd.show_status=1"
+        parameters = ["console=ttyS0", "systemd.show_status=1", *parameters]
         if shell:
-            parameters += " systemd.debug_shell=ttyS1"
+            parameters.append("systemd.debug_shell=ttyS1")
         forwards = ",".join(f"hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in self.ports.items())
         command = [
             "qemu-system-x86_64", "-nodefaults", *acceleration(),
@@ -82,7 +83,7 @@ class Machine:
             "-drive", f"if=none,id=disk,format=raw,cache=unsafe,discard=unmap,file={disk}", "-device", "virtio-blk-pci,drive=disk",
             "-device", "virtio-rng-pci", "-device", "VGA",
             "-netdev", f"user,id=net,{forwards}", "-device", "virtio-net-pci,netdev=net,romfile=",
-            "-smbios", f"type=11,value=io.systemd.stub.kernel-cmdline-extra={parameters}",
+            "-smbios", f"type=11,value=io.systemd.stub.kernel-cmdline-extra={' '.join(parameters)}",
             "-serial", f"file:{self.console_log}",
             "-serial", f"unix:{shell_socket},server=on,wait=off",
         ]  # fmt: skip
@@ -187,6 +188,15 @@ class Machine:
             return None
 
         self._wait("a debug shell", ready, timeout_secs)
+
+    def wait_for_text(self, text, timeout_secs):
+        """Something that the second serial port says."""
+
+        def said():
+            self._read()
+            return text in self.received or None
+
+        self._wait(f"`{text}` on the second serial port", said, timeout_secs)
 
     def run(self, command, timeout_secs=300, check=True):
         """(exit status, output) of a command in the shell."""
