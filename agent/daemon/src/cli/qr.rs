@@ -16,6 +16,6 @@ pub(super) fn run(output: &Output, args: &Args) -> Result<(), CliError> {
         let length = args.text.len();
         CliError::new(Exit::Usage, format!("{length} bytes do not fit into a QR code: {error}"))
     })?;
-    // The lit characters are the light modules; readers expect dark ones on a light ground.
-    output.text(&code.render().dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).build())
+    // The library's `Dark` is a lit character. Readers expect dark modules on a light ground, so the light ones are lit.
+    output.text(&code.render().dark_color(Dense1x2::Light).light_color(Dense1x2::Dark).build())
 }

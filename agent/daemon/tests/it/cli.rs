@@ -171,6 +171,8 @@ fn an_address_becomes_a_code_that_fits_a_screen() {
     let drawn = hearth(folder.path()).args(["qr", "http://192.168.178.123"]).output().unwrap();
     ended_with(&drawn, 0, "");
     let drawn = text(&drawn.stdout);
+    // The quiet zone around it is lit.
+    assert!(drawn.starts_with("████"), "{drawn}");
     // Four lines of text stand below it on a screen of 25.
     assert!(drawn.lines().count() <= 20, "{drawn}");
     assert!(drawn.lines().all(|line| line.chars().count() == drawn.lines().next().unwrap().chars().count()));
