@@ -7,3 +7,5 @@ pub mod data;
 pub mod facts;
 /// Who listens on the host's ports.
 pub mod ports;
+/// Scripts of packages.
+pub mod sandbox;

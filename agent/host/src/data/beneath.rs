@@ -1,7 +1,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{Gid, Mode, OFlags, ResolveFlags, Uid};
+use rustix::fs::{FileType, Gid, Mode, OFlags, ResolveFlags, Uid};
 use rustix::io::Errno;
 
 use crate::data::error::Error;
@@ -69,6 +69,21 @@ impl Root {
             rustix::fs::openat(&above, name, flags, Mode::empty()).map_err(Error::call("open", &path))?;
         owner.give(&made).map_err(Error::call("set owner and rights of", &path))?;
         Ok(made)
+    }
+
+    /// Opens a file below for reading, following links that stay below; `None` when there is no plain file.
+    pub(super) fn file(&self, relative: &Path) -> Result<Option<OwnedFd>, Error> {
+        if !self.is_file(relative)? {
+            return Ok(None);
+        }
+        self.open_at(relative, OFlags::RDONLY | OFlags::NONBLOCK)
+    }
+
+    /// Tells whether there is a plain file below.
+    pub(super) fn is_file(&self, relative: &Path) -> Result<bool, Error> {
+        let Some(fd) = self.open_at(relative, OFlags::PATH)? else { return Ok(false) };
+        let there = rustix::fs::fstat(&fd).map_err(Error::call("look at", &self.path.join(relative)))?;
+        Ok(FileType::from_raw_mode(there.st_mode).is_file())
     }
 
     fn open_at(&self, relative: &Path, flags: OFlags) -> Result<Option<OwnedFd>, Error> {

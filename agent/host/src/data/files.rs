@@ -17,6 +17,9 @@ use crate::data::error::Error;
 /// Rights of a folder that does not say.
 const FOLDER_MODE: u32 = 0o755;
 
+/// Most bytes that are read of a text.
+const MAX_TEXT_BYTES: u64 = 1024 * 1024;
+
 /// Ends the name of a file that is being written.
 const PARTIAL: &str = ".hearth-new";
 
@@ -36,7 +39,11 @@ impl AppData {
         for (path, folder) in folders {
             let FolderSpec { uid, gid, mode } = *folder;
             let owner = owner(uid, gid, mode.unwrap_or(FOLDER_MODE));
-            root.make_folder(root.relative(Path::new(path))?, owner)?;
+            let relative = root.relative(Path::new(path))?;
+            // What a container mounts is taken for a folder until a script of the package has made a file of it.
+            if !root.is_file(relative)? {
+                root.make_folder(relative, owner)?;
+            }
         }
         for (path, file) in files {
             let path = Path::new(path);
@@ -48,6 +55,22 @@ impl AppData {
             write(&parent, name, path, file)?;
         }
         Ok(())
+    }
+}
+
+impl AppData {
+    /// Reads a text below the app's folder, links in it followed as long as they stay there; `None` when it is not there.
+    pub fn read_text(&self, app: &AppId, relative: &Path) -> Result<Option<String>, Error> {
+        let root = match Root::open(&self.path(app)) {
+            Ok(root) => root,
+            Err(Error::Missing { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let path = self.path(app).join(relative);
+        let Some(fd) = root.file(root.relative(&path)?)? else { return Ok(None) };
+        let mut text = String::new();
+        File::from(fd).take(MAX_TEXT_BYTES).read_to_string(&mut text).map_err(Error::at("read", &path))?;
+        Ok(Some(text))
     }
 }
 

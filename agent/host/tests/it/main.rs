@@ -3,5 +3,6 @@
 mod data;
 mod full_disk;
 mod hostile;
+mod sandbox;
 mod snapshots;
 mod support;
