@@ -11,6 +11,8 @@ mod command_line;
 mod data;
 /// Hearth and the engine end and come back.
 mod endings;
+/// Packages of other stores.
+mod foreign;
 /// The engine, registry and network that tests bring.
 mod ground;
 /// Random kills.

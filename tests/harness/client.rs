@@ -201,6 +201,7 @@ pub fn install(store: &str, package: &str) -> Result<InstallApp> {
         settings: BTreeMap::new(),
         ports: BTreeMap::new(),
         granted: std::collections::BTreeSet::new(),
+        uses: BTreeMap::new(),
     })
 }
 

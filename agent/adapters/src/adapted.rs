@@ -122,13 +122,13 @@ pub(crate) fn declare_permissions(package: &mut Package, file: &str) -> Result<(
 /// Returns a note for each variable that nobody gives, and that is therefore empty; none where scripts or other apps may
 /// give it.
 pub(crate) fn empty_variables(package: &Package) -> Vec<String> {
-    let Conventions { variables: own, needs, .. } = &package.conventions;
+    let Conventions { variables: own, exports, needs, .. } = &package.conventions;
     if needs.contains(&Need::Exports) || needs.contains(&Need::OtherApps) {
         return Vec::new();
     }
     let is_given = |name: &String| {
         variables::GIVEN.contains(&name.as_str())
-            || own.iter().any(|variable| variable.name == *name)
+            || own.iter().chain(exports).any(|variable| variable.name == *name)
             || package.manifest.settings.iter().any(|field| field.name == *name)
     };
     let empty = variables::used(&package.compose).into_iter().filter(|name| !is_given(name));

@@ -17,6 +17,10 @@ pub mod files;
 pub mod rehearse;
 /// Packages of [Runtipi](https://github.com/runtipi/runtipi-appstore).
 pub mod runtipi;
+/// What can be told of a package's scripts without running them.
+pub mod scripts;
+/// Files that are filled with variables.
+pub mod templates;
 /// Packages of [umbrelOS](https://github.com/getumbrel/umbrel-apps).
 pub mod umbrel;
 /// Variables that a package is not asking the owner for.

@@ -59,6 +59,8 @@ impl Overlay {
                     let mut changed = mount.clone();
                     let from = mount.get("source")?.as_str()?;
                     changed["source"] = json!(source(from)?);
+                    // Their systems make a missing folder whatever the form of the mount.
+                    changed["bind"]["create_host_path"] = json!(true);
                     Some(changed)
                 }
                 _ => None,
@@ -152,7 +154,7 @@ mod tests {
         assert_eq!(
             overlay.text().as_deref(),
             Some(
-                "services:\n  \"web\":\n    volumes: [\"/lib/${X:-a}:/a:ro\",{\"source\":\"/lib/c\",\"target\":\"/c\",\"type\":\"bind\"}]\n"
+                "services:\n  \"web\":\n    volumes: [\"/lib/${X:-a}:/a:ro\",{\"bind\":{\"create_host_path\":true},\"source\":\"/lib/c\",\"target\":\"/c\",\"type\":\"bind\"}]\n"
             )
         );
     }

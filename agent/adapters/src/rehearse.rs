@@ -27,7 +27,8 @@ pub fn rehearse(package: &Package) -> Result<AppSpec, Diagnostics> {
     for field in &manifest.settings {
         environment.insert(field.name.clone(), answer(field, &environment));
     }
-    variables::fill(&conventions.variables, "seed", &mut environment)
+    environment.extend(variables::of_exporter(&manifest.id, &app_dir));
+    variables::fill_all(conventions, "seed", &mut environment)
         .map_err(|error| Diagnostics::about_file("", format!("a variable of the package: {error}")))?;
     if !conventions.needs.is_empty() {
         for name in variables::used(&package.compose) {
@@ -65,13 +66,15 @@ pub fn rehearse(package: &Package) -> Result<AppSpec, Diagnostics> {
     )
 }
 
-/// The package's files; those that it lacks are empty where its hooks may make them.
+/// The package's files; those that it lacks are empty where its scripts may make them.
 struct PackageReader<'a>(&'a Package);
 
 impl Reader for PackageReader<'_> {
     fn read(&self, path: &str) -> Result<String, String> {
         let found = MemoryFiles(&self.0.files).read(path);
-        let may_be_made = self.0.conventions.needs.contains(&Need::Hooks) && !path.starts_with('/');
+        let needs = &self.0.conventions.needs;
+        let has_scripts = needs.contains(&Need::Hooks) || needs.contains(&Need::Exports);
+        let may_be_made = has_scripts && !path.starts_with('/');
         if may_be_made { Ok(found.unwrap_or_default()) } else { found }
     }
 }
@@ -93,7 +96,7 @@ fn given(name: &str, package: &Package, app_dir: &str) -> String {
 }
 
 /// Returns an answer that the field takes.
-fn answer(field: &Field, known: &BTreeMap<String, String>) -> String {
+pub fn answer(field: &Field, known: &BTreeMap<String, String>) -> String {
     if let Some(default) = &field.default {
         return hearth_compose::interpolate(default, known).unwrap_or_else(|_| default.clone());
     }

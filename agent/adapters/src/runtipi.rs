@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use hearth_model::conventions::{Conventions, Need, Owner, Variable};
+use hearth_model::conventions::{Conventions, Need, Owner, TemplateStyle, Variable};
 use hearth_model::package::{Category, Manifest, Package, Scheme, WebPage};
 use hearth_model::{AppId, StoreId};
 use serde_json::Value;
@@ -50,9 +50,13 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         [(flag(&config, "generate_vapid_keys"), Need::PushKeys), (!templates.is_empty(), Need::Templates)];
     let conventions = Conventions {
         overlay: compose.overlay.text(),
-        variables: store_variables(&config, &compose.text),
+        variables: store_variables(&config, |name| {
+            variables::mentions(&compose.text, name)
+                || templates.keys().any(|path| seeds[path].contains(&format!("{{{{{name}}}}}")))
+        }),
         data_owner: owner(&config),
-        templates,
+        templates: templates.clone(),
+        template_style: if templates.is_empty() { TemplateStyle::default() } else { TemplateStyle::Braces },
         needs: needs.into_iter().filter(|(needed, _)| *needed).map(|(_, need)| need).collect(),
         ..Conventions::default()
     };
@@ -184,7 +188,7 @@ fn owner(config: &Value) -> Option<Owner> {
 }
 
 /// Returns the variables that Runtipi gives every app, as far as this one uses them; it is reached by address and port.
-fn store_variables(config: &Value, compose_text: &str) -> Vec<Variable> {
+fn store_variables(config: &Value, is_used: impl Fn(&str) -> bool) -> Vec<Variable> {
     let number = |key| text(config, key).unwrap_or_else(|| "1000".to_owned());
     let protocol = if flag(config, "https") { "https" } else { "http" };
     let all = [
@@ -203,7 +207,7 @@ fn store_variables(config: &Value, compose_text: &str) -> Vec<Variable> {
         variables::text("TIPI_UID", &number("uid")),
         variables::text("TIPI_GID", &number("gid")),
     ];
-    all.into_iter().filter(|variable| variables::mentions(compose_text, &variable.name)).collect()
+    all.into_iter().filter(|variable| is_used(&variable.name)).collect()
 }
 
 #[cfg(test)]

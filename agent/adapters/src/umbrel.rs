@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use hearth_model::conventions::{AppDependency, ContainerNaming, Conventions, Need, Owner, Variable};
+use hearth_model::conventions::{
+    AppDependency, ContainerNaming, Conventions, Need, Owner, TemplateStyle, Variable,
+};
 use hearth_model::package::{Category, DefaultLogin, Manifest, Package};
 use hearth_model::{AppId, StoreId};
 use serde_json::Value;
@@ -8,6 +10,7 @@ use serde_json::Value;
 use crate::adapted::{declare_permissions, empty_variables, manifest};
 use crate::document::{flag, list, map, parse, text};
 use crate::overlay::{Overlay, move_path};
+use crate::scripts::EXPORTS;
 use crate::{Adapted, PackageFiles, Refused, overlay, variables};
 
 /// `exports.sh`, as far as it can be read without running it.
@@ -38,7 +41,7 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
             overlay.map_mounts(name, service, moved);
         }
     }
-    let exports = exports::read(files.text("exports.sh")?.unwrap_or_default(), id.as_str());
+    let exports = exports::read(files.text(EXPORTS)?.unwrap_or_default());
     let page = proxy::read(&about, &compose, &id, &exports.literals());
     let used = variables::used(compose_text);
     let (seeds, left_out) = files.seeds(is_seed);
@@ -63,9 +66,12 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
     }
     let mut described = describe(&about, id);
     described.web = page.web;
+    let runs_or_fills =
+        needs.iter().any(|need| matches!(need, Need::Exports | Need::Hooks | Need::Templates));
     let conventions = Conventions {
         overlay: overlay.text(),
-        variables: core_variables(&about, compose_text).into_iter().chain(exports.variables).collect(),
+        variables: core_variables(&about, (!runs_or_fills).then_some(compose_text)),
+        exports: exports.variables,
         naming: ContainerNaming::Underscores,
         data_owner: Some(OWNER),
         gate: page.gate,
@@ -73,6 +79,7 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         implements: list(&about, "implements").into_iter().collect(),
         backup_ignore: list(&about, "backupIgnore"),
         templates,
+        template_style: TemplateStyle::Shell,
         needs,
     };
     let mut package = Package {
@@ -150,9 +157,9 @@ fn dependencies(about: &Value, notes: &mut Vec<String>) -> Vec<AppDependency> {
     apps
 }
 
-/// Everything but what is read here and what runs as a script reaches the app's folder.
+/// Everything but what is read here reaches the app's folder.
 fn is_seed(path: &str) -> bool {
-    !matches!(path, MANIFEST | COMPOSE | "exports.sh") && !path.starts_with("hooks/")
+    !matches!(path, MANIFEST | COMPOSE)
 }
 
 fn needs(files: &PackageFiles, compose: &Value, used: &BTreeSet<String>) -> BTreeSet<Need> {
@@ -165,8 +172,8 @@ fn needs(files: &PackageFiles, compose: &Value, used: &BTreeSet<String>) -> BTre
     if fixed {
         needs.insert(Need::FixedAddresses);
     }
-    let torrc = ["torrc", "torrc.template"].iter().any(|name| files.files.contains_key(*name));
-    if torrc || used.iter().any(|name| name.starts_with("TOR_") || name == "APP_HIDDEN_SERVICE") {
+    // Packages with a `torrc` bring a Tor of their own.
+    if used.iter().any(|name| name.starts_with("TOR_PROXY_")) {
         needs.insert(Need::Tor);
     }
     needs
@@ -186,8 +193,8 @@ fn moved(source: &str) -> Option<String> {
     })
 }
 
-/// Returns the variables that umbrelOS gives every app, as far as this one uses them.
-fn core_variables(about: &Value, compose_text: &str) -> Vec<Variable> {
+/// Returns the variables that umbrelOS gives every app: those that `used_in` mentions, or all.
+fn core_variables(about: &Value, used_in: Option<&str>) -> Vec<Variable> {
     let seed = "app-${APP_ID}-seed";
     let all = [
         variables::derived("APP_SEED", seed),
@@ -201,12 +208,16 @@ fn core_variables(about: &Value, compose_text: &str) -> Vec<Variable> {
         variables::text("TOR_PROXY_IP", "10.21.21.11"),
         variables::text("TOR_PROXY_PORT", "9050"),
         variables::text("TOR_DATA_DIR", "${APP_DATA_DIR}/tor"),
+        // There is no proxy that would ask for it.
+        variables::text("TOR_PASSWORD", ""),
+        variables::text("BITCOIN_NETWORK", "mainnet"),
         variables::text("UMBREL_ROOT", "${APPS_DIR}"),
     ];
     let shown = flag(about, "deterministicPassword");
     all.into_iter()
         .filter(|variable| {
-            variables::mentions(compose_text, &variable.name) || (shown && variable.name == "APP_PASSWORD")
+            used_in.is_none_or(|text| variables::mentions(text, &variable.name))
+                || (shown && variable.name == "APP_PASSWORD")
         })
         .collect()
 }

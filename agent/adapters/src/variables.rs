@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hearth_compose::InterpolationError;
-use hearth_model::conventions::{Variable, VariableValue};
+use hearth_model::AppId;
+use hearth_model::conventions::{Conventions, Variable, VariableValue};
 use sha2::{Digest, Sha256};
 
 /// What the box gives every package; adapters build upon these and nothing else.
@@ -36,6 +37,36 @@ pub fn derive(seed: &str, message: &str) -> String {
     let inner = Sha256::new().chain_update(key.map(|byte| byte ^ 0x36)).chain_update(message).finalize();
     let outer = Sha256::new().chain_update(key.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize();
     hex::encode(outer)
+}
+
+/// Works out the variables of a package: those of its store's system, then those that it exports, which never take the
+/// place of one that is there.
+///
+/// # Errors
+/// The first variable whose text cannot be filled.
+pub fn fill_all(
+    conventions: &Conventions,
+    seed: &str,
+    known: &mut BTreeMap<String, String>,
+) -> Result<(), InterpolationError> {
+    fill(&conventions.variables, seed, known)?;
+    let mut exported = known.clone();
+    fill(&conventions.exports, seed, &mut exported)?;
+    for (name, value) in exported {
+        known.entry(name).or_insert(value);
+    }
+    Ok(())
+}
+
+/// Returns what the exports of an app are told of it.
+pub fn of_exporter(app: &AppId, app_dir: &str) -> [(String, String); 4] {
+    [
+        ("EXPORTS_APP_ID", app.to_string()),
+        ("EXPORTS_APP_DIR", app_dir.to_owned()),
+        ("EXPORTS_APP_DATA_DIR", format!("{app_dir}/data")),
+        ("EXPORTS_TOR_DATA_DIR", format!("{app_dir}/tor")),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
 }
 
 /// Works out a package's own variables and adds them to `known`: what the box gives and the settings.

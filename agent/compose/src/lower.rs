@@ -115,6 +115,7 @@ impl Lowerer<'_> {
             web,
             access: std::mem::take(&mut self.access),
             requires: self.context.requires,
+            hooks: BTreeSet::new(),
         }
     }
 

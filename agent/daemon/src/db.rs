@@ -6,6 +6,8 @@ pub(crate) mod accounts;
 pub(crate) mod data;
 /// What the owner wants, by generation.
 pub(crate) mod generations;
+/// Scripts of packages that ran.
+pub(crate) mod hooks;
 /// What this box is called.
 pub(crate) mod identity;
 /// Packages that a generation names.

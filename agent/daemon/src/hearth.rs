@@ -8,6 +8,8 @@ pub(crate) mod edits;
 mod history;
 /// Installs, and changes of settings.
 mod install;
+/// What apps have to do with each other.
+mod links;
 /// Answers to questions about the stores.
 mod stores;
 /// The box.
@@ -39,6 +41,7 @@ use crate::reconcile::look::SpecCache;
 use crate::reconcile::run::Reported;
 use crate::reconcile::{self, Wakeup};
 use crate::resolve::Surroundings;
+use crate::scripts::Scripts;
 
 /// Wake-ups that may wait: one look answers all of them, so more than a few never pile up.
 const WAKEUPS: usize = 256;
@@ -99,6 +102,7 @@ pub struct Inner {
     pub(crate) engine_state: watch::Sender<EngineState>,
     pub(crate) progress: Mutex<BTreeMap<AppId, Reported>>,
     pub(crate) specs: Mutex<SpecCache>,
+    pub(crate) scripts: Scripts,
     /// Images fetched at once, of all apps together.
     pub(crate) pulls: Semaphore,
     pub(crate) events: broadcast::Sender<Event>,
@@ -125,6 +129,8 @@ impl Hearth {
         let (generation, desired) = db::generations::current(&db).await?;
         let updates = db::updates::all(&db).await?;
         let data = AppData::new(&options.state_dir).map_err(|error| Error::Internal(error.to_string()))?;
+        // What runs of scripts left that were cut off.
+        let _absent = std::fs::remove_dir_all(options.state_dir.join("scripts"));
         data.empty_trash().map_err(|error| Error::Internal(error.to_string()))?;
         // Without links, as Docker and the app's folders have it.
         options.state_dir = std::fs::canonicalize(&options.state_dir).map_err(|error| {
@@ -152,6 +158,7 @@ impl Hearth {
             engine_state: watch::Sender::new(EngineState::Unknown),
             progress: Mutex::default(),
             specs: Mutex::default(),
+            scripts: Scripts::default(),
             pulls: Semaphore::new(PULLS),
             events: broadcast::Sender::new(EVENTS),
             wake,

@@ -25,5 +25,7 @@ pub(crate) mod logs;
 pub(crate) mod reconcile;
 /// From what is wanted to what an app is made of.
 pub(crate) mod resolve;
+/// Scripts of packages.
+pub(crate) mod scripts;
 /// The service: listeners, start and stop.
 pub mod serve;

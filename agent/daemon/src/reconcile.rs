@@ -156,6 +156,7 @@ impl Loop {
                 }
             }
             Wakeup::Retry(app) => {
+                self.hearth.scripts.prepare_again(&app);
                 self.failures.remove(&app);
                 self.wanted_since.insert(app, Timestamp::now());
             }
@@ -255,6 +256,7 @@ impl Loop {
         self.failures
             .retain(|app, _| plan.apps.get(app).is_some_and(|plan| !matches!(plan.state, Running | Stopped)));
         self.last_wanted.retain(|app, wanted| wanted.app.is_some() || plan.apps.contains_key(app));
+        self.hearth.scripts.retain(|app| plan.apps.contains_key(app));
         let known = &self.last_wanted;
         self.wanted_since.retain(|app, _| known.contains_key(app));
     }

@@ -44,7 +44,8 @@ impl Engine {
             | Step::SnapshotData { .. }
             | Step::RestoreData { .. }
             | Step::RemoveSnapshot { .. }
-            | Step::RemoveData { .. } => Err(Error::NotForTheEngine { step: step.describe() }),
+            | Step::RemoveData { .. }
+            | Step::RunHook { .. } => Err(Error::NotForTheEngine { step: step.describe() }),
         }
     }
 }

@@ -115,6 +115,10 @@ pub enum ReasonCode {
     PackageInvalid,
     /// The package's files are no longer kept.
     PackageMissing,
+    /// An app that it needs is not installed, or others need it.
+    AppMissing,
+    /// A script of the package failed.
+    ScriptFailed,
     /// A setting is missing or wrong.
     SettingsInvalid,
     /// The last update was taken back.

@@ -17,6 +17,9 @@ pub struct Conventions {
     pub overlay: Option<String>,
     /// Variables of the Compose file besides the settings, in the order in which they are worked out.
     pub variables: Vec<Variable>,
+    /// Variables that it gives itself and the apps that talk to it, in the order in which they are worked out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exports: Vec<Variable>,
     /// How its containers are named.
     pub naming: ContainerNaming,
     /// Who owns its files and folders where the package does not say; root when `None`.
@@ -33,6 +36,9 @@ pub struct Conventions {
     pub backup_ignore: Vec<String>,
     /// Files of the package that are filled with variables, by path, to the path that each becomes.
     pub templates: BTreeMap<String, String>,
+    /// How a template names a variable.
+    #[serde(skip_serializing_if = "TemplateStyle::is_shell")]
+    pub template_style: TemplateStyle,
     /// What the box must be able to do for it besides running containers.
     pub needs: BTreeSet<Need>,
 }
@@ -54,6 +60,30 @@ pub enum ContainerNaming {
     Compose,
     /// `app_service_1`, as its first version did; packages of some stores rely on it.
     Underscores,
+}
+
+/// How a template names a variable. One that nobody gives is replaced by nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
+pub enum TemplateStyle {
+    /// `$NAME` and `${NAME}`, as
+    /// [`envsubst`](https://www.gnu.org/software/gettext/manual/html_node/envsubst-Invocation.html) reads them.
+    #[default]
+    Shell,
+    /// `{{NAME}}`.
+    Braces,
+}
+
+impl TemplateStyle {
+    /// Tells whether what is filled is the app's own from then on, rather than filled anew before every start.
+    pub fn is_filled_once(self) -> bool {
+        self == Self::Braces
+    }
+
+    fn is_shell(&self) -> bool {
+        *self == Self::Shell
+    }
 }
 
 /// A variable of the Compose file that the owner is not asked for.
@@ -129,13 +159,26 @@ pub enum Need {
     FixedAddresses,
     /// Fill [templates](Conventions::templates).
     Templates,
-    /// Publish it as a Tor onion service.
+    /// A Tor proxy and an onion service of the box; it runs without, and reaches nothing over Tor.
     Tor,
     /// Make a key pair for web push messages (VAPID).
     PushKeys,
 }
 
 impl Need {
+    /// Tells whether a box can give this to a package.
+    pub fn is_given(self) -> bool {
+        match self {
+            Need::Exports | Need::Hooks | Need::OtherApps | Need::FixedAddresses | Need::Templates => true,
+            Need::Tor | Need::PushKeys => false,
+        }
+    }
+
+    /// Tells whether a package runs without it, with less than it can do.
+    pub fn is_optional(self) -> bool {
+        self == Need::Tor
+    }
+
     /// Returns what the package needs, for people: "it needs …".
     pub fn means(self) -> &'static str {
         match self {
@@ -144,7 +187,7 @@ impl Need {
             Need::OtherApps => "other apps that it talks to",
             Need::FixedAddresses => "a network with fixed addresses, shared with other apps",
             Need::Templates => "files that are filled with its settings",
-            Need::Tor => "a Tor onion service",
+            Need::Tor => "a Tor proxy and onion service",
             Need::PushKeys => "a key pair for web push messages",
         }
     }

@@ -58,6 +58,10 @@ pub struct DesiredApp {
     /// What the owner agreed to that the app may do beyond its own folder and network.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub granted: BTreeSet<Access>,
+    /// Apps that take the place of those that the package depends on, by the package depended on; one that is not named
+    /// here is the app of the same id, or the only one that can take its place.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub uses: BTreeMap<AppId, AppId>,
     /// Counts restarts that the owner asked for: a new value recreates nothing but restarts every container.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub restarts: u64,

@@ -17,6 +17,8 @@ pub mod desired;
 pub mod event;
 /// Form fields of a package and the check of their answers.
 pub mod form;
+/// Scripts that run at points of an app's life.
+pub mod hook;
 /// Parsed names: [`AppId`], [`StoreId`], [`ServiceName`], [`Generation`], [`Digest`].
 pub mod id;
 /// Image references, `name:tag@digest`.
@@ -38,6 +40,7 @@ mod schema;
 pub use condition::{AppState, AppStatus, Reason};
 pub use container::ContainerSpec;
 pub use desired::Desired;
+pub use hook::Hook;
 pub use id::{AppId, Digest, Generation, ServiceName, StoreId};
 pub use image::ImageRef;
 pub use observed::Observed;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::container::Protocol;
+use crate::hook::Hook;
 use crate::id::{AppId, Digest, ServiceName};
 use crate::image::ImageRef;
 use crate::package::Architecture;
@@ -31,6 +32,12 @@ pub struct Observed {
     /// [`crate::Step::RestoreData`] was done.
     #[serde(default)]
     pub restored_from: BTreeMap<AppId, String>,
+    /// Apps whose [`Hook::PreStart`] ran since a container of theirs ran last: they may start.
+    #[serde(default)]
+    pub prepared: BTreeSet<AppId>,
+    /// For which package, by digest, each hook ran that does not run at every start.
+    #[serde(default)]
+    pub hooks_done: BTreeMap<AppId, BTreeMap<Hook, Digest>>,
     /// Host ports that something other than Hearth's containers listens on, with its name where known.
     pub foreign_ports: BTreeMap<(Protocol, u16), String>,
     /// The host.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::condition::{AppState, Reason};
 use crate::container::{ContainerSpec, PullPolicy};
+use crate::hook::Hook;
 use crate::id::{AppId, Digest, ServiceName};
 use crate::image::ImageRef;
 use crate::spec::{FileSpec, FolderSpec, NetworkSpec, VolumeSpec};
@@ -88,6 +89,14 @@ pub enum Step {
         folders: BTreeMap<String, FolderSpec>,
         /// Files by absolute path.
         files: BTreeMap<String, FileSpec>,
+    },
+    /// Runs a script of the package in its sandbox, where there is one of that name. A script that fails is told to the
+    /// owner and holds nothing up.
+    RunHook {
+        /// Whose.
+        app: AppId,
+        /// Which.
+        hook: Hook,
     },
     /// Makes a network.
     CreateNetwork {
@@ -183,6 +192,7 @@ impl Step {
             Step::WriteFiles { files, folders, .. } => {
                 format!("write {} files and {} folders", files.len(), folders.len())
             }
+            Step::RunHook { app, hook } => format!("run the script {hook} of {app}"),
             Step::CreateNetwork { name, .. } => format!("make network {name}"),
             Step::RemoveNetwork { name } => format!("remove network {name}"),
             Step::CreateVolume { name, .. } => format!("make volume {name}"),

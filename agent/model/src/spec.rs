@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::container::{ContainerSpec, PortBinding};
+use crate::hook::Hook;
 use crate::id::{AppId, Digest, ServiceName};
 use crate::package::{Access, Requirements, WebPage};
 
@@ -39,6 +40,10 @@ pub struct AppSpec {
     /// What it needs to run well.
     #[serde(default)]
     pub requires: Requirements,
+    /// Scripts that the package has for points of the app's life. [`Hook::PreStart`] is among them as well when the
+    /// package's variables come from a script: the app is then resolved anew right before it starts.
+    #[serde(default)]
+    pub hooks: BTreeSet<Hook>,
 }
 
 impl AppSpec {

@@ -138,6 +138,7 @@ fn spec(number: u16) -> AppSpec {
         web: None,
         access: Default::default(),
         requires: Requirements::default(),
+        hooks: Default::default(),
     }
 }
 
@@ -151,6 +152,7 @@ fn entry(spec: &AppSpec) -> DesiredApp {
         settings: BTreeMap::new(),
         ports: BTreeMap::new(),
         granted: Default::default(),
+        uses: BTreeMap::new(),
         restarts: 0,
     }
 }

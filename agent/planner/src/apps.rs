@@ -11,7 +11,7 @@ use crate::converge::{Converge, Keep, Starts, stop_all};
 use crate::decision::Decision;
 use crate::health::earliest;
 use crate::world::World;
-use crate::{Input, remove, shared, words};
+use crate::{Input, hooks, remove, shared, words};
 
 /// Decides what must happen next for every app, and says what state each is in.
 ///
@@ -29,7 +29,11 @@ pub fn plan(input: &Input<'_>) -> Plan {
     let world = World::new(input);
     let mut plan = Plan { shared: shared::steps(input), ..Plan::default() };
     for (app, entry) in &input.desired.apps {
-        add(&mut plan, app, hold_back(input, app, of_desired(&world, app, entry)));
+        let mut decision = of_desired(&world, app, entry);
+        if let Some(spec) = input.spec(app) {
+            hooks::add(&world, spec, &mut decision);
+        }
+        add(&mut plan, app, hold_back(input, app, decision));
     }
     for app in world.leftovers() {
         let decision = remove::decide(&world, app);

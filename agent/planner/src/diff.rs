@@ -27,7 +27,7 @@ pub fn changes(from: &Desired, to: &Desired) -> Vec<String> {
 }
 
 fn change_app(sentences: &mut Vec<String>, app: &AppId, from: &DesiredApp, to: &DesiredApp) {
-    let DesiredApp { store, package, version, digest, run, settings, ports, granted, restarts } = to;
+    let DesiredApp { store, package, version, digest, run, settings, ports, granted, uses, restarts } = to;
     if (&from.store, &from.package) != (store, package) {
         sentences
             .push(format!("Take {app} from {store}/{package} instead of {}/{}.", from.store, from.package));
@@ -52,6 +52,12 @@ fn change_app(sentences: &mut Vec<String>, app: &AppId, from: &DesiredApp, to: &
         sentences.push(match ports.get(port) {
             Some(to) => format!("Publish port {port} of {app} as {to}."),
             None => format!("Publish port {port} of {app} where its package does."),
+        });
+    }
+    for package in changed_keys(&from.uses, uses) {
+        sentences.push(match uses.get(package) {
+            Some(other) => format!("Let {app} use {other} for {package}."),
+            None => format!("Let {app} use {package} itself."),
         });
     }
     for access in granted.difference(&from.granted) {

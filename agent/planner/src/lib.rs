@@ -22,6 +22,8 @@ mod decision;
 pub mod diff;
 /// How well an app runs.
 pub mod health;
+/// Scripts of packages.
+mod hooks;
 /// What a plan is made from, and how patient it is.
 mod input;
 /// The order of services.

@@ -14,7 +14,7 @@ use hearth_model::container::Protocol;
 use hearth_model::observed::{
     EngineState, HostFacts, Observed, ObservedContainer, ObservedNetwork, ObservedVolume,
 };
-use hearth_model::{AppId, ImageRef, Reason, Step};
+use hearth_model::{AppId, Digest, Hook, ImageRef, Reason, Step};
 use jiff::{SignedDuration, Timestamp};
 
 use container::SimContainer;
@@ -43,6 +43,9 @@ pub struct Sim {
     pub foreign_ports: BTreeMap<(Protocol, u16), String>,
     /// What must never happen and did: a container that started without its app's data, say.
     pub violations: Vec<String>,
+    /// Scripts that ran, in their order.
+    pub hooks_run: Vec<(AppId, Hook)>,
+    prepared: BTreeSet<AppId>,
     images: BTreeSet<ImageRef>,
     containers: BTreeMap<String, SimContainer>,
     networks: BTreeMap<String, ObservedNetwork>,
@@ -74,6 +77,8 @@ impl Default for Sim {
             foreign_containers: BTreeSet::new(),
             foreign_ports: BTreeMap::new(),
             violations: Vec::new(),
+            hooks_run: Vec::new(),
+            prepared: BTreeSet::new(),
             images: BTreeSet::new(),
             containers: BTreeMap::new(),
             networks: BTreeMap::new(),
@@ -112,9 +117,19 @@ impl Sim {
             data: apps.into_iter().map(|app| (app.clone(), self.disk.state(app))).collect(),
             snapshots: self.disk.snapshots(),
             restored_from: self.disk.restored_from(),
+            prepared: self.prepared.clone(),
+            hooks_done: self.hooks_done(),
             foreign_ports: self.foreign_ports.clone(),
             host: self.host.clone(),
         }
+    }
+
+    fn hooks_done(&self) -> BTreeMap<AppId, BTreeMap<Hook, Digest>> {
+        let mut done: BTreeMap<AppId, BTreeMap<Hook, Digest>> = BTreeMap::new();
+        for (app, hook) in &self.hooks_run {
+            done.entry(app.clone()).or_default().insert(*hook, Digest::of(b""));
+        }
+        done
     }
 
     /// Executes one step.

@@ -65,6 +65,7 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
             settings: form.with(Form::answers),
             ports: changed,
             granted: if granted { access.clone() } else { BTreeSet::new() },
+            uses: Default::default(),
         })
     });
 

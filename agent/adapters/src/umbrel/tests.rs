@@ -113,8 +113,7 @@ fn what_a_box_must_do_besides_is_named() {
     let Outcome::Resolves { needs, notes: _ } = check(Format::Umbrel, &files, &store()) else {
         panic!("the package is refused");
     };
-    let expected =
-        [Need::Exports, Need::Hooks, Need::OtherApps, Need::FixedAddresses, Need::Templates, Need::Tor];
+    let expected = [Need::Exports, Need::Hooks, Need::OtherApps, Need::FixedAddresses, Need::Templates];
     assert_eq!(needs.into_iter().collect::<Vec<_>>(), expected);
 }
 

@@ -133,7 +133,7 @@ fn foreign_packages(
 
 /// Resolves and plans a package as the first app of an empty box.
 fn judge(package: &Package) -> Outcome {
-    let needs: Vec<&str> = package.conventions.needs.iter().map(|need| need.means()).collect();
+    let needs = resolve::missing_needs(package);
     if !needs.is_empty() {
         return Outcome::Resolves { reason: format!("it needs {}", needs.join("; ")) };
     }
@@ -155,6 +155,7 @@ fn plan(package: &Package) -> Result<(), Reason> {
         settings: BTreeMap::new(),
         ports: BTreeMap::new(),
         granted: spec.access.clone(),
+        uses: BTreeMap::new(),
         restarts: 0,
     };
     let desired = Desired { hearth: 1, apps: BTreeMap::from([(app.clone(), wanted)]), ..Desired::default() };

@@ -2,10 +2,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use axum::http::Method;
-use hearth_model::StoreId;
 use hearth_model::api::apps::{AccessRequest, Changed, InstallApp, InstallCheck};
 use hearth_model::api::store::{PackageDetail, PackageSummary};
 use hearth_model::package::{Access, AccessKind};
+use hearth_model::{AppId, StoreId};
 
 use super::client::{Client, part};
 use super::error::{CliError, Exit};
@@ -22,6 +22,9 @@ pub(super) struct Args {
     store: Option<StoreId>,
     #[command(flatten)]
     answers: Answers,
+    /// Lets an app take the place of one that the package depends on: `bitcoin=bitcoin-knots`.
+    #[arg(long = "use", value_name = "PACKAGE=APP", value_parser = app_for_package)]
+    uses: Vec<(AppId, AppId)>,
     /// Looks at what the install would meet and changes nothing.
     #[arg(long)]
     check: bool,
@@ -75,7 +78,7 @@ impl Answers {
 }
 
 pub(super) async fn run(client: &Client, output: &Output, args: Args) -> Result<(), CliError> {
-    let Args { package, store, answers, check, no_wait } = args;
+    let Args { package, store, answers, uses, check, no_wait } = args;
     let store = match store {
         Some(store) => store,
         None => store_of(client, &package).await?,
@@ -87,6 +90,7 @@ pub(super) async fn run(client: &Client, output: &Output, args: Args) -> Result<
         settings: answers.settings()?,
         ports: answers.ports.iter().cloned().collect(),
         granted: answers.granted(&detail.access),
+        uses: uses.into_iter().collect(),
     };
     let found: InstallCheck = client.send(Method::POST, "/apps/check", &request).await?;
     if check {
@@ -173,6 +177,12 @@ fn pair(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write it as NAME=VALUE".to_owned()),
     }
+}
+
+fn app_for_package(text: &str) -> Result<(AppId, AppId), String> {
+    let (package, app) = pair(text).map_err(|_| "write it as PACKAGE=APP, such as bitcoin=bitcoin-knots")?;
+    let id = |id: &str| id.parse().map_err(|error: hearth_model::id::InvalidId| error.to_string());
+    Ok((id(&package)?, id(&app)?))
 }
 
 fn port(text: &str) -> Result<(String, u16), String> {

@@ -33,6 +33,7 @@ pub(crate) async fn set_created(db: &Db, app: &AppId, at: Timestamp) -> Result<(
 pub(crate) async fn forget(db: &Db, app: &AppId) -> Result<()> {
     let mut tx = db.writer.begin().await?;
     sqlx::query("DELETE FROM app_data WHERE app = ?").bind(app.as_str()).execute(&mut *tx).await?;
+    sqlx::query("DELETE FROM app_hooks WHERE app = ?").bind(app.as_str()).execute(&mut *tx).await?;
     sqlx::query("DELETE FROM app_secrets WHERE app = ?").bind(app.as_str()).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(())

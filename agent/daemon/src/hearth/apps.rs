@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::hearth::Hearth;
 use crate::logs::LogQuery;
 use crate::reconcile::look;
+use crate::scripts::Folder;
 use crate::{logs, resolve};
 
 impl Hearth {
@@ -57,6 +58,7 @@ impl Hearth {
             settings: request.settings.clone(),
             ports: request.ports.clone(),
             granted: request.granted.clone(),
+            uses: request.uses.clone(),
             restarts: 0,
         };
         let mut check = InstallCheck {
@@ -80,6 +82,17 @@ impl Hearth {
                 message: format!(
                     "{} was made for a system that asks for a sign-in before its page. Here everybody in your network can open it.",
                     entry.package.manifest.name
+                ),
+                field: None,
+            });
+        }
+        for need in entry.package.conventions.needs.iter().filter(|need| need.is_optional()) {
+            check.warnings.push(Finding {
+                code: ReasonCode::PackageInvalid,
+                message: format!(
+                    "{} can use {}, which this box does not have: what needs that will not work.",
+                    entry.package.manifest.name,
+                    need.means()
                 ),
                 field: None,
             });
@@ -190,14 +203,23 @@ impl Hearth {
     ) -> Result<std::result::Result<AppSpec, hearth_model::Reason>> {
         let secrets = db::data::secrets(&self.db, app).await?;
         let secrets = resolve::placeholders(&package.manifest.settings, &secrets);
-        let around = self.surroundings(&self.in_force().desired);
-        let spec = match resolve::resolve(app, wanted, package, &secrets, &around) {
+        let desired = self.in_force().desired;
+        let around = self.surroundings(&desired);
+        let circle = match self.circle(app, wanted, package, &desired).await? {
+            Ok(circle) => circle,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let links = self.links(app, wanted, package, &secrets, &around, &circle, Folder::StandIn).await;
+        let links = match links {
+            Ok(links) => links,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        Ok(match resolve::resolve(app, wanted, package, &secrets, &around, &links) {
             Err(reason) if reason.code == ReasonCode::ConsentNeeded => {
-                resolve::rehearse_with(app, wanted, package, &secrets, &around)
+                resolve::rehearse_with(app, wanted, package, &secrets, &around, &links)
             }
             other => other,
-        };
-        Ok(spec)
+        })
     }
 
     /// Refuses a version that does not resolve with the answers that are there, or asks for more consent.

@@ -12,6 +12,7 @@ use crate::db;
 use crate::error::{Error, Result};
 use crate::hearth::{Hearth, InForce};
 use crate::reconcile::Wakeup;
+use crate::resolve::circle;
 
 /// How long a change waits for the loop to have seen it, so that whoever asks next sees it too.
 const SEEN_WITHIN: Duration = Duration::from_secs(3);
@@ -102,12 +103,21 @@ impl Hearth {
     /// When it is not installed and has no data to delete.
     pub async fn remove(&self, by: &Actor, app: &AppId, data: DataChoice) -> Result<Generation> {
         let name = self.name_and_package(app).await.map_or_else(|_| app.to_string(), |(name, _)| name);
+        let packages = self.packages_of(&self.in_force().desired).await?;
         let kept = db::data::created(&self.db).await?.contains(app);
         let why = match data {
             DataChoice::Keep => format!("Uninstall {name}, keeping its data"),
             DataChoice::Delete => format!("Uninstall {name} and delete its data"),
         };
         self.edit(by, &why, |now| {
+            let dependents = circle::dependents(app, &now.desired, &packages);
+            if !dependents.is_empty() {
+                return Err(Error::Conflict(format!(
+                    "{name} is needed by {}: remove {} first",
+                    dependents.join(" and "),
+                    if dependents.len() == 1 { "it" } else { "them" }
+                )));
+            }
             let mut desired = (*now.desired).clone();
             let was_installed = desired.apps.remove(app).is_some();
             let has_data_to_delete = kept && data == DataChoice::Delete;

@@ -94,6 +94,7 @@ fn desired_app(package: &hearth_model::package::Package, digest: &Digest, reques
         settings: request.settings.into_iter().filter(|(_, answer)| !answer.is_empty()).collect(),
         ports: request.ports,
         granted: request.granted,
+        uses: request.uses,
         restarts: 0,
     }
 }

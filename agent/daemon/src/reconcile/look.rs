@@ -11,7 +11,9 @@ use jiff::Timestamp;
 use crate::db;
 use crate::error::Result;
 use crate::hearth::{Hearth, InForce};
-use crate::resolve::{self, Surroundings};
+use crate::resolve::circle::{self, Packages};
+use crate::resolve::{self, Circle, Surroundings};
+use crate::scripts::Folder;
 
 /// What each desired app is made of, or why that cannot be told.
 pub(crate) type Specs = BTreeMap<AppId, std::result::Result<AppSpec, Reason>>;
@@ -22,11 +24,19 @@ pub(crate) struct View {
     pub(crate) observed: Observed,
 }
 
+/// What an app was resolved from: when any of it changes, it is resolved anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct From {
+    wanted: DesiredApp,
+    around: Surroundings,
+    circle: std::result::Result<Circle, Reason>,
+}
+
 /// Resolved apps, kept from look to look.
 #[derive(Default)]
 pub(crate) struct SpecCache {
     /// What each was resolved from.
-    from: BTreeMap<AppId, (DesiredApp, Surroundings)>,
+    from: BTreeMap<AppId, From>,
     specs: Arc<Specs>,
 }
 
@@ -69,6 +79,7 @@ pub(crate) async fn everything(hearth: &Hearth, now: &InForce, ports: Ports) -> 
     match hearth.engine.observe(&images).await {
         Ok(view) => {
             observed.engine = known_engine(hearth).await;
+            observed.prepared = hearth.scripts.prepared(&view.containers);
             observed.containers = view.containers;
             observed.foreign_containers = view.foreign_containers;
             observed.networks = view.networks;
@@ -119,6 +130,7 @@ async fn listening() -> BTreeMap<(hearth_model::container::Protocol, u16), Strin
 
 async fn look_at_data(hearth: &Hearth, now: &InForce, observed: &mut Observed) -> Result<()> {
     let created = db::data::created(&hearth.db).await?;
+    observed.hooks_done = db::hooks::all(&hearth.db).await?;
     let apps: BTreeSet<AppId> = now
         .desired
         .apps
@@ -158,21 +170,23 @@ pub(crate) async fn host(hearth: &Hearth) -> HostFacts {
 /// Resolves every desired app, those that changed anew.
 async fn specs(hearth: &Hearth, now: &InForce) -> Arc<Specs> {
     let around = hearth.surroundings(&now.desired);
+    let packages = hearth.packages_of(&now.desired).await.unwrap_or_else(|error| {
+        tracing::error!("{error}");
+        Packages::new()
+    });
     let (mut from, old) = {
         let cache = hearth.specs.lock().unwrap_or_else(PoisonError::into_inner);
         (cache.from.clone(), Arc::clone(&cache.specs))
     };
-    let fresh = |app: &AppId, wanted: &DesiredApp| {
-        old.contains_key(app)
-            && from.get(app).is_some_and(|(last, last_around)| last == wanted && *last_around == around)
-    };
-    let changed: Vec<(AppId, DesiredApp)> = now
-        .desired
-        .apps
-        .iter()
-        .filter(|(app, wanted)| !fresh(app, wanted))
-        .map(|(app, wanted)| (app.clone(), wanted.clone()))
-        .collect();
+    let current = now.desired.apps.iter().map(|(app, wanted)| {
+        let circle = packages.get(app).map_or_else(
+            || Ok(Circle::default()),
+            |package| circle::find(app, wanted, package, &now.desired, &packages),
+        );
+        (app, From { wanted: wanted.clone(), around: around.clone(), circle })
+    });
+    let changed: Vec<(&AppId, From)> =
+        current.filter(|(app, current)| !old.contains_key(*app) || from.get(*app) != Some(current)).collect();
     if changed.is_empty() && old.len() == now.desired.apps.len() {
         return old;
     }
@@ -181,13 +195,19 @@ async fn specs(hearth: &Hearth, now: &InForce) -> Arc<Specs> {
         .filter(|(app, _)| now.desired.apps.contains_key(*app))
         .map(|(app, spec)| (app.clone(), spec.clone()))
         .collect();
-    for (app, wanted) in changed {
-        let spec = match resolve_installed(hearth, &app, &wanted, &around).await {
+    for (app, current) in changed {
+        let spec = match resolve_installed(hearth, app, &current).await {
             Ok(spec) => spec,
             Err(error) => Err(Reason::new(ReasonCode::FileError, error.to_string())),
         };
+        // What a script could not do now it may do at the next look.
+        let may_pass = matches!(&spec, Err(reason) if reason.code == ReasonCode::ScriptFailed);
         specs.insert(app.clone(), spec);
-        from.insert(app, (wanted, around.clone()));
+        if may_pass {
+            from.remove(app);
+        } else {
+            from.insert(app.clone(), current);
+        }
     }
     let specs = Arc::new(specs);
     // A document that is only being looked at must not take the place of the one in force.
@@ -202,9 +222,9 @@ async fn specs(hearth: &Hearth, now: &InForce) -> Arc<Specs> {
 async fn resolve_installed(
     hearth: &Hearth,
     app: &AppId,
-    wanted: &DesiredApp,
-    around: &Surroundings,
+    current: &From,
 ) -> Result<std::result::Result<AppSpec, Reason>> {
+    let From { wanted, around, circle } = current;
     let Some(package) = hearth.kept_package(&wanted.digest).await? else {
         return Ok(Err(Reason::new(
             ReasonCode::PackageMissing,
@@ -222,7 +242,12 @@ async fn resolve_installed(
         db::data::add_secret(&hearth.db, app, &field.name, &value).await?;
         secrets.insert(field.name.clone(), value);
     }
-    Ok(resolve::resolve(app, wanted, &package, &secrets, around))
+    let circle = match circle {
+        Ok(circle) => circle,
+        Err(reason) => return Ok(Err(reason.clone())),
+    };
+    let links = hearth.links(app, wanted, &package, &secrets, around, circle, Folder::Own).await;
+    Ok(links.and_then(|links| resolve::resolve(app, wanted, &package, &secrets, around, &links)))
 }
 
 /// Plans from a view.

@@ -60,7 +60,7 @@ async fn installed(
     let hearth = state.hearth.clone();
     let package = hearth.kept_package(&wanted.digest).await.ok().flatten();
     let spec = view.specs.get(app).and_then(|spec| spec.as_ref().ok());
-    let mut reason = plan.reason.clone();
+    let mut reason = plan.reason.clone().or_else(|| hearth.scripts.trouble(app));
     if let Some(reason) = &mut reason {
         state.evidence.add(&hearth, app, reason, &view.observed).await;
     }

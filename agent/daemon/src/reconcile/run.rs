@@ -83,12 +83,14 @@ async fn one(hearth: &Hearth, app: &AppId, step: &Step, cancel: &CancellationTok
         }
         Step::CreateData { app } => {
             on_disk(hearth, step).await?;
-            recorded(db::data::set_created(&hearth.db, app, Timestamp::now()).await)
+            recorded(db::data::set_created(&hearth.db, app, Timestamp::now()).await)?;
+            recorded(hearth.note_installed(app).await)
         }
         Step::RemoveData { app } => {
             on_disk(hearth, step).await?;
             recorded(db::data::forget(&hearth.db, app).await)
         }
+        Step::RunHook { app, hook } => hearth.run_hook(app, *hook).await,
         Step::WriteFiles { .. }
         | Step::SnapshotData { .. }
         | Step::RestoreData { .. }
@@ -164,6 +166,7 @@ fn describe(stage: &[Step]) -> String {
         Some(Step::RemoveContainer { .. }) => "Removing containers",
         Some(Step::SnapshotData { .. }) => "Copying the data aside",
         Some(Step::RestoreData { .. }) => "Putting the data back",
+        Some(Step::RunHook { .. }) => "Running a script of the package",
         Some(Step::RemoveData { .. }) => "Deleting the data",
         Some(Step::RemoveNetwork { .. } | Step::RemoveVolume { .. } | Step::RemoveSnapshot { .. }) => {
             "Tidying up"

@@ -23,6 +23,9 @@ pub struct InstallApp {
     /// What the owner agrees to.
     #[serde(default)]
     pub granted: BTreeSet<Access>,
+    /// Apps that take the place of those that the package depends on, by the package depended on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub uses: BTreeMap<AppId, AppId>,
 }
 
 /// `PATCH /api/v1/apps/{id}`: changes an installed app's answers, ports and consent; what is left out stays.

@@ -67,7 +67,7 @@ impl<'a> Walk<'a> {
                     "a container still runs",
                 )
             }
-            Step::WriteFiles { app, .. } => {
+            Step::WriteFiles { app, .. } | Step::RunHook { app, .. } => {
                 rule(app == self.app, "it is another app's")?;
                 rule(self.has_data, "the app's folder is not there yet")
             }
@@ -134,6 +134,7 @@ impl<'a> Walk<'a> {
                 self.removed.insert(name, stage);
             }
             Step::WriteFiles { .. }
+            | Step::RunHook { .. }
             | Step::CreateVolume { .. }
             | Step::RemoveVolume { .. }
             | Step::SnapshotData { .. }

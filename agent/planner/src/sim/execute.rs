@@ -4,7 +4,7 @@ use hearth_model::condition::ReasonCode;
 use hearth_model::observed::{
     ContainerState, DataState, EngineState, ObservedContainer, ObservedNetwork, ObservedVolume,
 };
-use hearth_model::{Digest, ImageRef, Reason, Step};
+use hearth_model::{Digest, Hook, ImageRef, Reason, Step};
 
 use super::Sim;
 use super::container::{SimContainer, networks};
@@ -27,6 +27,13 @@ impl Sim {
                     format!("files written to a folder that is {state:?}"),
                 )),
             },
+            Step::RunHook { app, hook } => {
+                self.hooks_run.push((app.clone(), *hook));
+                if *hook == Hook::PreStart {
+                    self.prepared.insert(app.clone());
+                }
+                Ok(())
+            }
             Step::CreateNetwork { app, name, network } => {
                 self.networks.entry(name.clone()).or_insert_with(|| ObservedNetwork {
                     app: app.clone(),
@@ -47,7 +54,12 @@ impl Sim {
                 Ok(())
             }
             Step::CreateContainer { .. } => self.create(step),
-            Step::StartContainer { name } => self.start(name),
+            Step::StartContainer { name } => {
+                if let Some(container) = self.containers.get(name) {
+                    self.prepared.remove(&container.seen.app);
+                }
+                self.start(name)
+            }
             Step::StopContainer { name } => {
                 if let Some(container) = self.containers.get_mut(name) {
                     container.stop(self.now);

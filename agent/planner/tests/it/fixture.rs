@@ -28,6 +28,7 @@ pub(crate) fn app(name: &str) -> AppSpec {
         web: None,
         access: Default::default(),
         requires: Requirements::default(),
+        hooks: Default::default(),
     }
 }
 
@@ -128,6 +129,7 @@ pub(crate) fn entry(spec: &AppSpec) -> DesiredApp {
         settings: BTreeMap::new(),
         ports: BTreeMap::new(),
         granted: Default::default(),
+        uses: BTreeMap::new(),
         restarts: 0,
     }
 }

@@ -6,6 +6,8 @@ mod answers;
 mod driver;
 /// Specs in few words.
 mod fixture;
+/// Scripts of packages.
+mod hooks;
 /// From any state to the desired one.
 mod properties;
 /// Each rule finds the plan that breaks it.

@@ -1,0 +1,59 @@
+use std::collections::BTreeMap;
+
+use hearth_model::desired::DesiredApp;
+use hearth_model::package::Package;
+use hearth_model::{AppId, Desired, Reason};
+
+use crate::error::Result;
+use crate::hearth::Hearth;
+use crate::resolve::circle::{self, Packages};
+use crate::resolve::{self, Circle, Links, Surroundings};
+use crate::scripts::Folder;
+
+impl Hearth {
+    /// Returns the packages of the apps of a document, as far as they are kept.
+    pub(crate) async fn packages_of(&self, desired: &Desired) -> Result<Packages> {
+        let mut packages = Packages::new();
+        for (app, wanted) in &desired.apps {
+            if let Some(package) = self.kept_package(&wanted.digest).await? {
+                packages.insert(app.clone(), package);
+            }
+        }
+        Ok(packages)
+    }
+
+    /// Returns the other apps that have a say in what an app is made of, or why they cannot be told.
+    pub(crate) async fn circle(
+        &self,
+        app: &AppId,
+        wanted: &DesiredApp,
+        package: &Package,
+        desired: &Desired,
+    ) -> Result<std::result::Result<Circle, Reason>> {
+        let packages = self.packages_of(desired).await?;
+        Ok(circle::find(app, wanted, package, desired, &packages))
+    }
+
+    /// Returns what an app's circle and its package's scripts add to what it is made of.
+    ///
+    /// # Errors
+    /// The reason for the owner: a script that failed.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of what an app is resolved from")]
+    pub(crate) async fn links(
+        &self,
+        app: &AppId,
+        wanted: &DesiredApp,
+        package: &Package,
+        secrets: &BTreeMap<String, String>,
+        around: &Surroundings,
+        circle: &Circle,
+        folder: Folder,
+    ) -> std::result::Result<Links, Reason> {
+        let mut links =
+            Links { exported: BTreeMap::new(), is_shared: circle.is_shared, data: Some(self.data.clone()) };
+        let environment = resolve::variables::of(app, wanted, package, secrets, around, &links)
+            .map_err(|problem| Reason::new(hearth_model::condition::ReasonCode::PackageInvalid, problem))?;
+        links.exported = self.exported(app, package, around, circle, environment, folder).await?;
+        Ok(links)
+    }
+}

@@ -1,0 +1,151 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use hearth_model::condition::ReasonCode;
+use hearth_model::conventions::Need;
+use hearth_model::desired::DesiredApp;
+use hearth_model::package::Package;
+use hearth_model::{AppId, Desired, Digest, Reason};
+
+/// The packages of the installed apps.
+pub(crate) type Packages = BTreeMap<AppId, Arc<Package>>;
+
+/// The other apps that have a say in what an app is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Circle {
+    /// Digest of the app's own package.
+    pub(crate) package: Option<Digest>,
+    /// Apps that it talks to, directly or through another, each after those that it talks to itself, with its package.
+    pub(crate) talks_to: Vec<(AppId, Digest)>,
+    /// Whether it joins the network that apps which talk to each other share.
+    pub(crate) is_shared: bool,
+    /// Every installed app, where a script asks for them.
+    pub(crate) installed: BTreeSet<AppId>,
+}
+
+/// Finds an app's circle. The app itself need not be installed.
+///
+/// # Errors
+/// The reason for the owner: an app that it needs is not installed, or several could take its place.
+pub(crate) fn find(
+    app: &AppId,
+    wanted: &DesiredApp,
+    package: &Package,
+    desired: &Desired,
+    packages: &Packages,
+) -> Result<Circle, Reason> {
+    let mut talks_to = Vec::new();
+    let mut seen = BTreeSet::from([app.clone()]);
+    visit(&mut talks_to, &mut seen, wanted, package, desired, packages)?;
+    let runs_scripts = |package: &Package| !hearth_adapters::scripts::hooks(package).is_empty();
+    let asks = runs_scripts(package)
+        || talks_to.iter().any(|other| packages.get(other).is_some_and(|package| runs_scripts(package)));
+    Ok(Circle {
+        package: Some(wanted.digest.clone()),
+        is_shared: package.conventions.needs.contains(&Need::FixedAddresses)
+            || !package.conventions.apps.is_empty()
+            || desired.apps.iter().any(|(other, wanted)| other != app && uses(other, wanted, app, packages)),
+        talks_to: talks_to
+            .into_iter()
+            .filter_map(|other| Some((other.clone(), desired.apps.get(&other)?.digest.clone())))
+            .collect(),
+        installed: if asks { desired.apps.keys().cloned().collect() } else { BTreeSet::new() },
+    })
+}
+
+/// Returns the names of the installed apps that talk to an app.
+pub(crate) fn dependents(app: &AppId, desired: &Desired, packages: &Packages) -> Vec<String> {
+    let others =
+        desired.apps.iter().filter(|(other, wanted)| *other != app && uses(other, wanted, app, packages));
+    others
+        .map(|(other, _)| {
+            packages.get(other).map_or_else(|| other.to_string(), |package| package.manifest.name.clone())
+        })
+        .collect()
+}
+
+fn uses(other: &AppId, wanted: &DesiredApp, app: &AppId, packages: &Packages) -> bool {
+    let Some(package) = packages.get(other) else { return false };
+    let mut wishes = package.conventions.apps.iter();
+    wishes.any(|wish| chosen(&wish.package, wanted, packages).is_ok_and(|chosen| chosen == app))
+}
+
+fn visit(
+    talks_to: &mut Vec<AppId>,
+    seen: &mut BTreeSet<AppId>,
+    wanted: &DesiredApp,
+    package: &Package,
+    desired: &Desired,
+    packages: &Packages,
+) -> Result<(), Reason> {
+    for wish in &package.conventions.apps {
+        let other = chosen(&wish.package, wanted, packages)
+            .map_err(|missing| missing.reason(&package.manifest.name, &wish.package, packages))?;
+        if !seen.insert(other.clone()) {
+            continue;
+        }
+        if let (Some(their_wish), Some(their_package)) = (desired.apps.get(other), packages.get(other)) {
+            visit(talks_to, seen, their_wish, their_package, desired, packages)?;
+        }
+        talks_to.push(other.clone());
+    }
+    Ok(())
+}
+
+/// Why no app is chosen.
+enum Missing {
+    /// None is installed that could be.
+    None,
+    /// The one that the owner named is not installed, or cannot take the place.
+    Wrong(AppId),
+    /// Several could be.
+    Several(Vec<AppId>),
+}
+
+impl Missing {
+    fn reason(self, name: &str, package: &AppId, packages: &Packages) -> Reason {
+        let names = |apps: &[AppId]| {
+            let names =
+                apps.iter().map(|app| packages.get(app).map_or(app.as_str(), |one| &one.manifest.name));
+            names.collect::<Vec<_>>().join(" or ")
+        };
+        let message = match self {
+            Missing::None => {
+                format!("{name} needs the app `{package}`, which is not installed. Install it first.")
+            }
+            Missing::Wrong(other) => format!(
+                "{name} needs the app `{package}`, and `{other}`, which was chosen for it, is not installed or cannot take its place."
+            ),
+            Missing::Several(apps) => {
+                format!(
+                    "{name} needs the app `{package}`, whose place {} can take: choose one of them.",
+                    names(&apps)
+                )
+            }
+        };
+        Reason::new(ReasonCode::AppMissing, message)
+    }
+}
+
+/// Returns the installed app that a package means by another: the owner's choice, the one of that id, or the only one that
+/// can take its place.
+fn chosen<'a>(package: &AppId, wanted: &DesiredApp, packages: &'a Packages) -> Result<&'a AppId, Missing> {
+    let implements = |other: &Package| other.conventions.implements.contains(package.as_str());
+    if let Some(choice) = wanted.uses.get(package) {
+        let fits = packages.get_key_value(choice).filter(|(app, other)| *app == package || implements(other));
+        return fits.map(|(app, _)| app).ok_or_else(|| Missing::Wrong(choice.clone()));
+    }
+    if let Some((app, _)) = packages.get_key_value(package) {
+        return Ok(app);
+    }
+    let able: Vec<&AppId> =
+        packages.iter().filter(|(_, other)| implements(other)).map(|(app, _)| app).collect();
+    match able[..] {
+        [] => Err(Missing::None),
+        [one] => Ok(one),
+        _ => Err(Missing::Several(able.into_iter().cloned().collect())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

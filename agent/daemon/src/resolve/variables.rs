@@ -1,0 +1,65 @@
+use std::collections::BTreeMap;
+
+use hearth_model::AppId;
+use hearth_model::desired::DesiredApp;
+use hearth_model::package::Package;
+
+use super::{Links, Surroundings};
+
+/// Returns the variables of the Compose file: the box's, the package's settings in their order, those of its store's
+/// system, and what it and the apps that it talks to export.
+pub(crate) fn of(
+    app: &AppId,
+    desired: &DesiredApp,
+    package: &Package,
+    secrets: &BTreeMap<String, String>,
+    around: &Surroundings,
+    links: &Links,
+) -> Result<BTreeMap<String, String>, String> {
+    let mut variables = BTreeMap::from([
+        ("APPS_DIR".to_owned(), around.apps_dir.clone()),
+        ("LIBRARY_DIR".to_owned(), around.library_dir()),
+        ("DEVICE_IP".to_owned(), around.address.clone()),
+        ("APP_ID".to_owned(), app.to_string()),
+        ("APP_DATA_DIR".to_owned(), around.app_dir(app)),
+        ("APP_VERSION".to_owned(), desired.version.clone()),
+        ("DEVICE_HOSTNAME".to_owned(), around.hostname.clone()),
+        ("TZ".to_owned(), around.time_zone.clone()),
+    ]);
+    if let Some(web) = &package.manifest.web {
+        let port = desired.ports.get(&format!("{}/tcp", web.host_port)).unwrap_or(&web.host_port);
+        variables.insert("APP_WEB_PORT".to_owned(), port.to_string());
+    }
+    for field in &package.manifest.settings {
+        let answer = desired.settings.get(&field.name).filter(|answer| !answer.is_empty());
+        let value = match (answer, secrets.get(&field.name), &field.default) {
+            (Some(answer), _, _) => answer.clone(),
+            (None, Some(secret), _) => secret.clone(),
+            (None, None, Some(default)) => hearth_compose::interpolate(default, &variables)
+                .map_err(|problem| format!("the default of the setting `{}`: {problem}", field.name))?,
+            (None, None, None) => String::new(),
+        };
+        variables.insert(field.name.clone(), value);
+    }
+    hearth_adapters::variables::fill(&package.conventions.variables, &around.seed, &mut variables)
+        .map_err(|problem| format!("a variable of the package: {problem}"))?;
+    for (name, value) in &links.exported {
+        variables.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+    Ok(variables)
+}
+
+/// Fills `${…}` of a text of the manifest, such as its first sign-in.
+pub(crate) fn fill(
+    text: &str,
+    app: &AppId,
+    desired: &DesiredApp,
+    package: &Package,
+    secrets: &BTreeMap<String, String>,
+    around: &Surroundings,
+) -> String {
+    of(app, desired, package, secrets, around, &Links::default())
+        .ok()
+        .and_then(|variables| hearth_compose::interpolate(text, &variables).ok())
+        .unwrap_or_else(|| text.to_owned())
+}

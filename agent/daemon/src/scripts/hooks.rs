@@ -1,0 +1,111 @@
+use std::path::Path;
+use std::time::Duration;
+
+use hearth_host::sandbox::Script;
+use hearth_model::condition::ReasonCode;
+use hearth_model::{AppId, Hook, Reason};
+
+use super::platform::{self, Folder, Run};
+use super::{Scripts, Trouble};
+use crate::db;
+use crate::error::Result;
+use crate::hearth::Hearth;
+use crate::resolve;
+
+/// How long a hook may take.
+const TIME: Duration = Duration::from_secs(300);
+
+impl Hearth {
+    /// Runs a script of an app. One that fails holds nothing up, as on the system that it was written for: the owner reads
+    /// that it failed, and what it wrote.
+    ///
+    /// # Errors
+    /// Why it could not be run at all.
+    pub(crate) async fn run_hook(&self, app: &AppId, hook: Hook) -> std::result::Result<(), Reason> {
+        let broken = |error: crate::error::Error| Reason::new(ReasonCode::FileError, format!("{error}."));
+        let Some(wanted) = self.in_force().desired.apps.get(app).cloned() else { return Ok(()) };
+        let Some(package) = self.kept_package(&wanted.digest).await.map_err(broken)? else { return Ok(()) };
+        if package.files.contains_key(&hook.path()) {
+            self.run_script(app, hook, &wanted, &package).await?;
+        }
+        match hook {
+            Hook::PreStart => {
+                self.scripts.lock().prepared.insert(app.clone());
+                // The script may have written what the app is made of.
+                self.forget_spec(app);
+            }
+            Hook::PreInstall | Hook::PostInstall | Hook::PostUpdate => {
+                db::hooks::set(&self.db, app, hook, &wanted.digest).await.map_err(broken)?;
+            }
+            Hook::PostStart | Hook::PreStop | Hook::PostStop | Hook::PreUpdate => {}
+        }
+        Ok(())
+    }
+
+    async fn run_script(
+        &self,
+        app: &AppId,
+        hook: Hook,
+        wanted: &hearth_model::desired::DesiredApp,
+        package: &hearth_model::package::Package,
+    ) -> std::result::Result<(), Reason> {
+        let broken = |error: crate::error::Error| Reason::new(ReasonCode::FileError, format!("{error}."));
+        let desired = self.in_force().desired;
+        let around = self.surroundings(&desired);
+        let circle = self.circle(app, wanted, package, &desired).await.map_err(broken)??;
+        let secrets = db::data::secrets(&self.db, app).await.map_err(broken)?;
+        let links = self.links(app, wanted, package, &secrets, &around, &circle, Folder::Own).await?;
+        let environment = resolve::variables::of(app, wanted, package, &secrets, &around, &links)
+            .map_err(|problem| Reason::new(ReasonCode::PackageInvalid, problem))?;
+        let path = self.data.path(app).join(hook.path());
+        let run = Run {
+            app,
+            package,
+            around: &around,
+            circle: &circle,
+            folder: Folder::Own,
+            environment,
+            time: TIME,
+        };
+        let sandbox = run.sandbox(self);
+        tracing::info!(app.id = %app, %hook, "runs a script of the package");
+        let ended = platform::run(move || sandbox.run(Script::File(Path::new(&path)))).await?;
+        let trouble = ended.failure.as_ref().map(|failure| {
+            let name = &package.manifest.name;
+            tracing::warn!(app.id = %app, %hook, "a script of the package failed: {failure}");
+            platform::reason(
+                format!(
+                    "The script {hook} of {name} failed ({failure}). The app goes on without it; ask its maintainers if something does not work."
+                ),
+                &ended,
+            )
+        });
+        self.scripts.note(app, hook.name(), trouble);
+        Ok(())
+    }
+
+    /// Records for which version of its package an app's scripts count as having run when it is installed.
+    pub(crate) async fn note_installed(&self, app: &AppId) -> Result<()> {
+        let digest = self.in_force().desired.apps.get(app).map(|wanted| wanted.digest.clone());
+        match digest {
+            Some(digest) => db::hooks::set(&self.db, app, Hook::PostUpdate, &digest).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Scripts {
+    /// Notes how a script ended. One that did well clears what it had left itself, and nothing of another.
+    fn note(&self, app: &AppId, script: &'static str, trouble: Option<Reason>) {
+        let mut memory = self.lock();
+        match trouble {
+            Some(reason) => {
+                memory.trouble.insert(app.clone(), Trouble { script, reason });
+            }
+            None if memory.trouble.get(app).is_some_and(|last| last.script == script) => {
+                memory.trouble.remove(app);
+            }
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,121 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hearth_host::sandbox::{Ended, Error, Limits, Sandbox};
+use hearth_model::condition::ReasonCode;
+use hearth_model::package::Package;
+use hearth_model::{AppId, Reason};
+
+use crate::hearth::Hearth;
+use crate::resolve::{Circle, Surroundings};
+
+/// Memory of a script in mebibytes.
+const MEMORY_MB: u64 = 512;
+/// Processes of a script.
+const PROCESSES: u64 = 256;
+/// Lines of a failed script that the owner sees.
+const SHOWN_LINES: usize = 20;
+
+/// Which folder a script writes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Folder {
+    /// The app's own where it is there.
+    Own,
+    /// One that holds the package's files and goes with the run: somebody only asks.
+    StandIn,
+}
+
+/// What a run is made from.
+pub(super) struct Run<'a> {
+    pub(super) app: &'a AppId,
+    pub(super) package: &'a Package,
+    pub(super) around: &'a Surroundings,
+    pub(super) circle: &'a Circle,
+    pub(super) folder: Folder,
+    pub(super) environment: BTreeMap<String, String>,
+    pub(super) time: Duration,
+}
+
+impl Run<'_> {
+    /// Returns what the script sees: the app's folder, those of the apps that it talks to, and what stands in for the
+    /// system that its package was written for.
+    pub(super) fn sandbox(self, hearth: &Hearth) -> Sandbox {
+        let apps_dir = Path::new(&self.around.apps_dir);
+        let above = apps_dir.parent().unwrap_or(apps_dir);
+        let own = hearth.data.path(self.app);
+        let stand_in = match self.folder {
+            Folder::Own if own.is_dir() => None,
+            Folder::Own | Folder::StandIn => Some(self.package.files.clone()),
+        };
+        let shim = shim(self.circle);
+        Sandbox {
+            scratch: hearth.options.state_dir.join("scripts"),
+            folder: own,
+            stand_in,
+            readable: self.circle.talks_to.iter().map(|(other, _)| hearth.data.path(other)).collect(),
+            // Packages find the platform's command both by its variable and two folders above their own.
+            commands: BTreeMap::from([
+                (apps_dir.join("scripts/app"), shim.clone()),
+                (above.join("scripts/app"), shim),
+                (PathBuf::from("/run/hearth/bin/hostname"), hostname(self.around)),
+            ]),
+            links: BTreeMap::from([
+                (apps_dir.join("app-data"), PathBuf::from(".")),
+                (above.join("app-data"), apps_dir.to_owned()),
+            ]),
+            environment: self.environment,
+            limits: Limits { time: self.time, memory_mb: MEMORY_MB, processes: PROCESSES },
+        }
+    }
+}
+
+/// Returns the command by which scripts ask umbrelOS. What it starts and stops Hearth starts and stops itself.
+fn shim(circle: &Circle) -> String {
+    let installed: String = circle.installed.iter().map(|app| format!("{app}\n")).collect();
+    format!(
+        "#!/bin/bash\ncase \"${{1-}}\" in\n\
+         ls-installed) cat <<'END'\n{installed}END\n;;\n\
+         start|stop|restart) echo \"hearth: $1 is left to Hearth\" >&2 ;;\n\
+         compose) case \"${{3-}}\" in\n\
+         up|start|stop|restart) echo \"hearth: compose $3 is left to Hearth\" >&2 ;;\n\
+         *) echo \"hearth: compose ${{3-}} is not for scripts\" >&2; exit 1 ;;\nesac ;;\n\
+         *) echo \"hearth: ${{1-}} is not for scripts\" >&2; exit 1 ;;\nesac\n"
+    )
+}
+
+/// Returns a command that knows the host's name and address, which the sandbox itself has not.
+fn hostname(around: &Surroundings) -> String {
+    format!(
+        "#!/bin/sh\ncase \"${{1-}}\" in\n-I|-i|--all-ip-addresses|--ip-address) echo '{}' ;;\n*) echo '{}' ;;\nesac\n",
+        around.address, around.hostname
+    )
+}
+
+/// Runs a sandbox where it does not hold up anything else.
+pub(super) async fn run(
+    work: impl FnOnce() -> Result<Ended, Error> + Send + 'static,
+) -> Result<Ended, Reason> {
+    let failed = |message: String| Reason::new(ReasonCode::ScriptFailed, message);
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended
+        .map_err(|error| failed(format!("A script of the package broke off: {error}.")))?
+        .map_err(|error| failed(format!("A script of the package cannot run: {}.", chain(&error))))
+}
+
+/// Returns the reason for a script that failed, with the end of what it wrote.
+pub(super) fn reason(message: String, ended: &Ended) -> Reason {
+    let written = [&ended.output[..], &ended.errors[..]].concat();
+    let lines: Vec<String> = String::from_utf8_lossy(&written)
+        .lines()
+        .map(str::to_owned)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let log = lines[lines.len().saturating_sub(SHOWN_LINES)..].to_vec();
+    Reason { log, ..Reason::new(ReasonCode::ScriptFailed, message) }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
+}
