@@ -9,6 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hearth-model", &[]),
     ("hearth-compose", &["hearth-model"]),
     ("hearth-adapters", &["hearth-model", "hearth-compose"]),
+    ("hearth-fetch", &[]),
     ("hearth-planner", &["hearth-model"]),
     ("hearth-docker", &["hearth-model"]),
     ("hearth-host", &["hearth-model"]),
@@ -18,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hearth-model",
             "hearth-compose",
             "hearth-adapters",
+            "hearth-fetch",
             "hearth-planner",
             "hearth-docker",
             "hearth-host",
@@ -36,6 +38,9 @@ const WALLS: &[(&str, &[&str])] = &[
     ("axum", &["hearth-daemon"]),
     ("argon2", &["hearth-daemon"]),
     ("leptos", &["hearth-dashboard"]),
+    ("rustls", &["hearth-fetch"]),
+    ("tar", &["hearth-fetch"]),
+    ("zip", &["hearth-fetch"]),
     ("tokio", &["hearth-docker", "hearth-host", "hearth-daemon", "hearth-tests"]),
 ];
 

@@ -11,6 +11,8 @@ pub mod client;
 pub mod disk;
 /// A Docker engine of its own.
 pub mod engine;
+/// Git repositories.
+pub mod git;
 /// Hearth as a process.
 pub mod hearth;
 /// A network and mounts of its own for the test's thread, and a folder.
@@ -23,5 +25,9 @@ pub mod process;
 pub mod registry;
 /// Folders of packages.
 pub mod store;
+/// Tar archives, also dishonest ones.
+pub mod tarball;
 /// Waiting for something to become true.
 pub mod wait;
+/// An HTTP server.
+pub mod web;

@@ -90,7 +90,7 @@ pub enum Run {
 pub struct DesiredStore {
     /// What people read.
     pub name: String,
-    /// Absolute path of a folder on the box.
+    /// Absolute path of a folder on the box, address of an archive, or address of a git repository with `#branch` if wanted.
     pub location: String,
 }
 

@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 
+use crate::api::store::StoreProgress;
 use crate::condition::{AppStatus, Progress};
-use crate::id::{AppId, Generation};
+use crate::id::{AppId, Generation, StoreId};
 use crate::observed::EngineState;
 
 /// What the dashboard may hear on `GET /api/v1/events`; the SSE event's name is the variant's.
@@ -36,8 +37,15 @@ pub enum Event {
         /// How it is now.
         engine: EngineState,
     },
-    /// What the stores offer changed.
+    /// What the stores offer changed, or a refresh came to its end.
     Store,
+    /// A refresh of a store came further.
+    StoreProgress {
+        /// Which store.
+        id: StoreId,
+        /// How far.
+        progress: StoreProgress,
+    },
     /// Events were missed (the listener was too slow, or was away): load everything again.
     Reload,
 }

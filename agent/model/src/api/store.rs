@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AppId, StoreId};
+use crate::id::{AppId, Generation, StoreId};
 use crate::image::ImageRef;
 use crate::package::{Category, Manifest, PublishedPort};
 
@@ -61,7 +61,7 @@ pub struct StoreSummary {
     pub id: StoreId,
     /// Its name for people.
     pub name: String,
-    /// Where it is.
+    /// Where it is, without a password.
     pub location: String,
     /// How many packages it offers.
     pub packages: usize,
@@ -69,6 +69,84 @@ pub struct StoreSummary {
     pub refused: Vec<RefusedPackage>,
     /// Whether it came with Hearth and cannot be removed.
     pub built_in: bool,
+    /// Which commit or archive its packages are of, 12 hexadecimal digits; `None` for a folder.
+    pub revision: Option<String>,
+    /// When it was last seen to be as it is here, UTC; `None` when that never was.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = DateTime))]
+    pub refreshed_at: Option<jiff::Timestamp>,
+    /// Why the last refresh failed, when it did: the packages are those of the one before.
+    pub problem: Option<StoreProblem>,
+    /// What the last refresh that brought something new brought.
+    pub changes: Option<StoreChanges>,
+    /// How far the refresh that goes on is.
+    pub progress: Option<StoreProgress>,
+    /// Installed apps whose package came from it.
+    pub apps: Vec<AppId>,
+}
+
+/// Why a store could not be refreshed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct StoreProblem {
+    /// When it was tried, UTC.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
+    pub at: jiff::Timestamp,
+    /// What happened, and what to do next.
+    pub message: String,
+}
+
+/// What a refresh brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct StoreChanges {
+    /// When, UTC.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
+    pub at: jiff::Timestamp,
+    /// Packages that are new, by name.
+    pub added: Vec<ChangedPackage>,
+    /// Packages that are other than before.
+    pub updated: Vec<ChangedPackage>,
+    /// Packages that are not offered any more.
+    pub removed: Vec<ChangedPackage>,
+}
+
+/// A package that came, changed or went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct ChangedPackage {
+    /// Its id in its store.
+    pub package: String,
+    /// The name that people know.
+    pub name: String,
+    /// Its version before; `None` when it is new.
+    pub from: Option<String>,
+    /// Its version now, which may be the same; `None` when it is gone.
+    pub to: Option<String>,
+}
+
+/// How far a refresh is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct StoreProgress {
+    /// What is being done.
+    pub phase: StorePhase,
+    /// Bytes so far.
+    pub bytes: u64,
+    /// Bytes there will be, where the server says it.
+    pub total: Option<u64>,
+}
+
+/// What is being done to refresh a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub enum StorePhase {
+    /// Bytes come over the line.
+    Fetching,
+    /// Files are written.
+    Unpacking,
+    /// Packages are read and checked.
+    Reading,
 }
 
 /// A package that could not be read.
@@ -90,6 +168,16 @@ pub struct AddStore {
     pub id: StoreId,
     /// Its name for people.
     pub name: String,
-    /// Absolute path of a folder on the box.
+    /// Absolute path of a folder on the box, address of an archive, or address of a git repository with `#branch` if wanted.
     pub location: String,
+}
+
+/// `POST /api/v1/stores`: the store is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct AddedStore {
+    /// The generation that wants it.
+    pub generation: Generation,
+    /// What it offers.
+    pub store: StoreSummary,
 }
