@@ -1,14 +1,15 @@
 use hearth_model::api::apps::LogLine;
+use hearth_model::api::store::StoreProgress;
 use hearth_model::condition::Progress;
 use hearth_model::event::Event;
 use hearth_model::observed::EngineState;
-use hearth_model::{AppId, AppStatus, Generation};
+use hearth_model::{AppId, AppStatus, Generation, StoreId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// Names that the stream of [`Event`]s uses: those of the variants.
-pub(crate) const NAMES: [&str; 7] =
-    ["app", "app_removed", "progress", "generation", "engine", "store", "reload"];
+pub(crate) const NAMES: [&str; 8] =
+    ["app", "app_removed", "progress", "generation", "engine", "store", "store_progress", "reload"];
 
 /// Name of the events of a followed log.
 pub(crate) const LOG_NAME: &str = "line";
@@ -32,6 +33,11 @@ pub(crate) fn read(name: &str, data: &str) -> Option<Event> {
         progress: Progress,
     }
     #[derive(Deserialize)]
+    struct OfStore {
+        id: StoreId,
+        progress: StoreProgress,
+    }
+    #[derive(Deserialize)]
     struct Changed {
         generation: Generation,
     }
@@ -49,6 +55,10 @@ pub(crate) fn read(name: &str, data: &str) -> Option<Event> {
         "generation" => Event::Generation { generation: json::<Changed>(data)?.generation },
         "engine" => Event::Engine { engine: json::<Engine>(data)?.engine },
         "store" => Event::Store,
+        "store_progress" => {
+            let OfStore { id, progress } = json(data)?;
+            Event::StoreProgress { id, progress }
+        }
         "reload" => Event::Reload,
         _ => return None,
     })
@@ -65,6 +75,8 @@ fn json<T: DeserializeOwned>(data: &str) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
+    use hearth_model::api::store::StorePhase;
+
     use super::*;
 
     #[test]
@@ -83,6 +95,10 @@ mod tests {
             Event::Generation { generation: Generation(3) },
             Event::Engine { engine: EngineState::Unreachable { reason: "gone".into() } },
             Event::Store,
+            Event::StoreProgress {
+                id: "mine".parse().expect("valid"),
+                progress: StoreProgress { phase: StorePhase::Fetching, bytes: 1, total: None },
+            },
             Event::Reload,
         ];
         for (name, event) in NAMES.into_iter().zip(events) {

@@ -1,11 +1,13 @@
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use hearth_model::api::store::StoreProgress;
 use hearth_model::api::system::SystemInfo;
 use hearth_model::condition::Progress;
 use hearth_model::event::Event;
 use hearth_model::observed::EngineState;
-use hearth_model::{AppId, AppStatus, Generation};
+use hearth_model::{AppId, AppStatus, Generation, StoreId};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -37,6 +39,8 @@ pub(crate) struct Live {
     connected: RwSignal<bool>,
     lost: RwSignal<bool>,
     generation: StoredValue<Option<Generation>>,
+    /// Refreshes of stores that go on.
+    pub(crate) store_progress: RwSignal<BTreeMap<StoreId, StoreProgress>>,
     /// Told whenever the stores offer something else.
     pub(crate) store_changed: Trigger,
     /// Told whenever there is a new generation.
@@ -59,6 +63,7 @@ impl Live {
             connected: RwSignal::new(false),
             lost: RwSignal::new(false),
             generation: StoredValue::new(None),
+            store_progress: RwSignal::default(),
             store_changed: Trigger::new(),
             generation_changed: Trigger::new(),
         }
@@ -158,7 +163,14 @@ impl Live {
                     self.load_system();
                 }
             }
-            Event::Store => self.store_changed.notify(),
+            Event::Store => {
+                // A refresh that goes on tells again soon.
+                self.store_progress.update(BTreeMap::clear);
+                self.store_changed.notify();
+            }
+            Event::StoreProgress { id, progress } => {
+                self.store_progress.update(|all| _ = all.insert(id, progress));
+            }
             Event::Reload => self.load(),
         }
     }

@@ -19,5 +19,7 @@ mod ground;
 mod kills;
 /// Two Hearths on one engine.
 mod neighbours;
+/// Stores at addresses, honest and hostile.
+mod stores;
 /// Updates that are kept and updates that are not.
 mod updates;

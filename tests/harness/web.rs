@@ -240,7 +240,11 @@ fn git(mut stream: &TcpStream, request: &Request, folder: &Path, below: &str) ->
         .env("GIT_PROJECT_ROOT", folder)
         .env("GIT_HTTP_EXPORT_ALL", "1")
         // The repository may be another user's.
-        .envs([("GIT_CONFIG_COUNT", "1"), ("GIT_CONFIG_KEY_0", "safe.directory"), ("GIT_CONFIG_VALUE_0", "*")])
+        .envs([
+            ("GIT_CONFIG_COUNT", "1"),
+            ("GIT_CONFIG_KEY_0", "safe.directory"),
+            ("GIT_CONFIG_VALUE_0", "*"),
+        ])
         .env("PATH_INFO", format!("/{below}"))
         .env("QUERY_STRING", &request.query)
         .env("REQUEST_METHOD", &request.method)

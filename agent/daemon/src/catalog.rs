@@ -1,21 +1,34 @@
 //! What the stores offer: every package of every store, read once and kept in memory.
 
+/// What is other in a store than before.
+mod changes;
 /// Reads one folder of packages.
 pub(crate) mod folder;
 /// Reads a folder of packages in the format of another store.
 pub(crate) mod foreign;
+/// What is kept of stores on the disk.
+pub(crate) mod kept;
+/// Fetches and reads a store.
+pub(crate) mod refresh;
+/// Finds packages.
+mod search;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use hearth_model::api::store::RefusedPackage;
+use hearth_fetch::{Address, Cancel, Limits};
+use hearth_model::api::store::{RefusedPackage, StorePhase, StoreProblem, StoreProgress};
 use hearth_model::desired::DesiredStore;
-use hearth_model::package::{Category, Package};
+use hearth_model::package::Package;
 use hearth_model::{Digest, StoreId};
+use jiff::Timestamp;
 
 use crate::db::packages::Icon;
 use crate::error::{Error, Result};
+use kept::{Record, Shelf};
+use refresh::Refresh;
+pub use search::PackageQuery;
 
 /// One source of packages, as it was when it was read last.
 #[derive(Debug, Clone)]
@@ -26,6 +39,8 @@ pub(crate) struct Store {
     pub(crate) built_in: bool,
     pub(crate) packages: BTreeMap<String, Arc<Entry>>,
     pub(crate) refused: Vec<RefusedPackage>,
+    /// Its refreshes; blank for a store that came with Hearth.
+    pub(crate) record: Record,
 }
 
 /// One package on offer.
@@ -34,88 +49,211 @@ pub(crate) struct Entry {
     pub(crate) package: Package,
     pub(crate) digest: Digest,
     pub(crate) icon: Option<Icon>,
-    /// Name, tagline, id and description in lower case, for the search.
-    haystack: [String; 3],
+    haystack: search::Haystack,
 }
 
 impl Entry {
     pub(crate) fn new(package: Package, icon: Option<Icon>) -> Self {
-        let manifest = &package.manifest;
-        let haystack = [
-            format!("{} {}", manifest.name.to_lowercase(), manifest.id),
-            manifest.tagline.to_lowercase(),
-            manifest.description.to_lowercase(),
-        ];
-        let digest = package.digest();
+        let (digest, haystack) = (package.digest(), search::Haystack::new(&package));
         Self { package, digest, icon, haystack }
     }
-
-    /// Returns how well the entry answers the words, lower is better; `None` when a word is nowhere in it.
-    fn rank(&self, words: &[String]) -> Option<usize> {
-        words
-            .iter()
-            .map(|word| {
-                let field = self.haystack.iter().position(|text| text.contains(word.as_str()))?;
-                let starts = self.haystack[field].starts_with(word.as_str());
-                Some(field * 2 + usize::from(!starts))
-            })
-            .sum()
-    }
-}
-
-/// What is being looked for.
-#[derive(Debug, Clone, Default)]
-pub struct PackageQuery {
-    /// Words that must all occur.
-    pub text: Option<String>,
-    /// Only this category.
-    pub category: Option<Category>,
-    /// Only this store.
-    pub store: Option<StoreId>,
 }
 
 /// All stores, in memory.
 #[derive(Debug)]
 pub(crate) struct Catalog {
     built_in: Vec<PathBuf>,
+    shelf: Shelf,
+    limits: Limits,
     stores: RwLock<BTreeMap<StoreId, Arc<Store>>>,
+    /// Refreshes that go on, one of a store at a time.
+    going: Mutex<BTreeMap<StoreId, StoreProgress>>,
 }
 
 impl Catalog {
-    pub(crate) fn new(built_in: Vec<PathBuf>) -> Self {
-        Self { built_in, stores: RwLock::default() }
+    /// Returns it empty. `shelf` is the folder where stores are kept.
+    pub(crate) fn new(built_in: Vec<PathBuf>, shelf: PathBuf, limits: Limits) -> Self {
+        Self {
+            built_in,
+            shelf: Shelf::new(shelf),
+            limits,
+            stores: RwLock::default(),
+            going: Mutex::default(),
+        }
     }
 
-    /// Reads every store anew: those that came with Hearth, then the owner's.
-    ///
-    /// A store that cannot be read keeps what was read of it last.
+    /// Brings the stores in line with what is wanted, without the network: those that are new are read from what is kept of
+    /// them, those that are not wanted any more are forgotten.
     ///
     /// # Errors
-    /// Names each store that could not be read; the others are in place all the same.
-    pub(crate) async fn refresh(&self, wanted: &BTreeMap<StoreId, DesiredStore>) -> Result<()> {
-        let built_in = self.built_in.clone();
-        let wanted = wanted.clone();
-        let read = tokio::task::spawn_blocking(move || read_all(&built_in, &wanted))
+    /// Names each store that could not be read; it is there all the same, with its problem and without packages.
+    pub(crate) async fn load(self: &Arc<Self>, wanted: &BTreeMap<StoreId, DesiredStore>) -> Result<()> {
+        let (catalog, wanted) = (Arc::clone(self), wanted.clone());
+        tokio::task::spawn_blocking(move || catalog.load_now(&wanted))
             .await
-            .map_err(|error| Error::Internal(format!("reading the stores ended: {error}")))?;
-        let mut problems = Vec::new();
-        let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
+            .map_err(|error| Error::Internal(format!("reading the stores ended: {error}")))?
+    }
+
+    fn load_now(&self, wanted: &BTreeMap<StoreId, DesiredStore>) -> Result<()> {
+        let before = self.stores.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut fresh = BTreeMap::new();
-        for (id, result) in read {
-            match result {
-                Ok(store) => {
-                    fresh.insert(id, Arc::new(store));
-                }
-                Err(problem) => {
-                    if let Some(last) = stores.get(&id) {
-                        fresh.insert(id.clone(), Arc::clone(last));
-                    }
-                    problems.push(problem);
-                }
+        let mut problems = Vec::new();
+        for path in &self.built_in {
+            let id = folder::default_id(path);
+            let read =
+                before.values().find(|store| store.built_in && store.location == path.display().to_string());
+            match read.map_or_else(|| read_built_in(path, &id).map(Arc::new), |read| Ok(Arc::clone(read))) {
+                Ok(store) => _ = fresh.insert(store.id.clone(), store),
+                Err(problem) => problems.push(problem),
             }
         }
-        *stores = fresh;
-        if problems.is_empty() { Ok(()) } else { Err(Error::Package(problems.join("; "))) }
+        for (id, wanted) in wanted {
+            let known = before.get(id).filter(|store| !store.built_in && store.location == wanted.location);
+            let store = match known {
+                Some(known) => Store { name: wanted.name.clone(), ..Store::clone(known) },
+                None => self.from_disk(id, wanted, &mut problems),
+            };
+            fresh.insert(id.clone(), Arc::new(store));
+        }
+        *self.stores.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        // A store that is being added is not wanted yet.
+        let mut stay: BTreeSet<StoreId> = wanted.keys().cloned().collect();
+        stay.extend(self.going.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned());
+        self.shelf.forget_all_but(&stay);
+        if problems.is_empty() { Ok(()) } else { Err(Error::Store(problems.join("; "))) }
+    }
+
+    /// Reads one of the owner's stores from its folder, or from what is kept of it.
+    fn from_disk(&self, id: &StoreId, wanted: &DesiredStore, problems: &mut Vec<String>) -> Store {
+        let record = self.shelf.record(id, &wanted.location);
+        let path = match wanted.location.parse() {
+            Ok(Address::Folder(path)) => Ok(path),
+            Ok(Address::Remote(_)) => self
+                .shelf
+                .content(id, &record)
+                .map(|content| refresh::root(&content))
+                .ok_or_else(|| "it was not fetched yet".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        let message = match path.and_then(|path| refresh::read(&path, id, wanted)) {
+            Ok(store) => return Store { record, ..store },
+            Err(message) => message,
+        };
+        problems.push(format!("the store `{id}`: {message}"));
+        let problem = record.problem.clone().unwrap_or(StoreProblem { at: Timestamp::now(), message });
+        Store {
+            id: id.clone(),
+            name: wanted.name.clone(),
+            location: wanted.location.clone(),
+            built_in: false,
+            packages: BTreeMap::new(),
+            refused: Vec::new(),
+            record: Record { problem: Some(problem), ..record },
+        }
+    }
+
+    /// Fetches and reads a store that is not wanted yet; [`Catalog::load`] puts it in place once it is.
+    ///
+    /// Dropping the future gives the fetch up.
+    ///
+    /// # Errors
+    /// When it is being refreshed already, or cannot be fetched or read; nothing of it stays then.
+    pub(crate) async fn prepare(
+        self: &Arc<Self>,
+        id: &StoreId,
+        wanted: &DesiredStore,
+        tell: impl Fn(StoreProgress) + Send + 'static,
+    ) -> Result<()> {
+        let result = self.run(id, wanted, None, tell).await.map(|_| ());
+        if matches!(result, Err(Error::Store(_))) {
+            self.shelf.forget(id);
+        }
+        result
+    }
+
+    /// Fetches one of the owner's stores if it changed, and reads it anew. One that fails keeps what it had.
+    ///
+    /// Dropping the future gives the fetch up.
+    ///
+    /// # Errors
+    /// When it is being refreshed already, or cannot be fetched or read.
+    pub(crate) async fn refresh(
+        self: &Arc<Self>,
+        id: &StoreId,
+        wanted: &DesiredStore,
+        tell: impl Fn(StoreProgress) + Send + 'static,
+    ) -> Result<()> {
+        let before = self.store(id)?;
+        // One that has no packages was never read: whatever its source says, there is nothing to keep.
+        let known = (!before.packages.is_empty()).then(|| Arc::clone(&before));
+        let (store, result) = match self.run(id, wanted, known, tell).await {
+            Ok(store) => (store, Ok(())),
+            Err(Error::Store(problem)) => {
+                let record = self.shelf.record(id, &wanted.location);
+                (Store { record, ..Store::clone(&before) }, Err(Error::Store(problem)))
+            }
+            Err(error) => return Err(error),
+        };
+        let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
+        // It may have been removed, renamed or moved meanwhile.
+        if let Some(now) = stores.get_mut(id).filter(|now| now.location == wanted.location) {
+            *now = Arc::new(Store { name: now.name.clone(), ..store });
+        }
+        result
+    }
+
+    /// Reads a store that came with Hearth anew.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub(crate) async fn refresh_built_in(self: &Arc<Self>, id: &StoreId) -> Result<()> {
+        let store = self.store(id)?;
+        let path = PathBuf::from(&store.location);
+        let fresh = tokio::task::spawn_blocking(move || read_built_in(&path, &folder::default_id(&path)))
+            .await
+            .map_err(|error| Error::Internal(format!("reading the store ended: {error}")))?
+            .map_err(Error::Store)?;
+        let record = Record {
+            refreshed_at: Some(Timestamp::now()),
+            changes: changes::changes(&store.packages, &fresh.packages, Timestamp::now())
+                .or_else(|| store.record.changes.clone()),
+            ..Record::default()
+        };
+        let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
+        stores.insert(id.clone(), Arc::new(Store { record, ..fresh }));
+        Ok(())
+    }
+
+    async fn run(
+        self: &Arc<Self>,
+        id: &StoreId,
+        wanted: &DesiredStore,
+        before: Option<Arc<Store>>,
+        tell: impl Fn(StoreProgress) + Send + 'static,
+    ) -> Result<Store> {
+        let claim = Claim::new(self, id)?;
+        let cancel = CancelOnDrop(Cancel::default());
+        let (catalog, id, wanted) = (Arc::clone(self), id.clone(), wanted.clone());
+        let given_up = cancel.0.clone();
+        tokio::task::spawn_blocking(move || {
+            // Held until the work is done, also when nobody waits for it any more.
+            let claim = claim;
+            let tell = |progress| {
+                claim.tell(progress);
+                tell(progress);
+            };
+            let (limits, cancel, before) = (catalog.limits, given_up, before.as_ref());
+            let shelf = &catalog.shelf;
+            Refresh { shelf, id: &id, wanted: &wanted, before, limits, cancel, tell: &tell }.run()
+        })
+        .await
+        .map_err(|error| Error::Internal(format!("refreshing the store ended: {error}")))?
+        .map_err(Error::Store)
+    }
+
+    /// Returns how far the refresh of a store is, while it goes on.
+    pub(crate) fn progress(&self, id: &StoreId) -> Option<StoreProgress> {
+        self.going.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
     }
 
     pub(crate) fn stores(&self) -> Vec<Arc<Store>> {
@@ -138,58 +276,47 @@ impl Catalog {
             .cloned()
             .ok_or_else(|| Error::NoSuchPackage { store: store.to_string(), package: package.to_owned() })
     }
+}
 
-    /// Returns the packages that answer the query: best first, then by name.
-    pub(crate) fn search(&self, query: &PackageQuery) -> Vec<Arc<Entry>> {
-        let words: Vec<String> = query
-            .text
-            .as_deref()
-            .unwrap_or("")
-            .to_lowercase()
-            .split_whitespace()
-            .map(str::to_owned)
-            .collect();
-        let mut found: Vec<(usize, Arc<Entry>)> = self
-            .stores()
-            .iter()
-            .filter(|store| query.store.as_ref().is_none_or(|wanted| wanted == &store.id))
-            .flat_map(|store| store.packages.values().cloned().collect::<Vec<_>>())
-            .filter(|entry| query.category.is_none_or(|wanted| wanted == entry.package.manifest.category))
-            .filter_map(|entry| Some((entry.rank(&words)?, entry)))
-            .collect();
-        found.sort_by(|(a_rank, a), (b_rank, b)| {
-            a_rank.cmp(b_rank).then_with(|| {
-                let name = |entry: &Entry| entry.package.manifest.name.to_lowercase();
-                name(a).cmp(&name(b)).then_with(|| a.package.store.cmp(&b.package.store))
-            })
-        });
-        found.into_iter().map(|(_, entry)| entry).collect()
+fn read_built_in(path: &std::path::Path, id: &StoreId) -> std::result::Result<Store, String> {
+    Ok(Store { built_in: true, location: path.display().to_string(), ..folder::read(path, id, None)? })
+}
+
+/// The right to refresh a store, which one refresh has at a time.
+struct Claim {
+    catalog: Arc<Catalog>,
+    id: StoreId,
+}
+
+impl Claim {
+    fn new(catalog: &Arc<Catalog>, id: &StoreId) -> Result<Self> {
+        let mut going = catalog.going.lock().unwrap_or_else(PoisonError::into_inner);
+        if going.contains_key(id) {
+            return Err(Error::Conflict(format!("the store `{id}` is being refreshed already; wait for it")));
+        }
+        going.insert(id.clone(), StoreProgress { phase: StorePhase::Fetching, bytes: 0, total: None });
+        Ok(Self { catalog: Arc::clone(catalog), id: id.clone() })
+    }
+
+    fn tell(&self, progress: StoreProgress) {
+        let mut going = self.catalog.going.lock().unwrap_or_else(PoisonError::into_inner);
+        going.insert(self.id.clone(), progress);
     }
 }
 
-type ReadStore = (StoreId, std::result::Result<Store, String>);
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.catalog.going.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
 
-fn read_all(built_in: &[PathBuf], wanted: &BTreeMap<StoreId, DesiredStore>) -> Vec<ReadStore> {
-    let mut read = Vec::new();
-    for path in built_in {
-        let id = folder::default_id(path);
-        let result = folder::read(path, &id, None).map(|store| Store { built_in: true, ..store });
-        let id = result.as_ref().map_or(id, |store| store.id.clone());
-        read.push((id, result));
+/// Gives a fetch up that nobody waits for.
+struct CancelOnDrop(Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
     }
-    for (id, store) in wanted {
-        let result = if store.location.starts_with('/') {
-            folder::read(&PathBuf::from(&store.location), id, Some(&store.name))
-                .map(|read| Store { id: id.clone(), ..read })
-        } else {
-            Err(format!(
-                "the store `{id}` is at `{}`, which is not a folder of this box (a path that starts with `/`)",
-                store.location
-            ))
-        };
-        read.push((id.clone(), result));
-    }
-    read
 }
 
 #[cfg(test)]

@@ -46,6 +46,9 @@ pub enum Error {
     /// A package cannot be read or resolved.
     #[error("{0}")]
     Package(String),
+    /// A store cannot be fetched or read.
+    #[error("{0}")]
+    Store(String),
     /// The engine does not answer.
     #[error("{0}")]
     EngineUnreachable(String),

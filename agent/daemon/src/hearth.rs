@@ -4,6 +4,8 @@
 mod apps;
 /// Changes of what the owner wants.
 pub(crate) mod edits;
+/// Refreshes stores by itself.
+mod fresh;
 /// Generations, export, plan and apply.
 mod history;
 /// Installs, and changes of settings.
@@ -24,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hearth_docker::Engine;
+use hearth_fetch::Limits;
 use hearth_host::data::AppData;
 use hearth_model::event::Event;
 use hearth_model::observed::EngineState;
@@ -31,7 +34,7 @@ use hearth_model::package::Package;
 use hearth_model::update::AppUpdate;
 use hearth_model::{AppId, AppStatus, Desired, Digest, Generation};
 use hearth_planner::Timing;
-use tokio::sync::{Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
@@ -89,7 +92,9 @@ pub struct Inner {
     pub(crate) db: Db,
     pub(crate) engine: Engine,
     pub(crate) data: AppData,
-    pub(crate) catalog: Catalog,
+    pub(crate) catalog: Arc<Catalog>,
+    /// Told when stores may be due for a refresh.
+    pub(crate) stores_changed: Notify,
     pub(crate) hostname: String,
     pub(crate) address: String,
     pub(crate) seed: String,
@@ -137,13 +142,15 @@ impl Hearth {
             Error::Internal(format!("the folder {} cannot be found: {error}", options.state_dir.display()))
         })?;
         let engine = Engine::connect(&options.docker_socket, hearth_docker::Options::new(box_id));
-        let catalog = Catalog::new(options.stores.clone());
+        let shelf = options.state_dir.join("stores");
+        let catalog = Arc::new(Catalog::new(options.stores.clone(), shelf, Limits::default()));
         let (wake, wakeups) = mpsc::channel(WAKEUPS);
         let hearth = Self(Arc::new(Inner {
             db,
             engine,
             data,
             catalog,
+            stores_changed: Notify::new(),
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             address: own_address(),
             seed,
@@ -166,10 +173,7 @@ impl Hearth {
             kept: Mutex::default(),
             options,
         }));
-        let stores = hearth.in_force().desired.stores.clone();
-        if let Err(problem) = hearth.catalog.refresh(&stores).await {
-            tracing::warn!("{problem}");
-        }
+        hearth.load_stores().await;
         Ok(hearth)
     }
 
@@ -180,7 +184,10 @@ impl Hearth {
     pub async fn run(&self, shutdown: CancellationToken) -> Result<()> {
         let wakeups = self.wakeups.lock().unwrap_or_else(PoisonError::into_inner).take();
         let wakeups = wakeups.ok_or_else(|| Error::Internal("the loop runs already".to_owned()))?;
-        reconcile::run(self.clone(), wakeups, shutdown).await;
+        tokio::join!(
+            reconcile::run(self.clone(), wakeups, shutdown.clone()),
+            fresh::keep_fresh(self.clone(), shutdown)
+        );
         Ok(())
     }
 

@@ -94,11 +94,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     });
     tasks.spawn(notify::watchdog(shutdown.clone()));
 
+    // Before anybody knows the address: who stops what was just announced must not meet the default, which is to die.
+    let stop_signal = stop_signal()?;
     announce(&state_dir, address);
     notify::send("READY=1");
     let ended = tokio::select! {
-        reason = stop_signal() => {
-            tracing::info!("stopping on {}; apps keep running", reason?);
+        reason = stop_signal => {
+            tracing::info!("stopping on {reason}; apps keep running");
             None
         }
         ended = &mut core => Some(ended),
@@ -155,12 +157,15 @@ fn announce(state_dir: &Path, address: std::net::SocketAddr) {
     tracing::info!("listening on http://{address}/");
 }
 
-async fn stop_signal() -> anyhow::Result<&'static str> {
+/// Listens for the signals that stop the service, from now on; what is returned ends with the name of the first one.
+fn stop_signal() -> anyhow::Result<impl Future<Output = &'static str>> {
     let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
-    Ok(tokio::select! {
-        _ = interrupt.recv() => "SIGINT",
-        _ = terminate.recv() => "SIGTERM",
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+        }
     })
 }
 

@@ -106,7 +106,9 @@ fn is_branch(name: &str) -> bool {
         && !name.contains("..")
         && !name.contains("@{")
         && !name.ends_with(".lock")
-        && name.split('/').all(|part| !part.is_empty() && !part.starts_with(['.', '-']) && !part.ends_with('.'))
+        && name
+            .split('/')
+            .all(|part| !part.is_empty() && !part.starts_with(['.', '-']) && !part.ends_with('.'))
 }
 
 /// Returns an address with its user and password left out.

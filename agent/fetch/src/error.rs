@@ -22,7 +22,9 @@ pub enum Error {
         status: u16,
     },
     /// Whoever signs certificates is not known here.
-    #[error("this box knows no certificate authority, so no HTTPS server can be trusted; install the package ca-certificates")]
+    #[error(
+        "this box knows no certificate authority, so no HTTPS server can be trusted; install the package ca-certificates"
+    )]
     NoAuthorities,
     /// More came than is taken.
     #[error("{what} is larger than the {limit_bytes} bytes that are taken")]
@@ -70,7 +72,9 @@ pub enum Error {
         source: io::Error,
     },
     /// There is no `git` here.
-    #[error("git repositories are fetched by the command `{command}`, which this box does not have; install it, or give the address of an archive")]
+    #[error(
+        "git repositories are fetched by the command `{command}`, which this box does not have; install it, or give the address of an archive"
+    )]
     NoGit {
         /// What is missing.
         command: &'static str,

@@ -40,7 +40,15 @@ const ENVIRONMENT: [(&str, &str); 8] = [
 ];
 /// Variables that git needs of ours: where programs are, and how to get out of this network.
 const INHERITED: [&str; 10] = [
-    "PATH", "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "SSL_CERT_FILE",
+    "PATH",
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
     "SSL_CERT_DIR",
 ];
 
@@ -77,13 +85,12 @@ impl<'a> Repository<'a> {
         }
         self.expect(&done, "read")?;
         // A tag that is an object of its own is followed to its commit, which comes behind it.
-        let lines: Vec<(&str, &str)> =
-            done.output.lines().filter_map(|line| line.split_once('\t')).collect();
+        let lines: Vec<(&str, &str)> = done.output.lines().filter_map(|line| line.split_once('\t')).collect();
         let branch_line = lines.iter().find(|(_, name)| name.starts_with("refs/heads/"));
         let line = branch_line.or(lines.last());
-        line.map(|(commit, _)| (*commit).to_owned()).filter(|commit| is_hash(commit)).ok_or_else(|| {
-            self.failed("read", "the server's list of branches makes no sense")
-        })
+        line.map(|(commit, _)| (*commit).to_owned())
+            .filter(|commit| is_hash(commit))
+            .ok_or_else(|| self.failed("read", "the server's list of branches makes no sense"))
     }
 
     /// Fetches a branch or tag, or the server's own choice, without its history. Returns its commit.

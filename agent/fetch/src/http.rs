@@ -146,7 +146,9 @@ fn explain(url: &str, job: &Job<'_>, error: ureq::Error) -> Error {
         ureq::Error::Timeout(_) => format!("the server was silent for {} s", SILENCE.as_secs()),
         ureq::Error::HostNotFound => "no such host is known".to_owned(),
         ureq::Error::RequireHttpsOnly(_) => "the server leads from https to http".to_owned(),
-        ureq::Error::TooManyRedirects => format!("the server leads elsewhere more than {MAX_REDIRECTS} times"),
+        ureq::Error::TooManyRedirects => {
+            format!("the server leads elsewhere more than {MAX_REDIRECTS} times")
+        }
         ureq::Error::Io(error) => match error.kind() {
             io::ErrorKind::UnexpectedEof => "the server broke off".to_owned(),
             _ => error.to_string(),

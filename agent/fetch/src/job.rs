@@ -122,11 +122,7 @@ mod tests {
         assert!(job.check().is_ok());
         cancel.cancel();
         assert!(matches!(job.check(), Err(Error::Cancelled)));
-        let late = Job::new(
-            Limits { time: Duration::ZERO, ..Limits::default() },
-            Cancel::default(),
-            &|_| {},
-        );
+        let late = Job::new(Limits { time: Duration::ZERO, ..Limits::default() }, Cancel::default(), &|_| {});
         assert!(matches!(late.check(), Err(Error::TimedOut(_))));
     }
 }

@@ -57,18 +57,66 @@ pub(crate) mod settings {
 /// Sources of packages.
 pub(crate) mod stores {
     pub(crate) const ADD: &str = "Add a store";
-    pub(crate) const ADDING: &str = "Reading the store…";
+    pub(crate) const ADDING: &str = "Adding…";
     pub(crate) const ADD_TITLE: &str = "Add a store";
     pub(crate) const CANCEL: &str = "Cancel";
+    pub(crate) const FETCHING: &str = "Fetching";
+    pub(crate) const GONE: &str = "Gone";
+    pub(crate) const KEEPS: &str = "Its packages are those of before.";
     pub(crate) const LOCATION: &str = "Where it is";
-    pub(crate) const LOCATION_HELP: &str = "A folder on your box, such as a checkout of a store in the format of Hearth, Umbrel, CasaOS or Runtipi. Add stores that you trust: their apps run on your box.";
-    pub(crate) const LOCATION_NEEDED: &str = "Say where the store is: a folder that begins with /.";
+    pub(crate) const LOCATION_HELP: &str = "The address of a git repository or of an archive (.zip, .tar.gz, .tar.zst, .tar), or a folder on your box: a store in the format of Hearth, Umbrel, CasaOS or Runtipi. Add stores that you trust: their apps run on your box.";
+    pub(crate) const LOCATION_NEEDED: &str =
+        "Say where the store is: an address that begins with https://, or a folder that begins with /.";
     pub(crate) const NAME: &str = "Name";
+    pub(crate) const NAME_HELP: &str = "Empty for the end of its address.";
     pub(crate) const NAME_NEEDED: &str = "Give the store a name with at least one letter or digit.";
+    pub(crate) const NEVER_WORKED: &str = "It has no packages yet.";
+    pub(crate) const NEW: &str = "New";
+    pub(crate) const PROGRESS: &str = "How far the store is";
+    pub(crate) const READING: &str = "Reading packages";
     pub(crate) const REFRESH: &str = "Look for new packages";
     pub(crate) const REMOVE: &str = "Remove";
     pub(crate) const REMOVE_WORDS: &str = "Its packages leave your store. Apps that you installed from it stay and go on running, without updates.";
     pub(crate) const TITLE: &str = "Stores";
+    pub(crate) const UNPACKING: &str = "Unpacking";
+    pub(crate) const UPDATED: &str = "Updated";
+
+    /// When its source was last asked.
+    pub(crate) fn checked(ago: &str) -> String {
+        format!("checked {ago}")
+    }
+
+    /// That the last refresh failed.
+    pub(crate) fn not_refreshed(ago: &str) -> String {
+        format!("It could not be refreshed {ago}.")
+    }
+
+    /// That a refresh worked.
+    pub(crate) fn refreshed(name: &str) -> String {
+        format!("{name} is up to date.")
+    }
+
+    /// How much of something there is.
+    pub(crate) fn so_far(what: &str, done: &str, total: Option<&str>) -> String {
+        match total {
+            Some(total) => format!("{what}, {done} of {total}"),
+            None => format!("{what}, {done}"),
+        }
+    }
+
+    /// How many packages came, changed and went.
+    pub(crate) fn changes(on: &str, new: usize, updated: usize, gone: usize) -> String {
+        let counts = [(new, "new"), (updated, "updated"), (gone, "gone")];
+        let words = counts.iter().filter(|(count, _)| *count > 0);
+        let words: Vec<String> =
+            words.map(|(count, what)| format!("{} {what}", crate::format::count(*count))).collect();
+        format!("{on}: {}", words.join(", "))
+    }
+
+    /// Which apps came from a store.
+    pub(crate) fn came_from_it(names: &[String]) -> String {
+        format!("You have apps from this store: {}.", names.join(", "))
+    }
 
     /// How many packages a store offers.
     pub(crate) fn packages(count: usize) -> String {

@@ -49,6 +49,7 @@ fn to_sse(event: &Event) -> SseEvent {
         Event::Generation { .. } => "generation",
         Event::Engine { .. } => "engine",
         Event::Store => "store",
+        Event::StoreProgress { .. } => "store_progress",
         Event::Reload => "reload",
     };
     let named = SseEvent::default().event(name).json_data(event);

@@ -119,6 +119,9 @@ impl From<Error> for ApiError {
             Error::Package(_) => {
                 problem(S::UNPROCESSABLE_ENTITY, "package-invalid", "The package cannot be used")
             }
+            Error::Store(_) => {
+                problem(S::UNPROCESSABLE_ENTITY, "store-unreadable", "The store cannot be used")
+            }
             Error::EngineUnreachable(_) => {
                 problem(S::SERVICE_UNAVAILABLE, "engine-unreachable", "Docker does not answer")
             }

@@ -2,7 +2,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hearth_model::api::apps::Changed;
-use hearth_model::api::store::{AddStore, PackageDetail, PackageSummary, StoreSummary};
+use hearth_model::api::store::{AddStore, AddedStore, PackageDetail, PackageSummary, StoreSummary};
 use hearth_model::desired::DesiredStore;
 use hearth_model::package::Category;
 use hearth_model::{Digest, StoreId};
@@ -83,16 +83,17 @@ pub(super) async fn stores(State(state): State<ApiState>) -> Json<Vec<StoreSumma
     Json(state.hearth.stores())
 }
 
-/// Adds a store.
-#[utoipa::path(post, path = "/stores", tag = "store", request_body = AddStore, responses((status = 200, body = Changed)))]
+/// Adds a store. It is fetched first, which may take minutes; events of `store_progress` say how far it is.
+#[utoipa::path(post, path = "/stores", tag = "store", request_body = AddStore, responses((status = 200, body = AddedStore)))]
 pub(super) async fn add(
     State(state): State<ApiState>,
     session: Session,
     Json(request): Json<AddStore>,
-) -> Result<Json<Changed>, ApiError> {
+) -> Result<Json<AddedStore>, ApiError> {
     let AddStore { id, name, location } = request;
-    let generation = state.hearth.add_store(&session.actor(), id, DesiredStore { name, location }).await?;
-    Ok(Json(Changed { generation }))
+    let wanted = DesiredStore { name, location };
+    let generation = state.hearth.add_store(&session.actor(), id.clone(), wanted).await?;
+    Ok(Json(AddedStore { generation, store: state.hearth.store(&id)? }))
 }
 
 /// Removes a store; apps that came from it stay.
@@ -106,17 +107,11 @@ pub(super) async fn remove(
     Ok(Json(Changed { generation }))
 }
 
-/// Reads a store anew.
+/// Fetches a store if it changed, and reads it anew. A refresh that fails leaves the store as it was.
 #[utoipa::path(post, path = "/stores/{id}/refresh", tag = "store", params(("id" = String, Path)), responses((status = 200, body = StoreSummary)))]
 pub(super) async fn refresh(
     State(state): State<ApiState>,
     Path(id): Path<StoreId>,
 ) -> Result<Json<StoreSummary>, ApiError> {
-    let find = |state: &ApiState| {
-        let store = state.hearth.stores().into_iter().find(|store| store.id == id);
-        store.ok_or_else(|| crate::error::Error::NoSuchStore(id.to_string()))
-    };
-    find(&state)?;
-    state.hearth.refresh_stores().await?;
-    Ok(Json(find(&state)?))
+    Ok(Json(state.hearth.refresh_store(&id).await?))
 }

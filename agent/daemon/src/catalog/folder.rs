@@ -11,6 +11,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use serde::Deserialize;
 
+use crate::catalog::kept::Record;
 use crate::catalog::{Entry, Store, foreign};
 use crate::db::packages::Icon;
 use crate::resolve;
@@ -67,6 +68,7 @@ pub(crate) fn read(folder: &Path, default_id: &StoreId, name: Option<&str>) -> R
             built_in: false,
             packages,
             refused,
+            record: Record::default(),
         });
     }
     let apps = if folder.join("apps").is_dir() { folder.join("apps") } else { folder.to_owned() };
@@ -99,6 +101,7 @@ pub(crate) fn read(folder: &Path, default_id: &StoreId, name: Option<&str>) -> R
         built_in: false,
         packages,
         refused,
+        record: Record::default(),
     })
 }
 

@@ -26,9 +26,10 @@ fn write(folder: &Path, app: &str, manifest: &str, compose: &str) {
     fs::write(path.join("compose.yml"), compose).expect("compose.yml");
 }
 
-async fn catalog_of(folder: &Path) -> Catalog {
-    let catalog = Catalog::new(vec![folder.to_owned()]);
-    catalog.refresh(&BTreeMap::new()).await.expect("readable");
+async fn catalog_of(folder: &Path) -> Arc<Catalog> {
+    let shelf = folder.join("shelf-of-the-test");
+    let catalog = Arc::new(Catalog::new(vec![folder.to_owned()], shelf, Limits::default()));
+    catalog.load(&BTreeMap::new()).await.expect("readable");
     catalog
 }
 
@@ -75,22 +76,6 @@ async fn a_search_finds_names_before_descriptions() {
     assert_eq!(names(&find("photos")), ["Photos", "Alpha"]);
     assert_eq!(names(&find("ALBUM photos")), ["Photos"]);
     assert!(find("video").is_empty());
-}
-
-#[tokio::test]
-async fn a_store_that_went_away_keeps_what_was_read_last() {
-    let folder = tempfile::tempdir().expect("a folder");
-    write(folder.path(), "notes", APP, COMPOSE);
-    let wanted = BTreeMap::from([(
-        "mine".parse().expect("an id"),
-        DesiredStore { name: "Mine".to_owned(), location: folder.path().display().to_string() },
-    )]);
-    let catalog = Catalog::new(Vec::new());
-    catalog.refresh(&wanted).await.expect("readable");
-    fs::remove_dir_all(folder.path()).expect("removed");
-    let problem = catalog.refresh(&wanted).await.expect_err("gone").to_string();
-    assert!(problem.contains("cannot be read"), "{problem}");
-    assert_eq!(catalog.stores()[0].packages.len(), 1);
 }
 
 #[test]

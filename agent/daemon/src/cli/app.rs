@@ -149,7 +149,11 @@ fn is_about(event: &Event, wanted: &AppId) -> bool {
     match event {
         Event::App { app } => app.id == *wanted,
         Event::AppRemoved { id } | Event::Progress { id, .. } => id == wanted,
-        Event::Generation { .. } | Event::Engine { .. } | Event::Store | Event::Reload => false,
+        Event::Generation { .. }
+        | Event::Engine { .. }
+        | Event::Store
+        | Event::StoreProgress { .. }
+        | Event::Reload => false,
     }
 }
 

@@ -1,5 +1,8 @@
+/// Where the store is.
+mod source;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hearth_adapters::Format;
 use hearth_model::desired::{Desired, DesiredApp, Run};
@@ -15,11 +18,12 @@ use crate::resolve;
 
 use super::error::CliError;
 use super::output::Output;
+use source::Source;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The store's folder.
-    folder: PathBuf,
+    /// The store's folder, or the address of an archive or a git repository as for `hearth store add`.
+    store: String,
 }
 
 /// What becomes of one package.
@@ -61,10 +65,12 @@ struct Report {
 
 /// Says for every package of a store whether it loads, resolves and plans, or why not.
 pub(super) fn run(output: &Output, args: &Args) -> Result<(), CliError> {
-    let store = folder::default_id(&args.folder);
-    let packages = match foreign::format(&args.folder) {
-        Some(format) => foreign_packages(&args.folder, format, &store)?,
-        None => own_packages(&args.folder, &store)?,
+    let source = Source::open(output, &args.store)?;
+    let folder = source.folder();
+    let store = folder::default_id(folder);
+    let packages = match foreign::format(folder) {
+        Some(format) => foreign_packages(folder, format, &store)?,
+        None => own_packages(folder, &store)?,
     };
     let mut totals = Totals { total: packages.len(), ..Totals::default() };
     for Checked { outcome, .. } in &packages {

@@ -15,7 +15,7 @@ use super::wait::{self, Goal};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The package, as `hearth store list` names it.
+    /// The package, as `hearth store search` names it.
     package: String,
     /// The store, where several have a package of that name.
     #[arg(long)]

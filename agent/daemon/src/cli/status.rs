@@ -70,7 +70,7 @@ pub(super) fn apps(apps: &[AppStatus]) -> String {
             ]
         })
         .collect();
-    let none = "no apps are installed; `hearth store list` shows what there is";
+    let none = "no apps are installed; `hearth store search` shows what there is";
     table(["APP", "VERSION", "STATE", "UPDATE", "OPEN"], &rows, none)
 }
 
@@ -143,6 +143,7 @@ fn in_words(event: &Event) -> String {
         }
         Event::Engine { engine: EngineState::Unknown } => "Docker was not asked yet".to_owned(),
         Event::Store => "the stores were read anew".to_owned(),
+        Event::StoreProgress { id, .. } => format!("{id}: being refreshed"),
         Event::Reload => "something was missed".to_owned(),
     }
 }

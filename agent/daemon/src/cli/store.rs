@@ -1,32 +1,30 @@
-use std::path::{Path, PathBuf};
+/// Where packages come from.
+mod sources;
 
-use axum::http::Method;
 use clap::Subcommand;
 use hearth_model::StoreId;
-use hearth_model::api::apps::Changed;
-use hearth_model::api::store::{AddStore, PackageDetail, PackageSummary, StoreSummary};
+use hearth_model::api::store::{PackageDetail, PackageSummary};
 use hearth_model::package::Category;
 
 use super::client::{Client, part};
-use super::error::{CliError, Exit};
+use super::error::CliError;
 use super::output::{Output, table};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Lists packages on offer.
-    List {
+    /// Lists stores, what their last refresh brought, and what is wrong with them.
+    #[command(alias = "stores")]
+    List,
+    /// Lists packages on offer, or those that have all of some words.
+    Search {
+        /// Words that must all occur.
+        words: Vec<String>,
         /// Only this store.
         #[arg(long)]
         store: Option<StoreId>,
         /// Only this category: `files`, `photos`, `media` …
         #[arg(long, value_parser = category)]
         category: Option<Category>,
-    },
-    /// Looks for packages by words.
-    Search {
-        /// Words that must all occur.
-        #[arg(required = true)]
-        words: Vec<String>,
     },
     /// Shows a package.
     Show {
@@ -36,13 +34,12 @@ pub(super) enum Command {
         #[arg(long)]
         store: Option<StoreId>,
     },
-    /// Lists stores.
-    Stores,
-    /// Adds a store: a folder of packages in the format of Hearth, Umbrel, CasaOS or Runtipi.
+    /// Adds a store of packages in the format of Hearth, Umbrel, CasaOS or Runtipi.
     Add {
-        /// Where it is.
-        location: String,
-        /// What it is called in commands; made from its location when left out.
+        /// A folder, the address of an archive (`https://….zip`, `.tar.gz`, `.tar.zst`, `.tar`), or the address of a git
+        /// repository (`https://….git`, with `#branch` if you like).
+        address: String,
+        /// What it is called in commands; made from its address when left out.
         #[arg(long)]
         id: Option<StoreId>,
         /// What people read.
@@ -54,7 +51,7 @@ pub(super) enum Command {
         /// The store.
         store: StoreId,
     },
-    /// Reads a store anew, or all of them.
+    /// Fetches a store if it changed and reads it anew, or all of them.
     Refresh {
         /// The store.
         store: Option<StoreId>,
@@ -70,13 +67,14 @@ pub(super) enum Command {
 
 pub(super) async fn run(client: &Client, output: &Output, command: Command) -> Result<(), CliError> {
     match command {
-        Command::List { store, category } => {
+        Command::List => sources::list(client, output).await,
+        Command::Search { words, store, category } => {
             let mut query = Vec::new();
+            query.extend((!words.is_empty()).then(|| format!("q={}", part(&words.join(" ")))));
             query.extend(store.map(|store| format!("store={store}")));
             query.extend(category.map(|category| format!("category={}", word(&category))));
             packages(client, output, &query.join("&")).await
         }
-        Command::Search { words } => packages(client, output, &format!("q={}", part(&words.join(" ")))).await,
         Command::Show { package, store } => {
             let store = match store {
                 Some(store) => store,
@@ -86,27 +84,9 @@ pub(super) async fn run(client: &Client, output: &Output, command: Command) -> R
                 client.get::<PackageDetail>(&format!("/store/packages/{store}/{}", part(&package))).await?;
             output.value(&detail, in_words)
         }
-        Command::Stores => {
-            let stores = client.get::<Vec<StoreSummary>>("/stores").await?;
-            output.value(&stores, |stores| stores_in_words(stores))
-        }
-        Command::Add { location, id, name } => add(client, output, location, id, name).await,
-        Command::Remove { store } => {
-            let changed = client.delete::<Changed>(&format!("/stores/{store}")).await?;
-            output.value(&changed, |_| format!("{store} is removed"))
-        }
-        Command::Refresh { store } => {
-            let all = client.get::<Vec<StoreSummary>>("/stores").await?;
-            let wanted = match &store {
-                Some(store) => vec![store.clone()],
-                None => all.into_iter().map(|store| store.id).collect(),
-            };
-            let mut fresh = Vec::new();
-            for store in wanted {
-                fresh.push(client.post::<StoreSummary>(&format!("/stores/{store}/refresh")).await?);
-            }
-            output.value(&fresh, |stores| stores_in_words(stores))
-        }
+        Command::Add { address, id, name } => sources::add(client, output, address, id, name).await,
+        Command::Remove { store } => sources::remove(client, output, &store).await,
+        Command::Refresh { store } => sources::refresh(client, output, store).await,
         Command::Lint(_) | Command::Check(_) | Command::Schema => {
             unreachable!("these were run before the service was asked")
         }
@@ -130,43 +110,9 @@ async fn packages(client: &Client, output: &Output, query: &str) -> Result<(), C
                 ]
             })
             .collect();
-        let none = "nothing was found; `hearth store stores` shows which stores there are";
+        let none = "nothing was found; `hearth store list` shows which stores there are";
         table(["PACKAGE", "VERSION", "CATEGORY", "STORE", "", "WHAT IT IS"], &rows, none)
     })
-}
-
-async fn add(
-    client: &Client,
-    output: &Output,
-    location: String,
-    id: Option<StoreId>,
-    name: Option<String>,
-) -> Result<(), CliError> {
-    let location = if location.contains("://") {
-        location
-    } else {
-        // The service has another working directory.
-        let folder = std::fs::canonicalize(&location).map_err(|error| {
-            CliError::new(Exit::NotFound, format!("the folder {location} cannot be opened: {error}"))
-        })?;
-        folder.display().to_string()
-    };
-    let id = match id {
-        Some(id) => id,
-        None => id_from(&location).ok_or_else(|| {
-            CliError::new(Exit::Usage, format!("no id can be made from {location}; choose one with --id"))
-        })?,
-    };
-    let request = AddStore { name: name.unwrap_or_else(|| id.to_string()), id: id.clone(), location };
-    let changed = client.send::<Changed>(Method::POST, "/stores", &request).await?;
-    output.value(&changed, |_| format!("{id} is added"))
-}
-
-fn id_from(location: &str) -> Option<StoreId> {
-    let last = PathBuf::from(location.trim_end_matches('/'));
-    let stem = last.file_name()?.to_str()?;
-    let stem = Path::new(stem).file_stem()?.to_str()?;
-    stem.to_lowercase().parse().ok()
 }
 
 fn in_words(package: &PackageDetail) -> String {
@@ -214,22 +160,6 @@ fn in_words(package: &PackageDetail) -> String {
     text
 }
 
-fn stores_in_words(stores: &[StoreSummary]) -> String {
-    let rows: Vec<_> = stores
-        .iter()
-        .map(|store| {
-            [store.id.to_string(), store.name.clone(), store.packages.to_string(), store.location.clone()]
-        })
-        .collect();
-    let mut text = table(["STORE", "NAME", "PACKAGES", "LOCATION"], &rows, "there are no stores\n");
-    for store in stores {
-        for refused in &store.refused {
-            text.push_str(&format!("{}/{} is left out: {}\n", store.id, refused.package, refused.reason));
-        }
-    }
-    text
-}
-
 fn category(text: &str) -> Result<Category, String> {
     serde_json::from_value(text.into()).map_err(|_| {
         let known: Vec<_> = Category::ALL.iter().map(word).collect();
@@ -249,16 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_made_from_locations() {
-        for (location, id) in [
-            ("/srv/My-Store/", Some("my-store")),
-            ("https://example.org/someone/apps.git", Some("apps")),
-            ("https://example.org/store.tar", Some("store")),
-            ("/", None),
-            ("/srv/with space", None),
-        ] {
-            assert_eq!(id_from(location).as_ref().map(StoreId::as_str), id, "{location}");
-        }
+    fn categories_are_read_by_name() {
         assert_eq!(category("rss"), Ok(Category::Rss));
         assert!(category("cooking").unwrap_err().contains("monitoring"));
     }

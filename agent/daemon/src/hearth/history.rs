@@ -101,7 +101,6 @@ impl Hearth {
     ) -> Result<Generation> {
         let mut desired = self.with_known_packages(&desired).await?;
         desired.deleted_data.retain(|app| !desired.apps.contains_key(app));
-        let stores = desired.stores.clone();
         let generation = self
             .edit(by, why, |now| {
                 if let Some(expected) = based_on.filter(|expected| *expected != now.generation) {
@@ -111,9 +110,7 @@ impl Hearth {
                 Ok(Change { desired, updates })
             })
             .await?;
-        if let Err(problem) = self.catalog.refresh(&stores).await {
-            tracing::warn!("{problem}");
-        }
+        self.load_stores().await;
         Ok(generation)
     }
 

@@ -1,12 +1,12 @@
-use std::collections::BTreeMap;
-
-use hearth_model::api::store::{PackageDetail, PackageSummary, StoreSummary};
+use hearth_fetch::Address;
+use hearth_model::api::store::{PackageDetail, PackageSummary, StoreProgress, StoreSummary};
 use hearth_model::desired::{Actor, DesiredStore};
 use hearth_model::event::Event;
 use hearth_model::package::PublishedPort;
 use hearth_model::{AppId, Desired, Generation, StoreId};
 
-use crate::catalog::{Entry, PackageQuery};
+use crate::catalog::kept::Record;
+use crate::catalog::{Entry, PackageQuery, Store};
 use crate::db::{self, packages::Icon};
 use crate::error::{Error, Result};
 use crate::hearth::Hearth;
@@ -86,41 +86,61 @@ impl Hearth {
 
     /// Returns every store.
     pub fn stores(&self) -> Vec<StoreSummary> {
-        self.catalog
-            .stores()
-            .iter()
-            .map(|store| StoreSummary {
-                id: store.id.clone(),
-                name: store.name.clone(),
-                location: store.location.clone(),
-                packages: store.packages.len(),
-                refused: store.refused.clone(),
-                built_in: store.built_in,
-            })
-            .collect()
+        let desired = self.in_force().desired;
+        self.catalog.stores().iter().map(|store| self.store_summary(store, &desired)).collect()
     }
 
-    /// Adds a store, when it reads.
+    /// Returns a store.
     ///
     /// # Errors
-    /// When the id is taken, or nothing can be read there.
+    /// When there is none.
+    pub fn store(&self, id: &StoreId) -> Result<StoreSummary> {
+        Ok(self.store_summary(&*self.catalog.store(id)?, &self.in_force().desired))
+    }
+
+    fn store_summary(&self, store: &Store, desired: &Desired) -> StoreSummary {
+        let Record { location: _, content: _, revision, tried_at: _, refreshed_at, problem, changes } =
+            &store.record;
+        let from_here = desired.apps.iter().filter(|(_, app)| app.store == store.id);
+        StoreSummary {
+            id: store.id.clone(),
+            name: store.name.clone(),
+            location: match store.location.parse() {
+                Ok(Address::Remote(remote)) => remote.to_string(),
+                Ok(Address::Folder(_)) | Err(_) => store.location.clone(),
+            },
+            packages: store.packages.len(),
+            refused: store.refused.clone(),
+            built_in: store.built_in,
+            revision: revision.as_ref().map(|revision| revision.short().to_owned()),
+            refreshed_at: *refreshed_at,
+            problem: problem.clone(),
+            changes: changes.clone(),
+            progress: self.catalog.progress(&store.id),
+            apps: from_here.map(|(id, _)| id.clone()).collect(),
+        }
+    }
+
+    /// Fetches a store and adds it.
+    ///
+    /// # Errors
+    /// When the id is taken, or the store cannot be fetched or read; nothing is added then.
     pub async fn add_store(&self, by: &Actor, id: StoreId, store: DesiredStore) -> Result<Generation> {
         if self.catalog.store(&id).is_ok() {
-            return Err(Error::Conflict(format!("there is a store `{id}` already")));
+            return Err(Error::Conflict(format!("there is a store `{id}` already; choose another id")));
         }
-        let mut wanted: BTreeMap<_, _> = self.in_force().desired.stores.clone();
-        wanted.insert(id.clone(), store.clone());
-        self.catalog.refresh(&wanted).await?;
+        self.catalog.prepare(&id, &store, self.tell_progress(&id)).await?;
         let why = format!("Add the store {}", store.name);
-        let generation = self
+        let added = self
             .edit(by, &why, |now| {
                 let mut desired = (*now.desired).clone();
-                desired.stores.insert(id, store);
+                desired.stores.insert(id.clone(), store.clone());
                 Ok(Change { desired, updates: Vec::new() })
             })
-            .await?;
-        self.tell(Event::Store);
-        Ok(generation)
+            .await;
+        // Also when the edit failed: what was fetched is forgotten then.
+        self.load_stores().await;
+        added
     }
 
     /// Removes a store; its installed apps stay.
@@ -140,20 +160,44 @@ impl Hearth {
                 Ok(Change { desired, updates: Vec::new() })
             })
             .await?;
-        self.refresh_stores().await?;
+        self.load_stores().await;
         Ok(generation)
     }
 
-    /// Reads every store anew.
+    /// Fetches a store if it changed, and reads it anew. Other stores are not touched.
     ///
     /// # Errors
-    /// Names each store that could not be read.
-    pub async fn refresh_stores(&self) -> Result<()> {
+    /// When there is none, it is being refreshed already, or it cannot be fetched or read; it keeps what it had then.
+    pub async fn refresh_store(&self, id: &StoreId) -> Result<StoreSummary> {
+        let wanted = self.in_force().desired.stores.get(id).cloned();
+        let result = match &wanted {
+            Some(wanted) => self.catalog.refresh(id, wanted, self.tell_progress(id)).await,
+            None => self.catalog.refresh_built_in(id).await,
+        };
+        self.tell_stores();
+        result?;
+        self.store(id)
+    }
+
+    /// Brings the catalog in line with the stores that are wanted; those that must be fetched for it are fetched soon.
+    pub(crate) async fn load_stores(&self) {
         let wanted = self.in_force().desired.stores.clone();
-        let result = self.catalog.refresh(&wanted).await;
+        if let Err(problem) = self.catalog.load(&wanted).await {
+            tracing::warn!("{problem}");
+        }
+        self.stores_changed.notify_one();
+        self.tell_stores();
+    }
+
+    fn tell_stores(&self) {
         self.tell(Event::Store);
+        // A full queue means that a look is due anyway.
         let _ = self.wake.try_send(crate::reconcile::Wakeup::DesiredChanged);
-        result
+    }
+
+    fn tell_progress(&self, id: &StoreId) -> impl Fn(StoreProgress) + Send + 'static {
+        let (hearth, id) = (self.clone(), id.clone());
+        move |progress| hearth.tell(Event::StoreProgress { id: id.clone(), progress })
     }
 }
 

@@ -17,7 +17,12 @@ fn source() -> (TempDir, Source, WebServer) {
     (folder, source, server)
 }
 
-fn get(url: &str, branch: Option<&str>, known: Option<&Revision>, limits: Limits) -> (TempDir, Result<Outcome>) {
+fn get(
+    url: &str,
+    branch: Option<&str>,
+    known: Option<&Revision>,
+    limits: Limits,
+) -> (TempDir, Result<Outcome>) {
     let scratch = tempfile::tempdir().expect("a folder");
     let job = Job::new(limits, Cancel::default(), &|_| {});
     let remote = Remote::Git { url: url.to_owned(), branch: branch.map(str::to_owned) };
@@ -72,7 +77,9 @@ fn a_branch_or_a_tag_is_taken_where_one_is_named() {
     let next = source.commit("two").expect("a commit");
     source.git(&["checkout", "--quiet", "main"]).expect("main");
     let main = source.git(&["rev-parse", "main"]).expect("a commit").trim().to_owned();
-    for (branch, commit, has_two) in [(None, &main, false), (Some("next"), &next, true), (Some("v1"), &main, false)] {
+    for (branch, commit, has_two) in
+        [(None, &main, false), (Some("next"), &next, true), (Some("v1"), &main, false)]
+    {
         let (scratch, revision) = fetched(&url, branch);
         assert_eq!(revision, Revision::Git { commit: commit.clone() }, "{branch:?}");
         assert_eq!(scratch.path().join("tree/two").exists(), has_two, "{branch:?}");
@@ -111,7 +118,8 @@ fn what_is_no_repository_or_is_gone_says_so() {
 #[test]
 fn size_and_time_are_bounded() {
     let (_folder, source, server) = source();
-    let noise: Vec<u8> = (0..2_000_000_u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let noise: Vec<u8> =
+        (0..2_000_000_u32).flat_map(|i| i.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     fs::write(source.folder().join("noise"), noise).expect("a file");
     source.commit("noise").expect("a commit");
     let url = server.url("/git/apps/.git");

@@ -33,7 +33,9 @@ fn an_archive_is_fetched_once_and_asked_about_from_then_on() {
     let (answer, written) = get(&url, None, Limits::default());
     assert!(matches!(answer, Ok(Answer::Downloaded(_))) && written == bytes);
     let first = downloaded(&url, None);
-    assert!(matches!(get(&url, Some(&first), Limits::default()).0, Ok(Answer::Unchanged(same)) if same == first));
+    assert!(
+        matches!(get(&url, Some(&first), Limits::default()).0, Ok(Answer::Unchanged(same)) if same == first)
+    );
     assert_eq!(server.requests(), ["GET /a.zip 200", "GET /a.zip 200", "GET /a.zip 304"]);
 
     // The same bytes under another tag are the same archive, and the tag is kept.

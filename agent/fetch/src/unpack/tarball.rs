@@ -70,10 +70,7 @@ fn unpack_entries(stream: &mut impl Read, tree: &mut Tree<'_>) -> Result<()> {
 /// Reads what stands before an entry and belongs to it.
 fn facts(entry: &mut impl Read, tree: &Tree<'_>) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    entry
-        .take(MAX_FACTS_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| tree.unreadable(&error))?;
+    entry.take(MAX_FACTS_BYTES + 1).read_to_end(&mut bytes).map_err(|error| tree.unreadable(&error))?;
     if bytes.len() as u64 > MAX_FACTS_BYTES {
         return Err(Error::TooLarge { what: "a name in the archive", limit_bytes: MAX_FACTS_BYTES });
     }

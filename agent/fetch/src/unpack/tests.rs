@@ -64,7 +64,8 @@ fn every_format_is_read_whatever_it_is_called() {
     ];
     for bytes in archives {
         let (files, left_out) = unpack(&bytes).expect("unpacked");
-        let expected = [("apps/one", "1"), ("two", "2")].map(|(path, text)| (path.to_owned(), text.to_owned()));
+        let expected =
+            [("apps/one", "1"), ("two", "2")].map(|(path, text)| (path.to_owned(), text.to_owned()));
         assert_eq!((files, left_out), (BTreeMap::from(expected), 0));
     }
 }
@@ -84,7 +85,10 @@ fn names_that_lead_out_refuse_the_archive() {
         tar("/tmp/hearth-outside").finish(),
         Tarball::default().folder("../x").finish(),
         Tarball::default().entry(Kind::LongName, "././@LongLink", "", b"../x\0").file("ok", b"x").finish(),
-        Tarball::default().entry(Kind::Facts, "pax", "", facts("../../xyz").as_bytes()).file("ok", b"x").finish(),
+        Tarball::default()
+            .entry(Kind::Facts, "pax", "", facts("../../xyz").as_bytes())
+            .file("ok", b"x")
+            .finish(),
         Tarball::default().entry(Kind::SymbolicLink, "../x", "a", b"").finish(),
         tar(&long.replace("a/a/a/", "a/")).finish(),
         zip_of(&[("../x", "x")]),

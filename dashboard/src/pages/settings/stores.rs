@@ -1,20 +1,29 @@
-use hearth_model::StoreId;
-use hearth_model::api::store::{AddStore, StoreSummary};
+/// The form that adds a store.
+mod add;
+/// What a refresh brought.
+mod changes;
+/// How far a refresh is.
+mod progress;
+/// The question before a store goes.
+mod remove;
+
+use hearth_model::api::store::{RefusedPackage, StoreProblem, StoreSummary};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use crate::client;
+use self::add::AddForm;
+use self::changes::Changes;
+use self::progress::ProgressLine;
+use self::remove::RemoveForm;
 use crate::components::dialog::Dialog;
-use crate::components::field::TextField;
 use crate::components::icon::Icon;
-use crate::components::notice::FormError;
+use crate::components::notice::{Notice, Tone};
 use crate::components::skeleton::Skeleton;
 use crate::components::toast::use_toasts;
-use crate::form::id_of;
 use crate::live::use_live;
-use crate::pages::set_up::sentence;
 use crate::remote::Remote;
 use crate::text::stores as text;
+use crate::{browser, client, format};
 
 /// Sources of packages.
 #[component]
@@ -52,38 +61,30 @@ pub(super) fn Stores() -> impl IntoView {
 #[component]
 fn Row(store: StoreSummary, stores: Remote<Vec<StoreSummary>>) -> impl IntoView {
     let toasts = use_toasts();
-    let busy = RwSignal::new(false);
+    let busy = RwSignal::new(store.progress.is_some());
     let id = StoredValue::new(store.id.clone());
+    let name = store.name.clone();
     let refresh = move |_| {
         busy.set(true);
+        let name = name.clone();
         spawn_local(async move {
             match client::refresh_store(&id.get_value()).await {
-                Ok(()) => stores.reload(),
+                Ok(()) => toasts.say(text::refreshed(&name)),
                 Err(error) => toasts.warn(error.message()),
             }
+            stores.reload();
             let _ = busy.try_set(false);
         });
     };
     let removing = RwSignal::new(false);
     let title = text::remove_title(&store.name);
-    let remove = move |_| {
-        busy.set(true);
-        spawn_local(async move {
-            match client::remove_store(&id.get_value()).await {
-                Ok(()) => stores.reload(),
-                Err(error) => toasts.warn(error.message()),
-            }
-            let _ = removing.try_set(false);
-            let _ = busy.try_set(false);
-        });
-    };
-    let refused = store.refused;
+    let apps = StoredValue::new(store.apps.clone());
     view! {
         <li class="store">
             <div class="store-text">
-                <strong>{store.name}</strong>
-                <code>{store.location}</code>
-                <span class="muted">{text::packages(store.packages)}</span>
+                <strong>{store.name.clone()}</strong>
+                <code>{store.location.clone()}</code>
+                <span class="muted">{facts(&store)}</span>
             </div>
             <div class="store-actions">
                 <button
@@ -111,100 +112,52 @@ fn Row(store: StoreSummary, stores: Remote<Vec<StoreSummary>>) -> impl IntoView 
                         }
                     })}
             </div>
-            {(!refused.is_empty())
-                .then(|| {
-                    let items = refused
-                        .iter()
-                        .map(|refused| {
-                            view! { <li><code>{refused.package.clone()}</code> <span>{refused.reason.clone()}</span></li> }
-                        })
-                        .collect_view();
-                    view! {
-                        <details class="refused">
-                            <summary>{Icon::Warning.draw()} {text::refused(refused.len())}</summary>
-                            <ul>{items}</ul>
-                        </details>
-                    }
-                })}
+            <ProgressLine store=store.id.clone() />
+            {store.problem.map(|problem| trouble(&problem, store.packages))}
+            {store.changes.map(|changes| view! { <Changes changes /> })}
+            {(!store.refused.is_empty()).then(|| refused(&store.refused))}
             <Dialog open=removing title>
-                <div class="form">
-                    <p>{text::REMOVE_WORDS}</p>
-                    <footer class="dialog-foot">
-                        <button type="button" class="button" on:click=move |_| removing.set(false)>
-                            {text::CANCEL}
-                        </button>
-                        <button
-                            type="button"
-                            class="button is-danger is-filled"
-                            disabled=move || busy.get()
-                            on:click=remove
-                        >
-                            {text::REMOVE}
-                        </button>
-                    </footer>
-                </div>
+                <RemoveForm open=removing stores store=id.get_value() apps=apps.get_value() />
             </Dialog>
         </li>
     }
 }
 
-#[component]
-fn AddForm(open: RwSignal<bool>, stores: Remote<Vec<StoreSummary>>) -> impl IntoView {
-    let toasts = use_toasts();
-    let name = RwSignal::new(String::new());
-    let location = RwSignal::new(String::new());
-    let busy = RwSignal::new(false);
-    let error = RwSignal::new(None::<String>);
-    let submit = move |event: web_sys::SubmitEvent| {
-        event.prevent_default();
-        if busy.get() {
-            return;
-        }
-        let (name, location) = (name.get().trim().to_owned(), location.get().trim().to_owned());
-        let Ok(id) = id_of(&name).parse::<StoreId>() else {
-            error.set(Some(text::NAME_NEEDED.to_owned()));
-            return;
-        };
-        if location.is_empty() {
-            error.set(Some(text::LOCATION_NEEDED.to_owned()));
-            return;
-        }
-        busy.set(true);
-        error.set(None);
-        spawn_local(async move {
-            let said = text::added(&name);
-            match client::add_store(&AddStore { id, name, location }).await {
-                Ok(()) => {
-                    stores.reload();
-                    open.set(false);
-                    toasts.say(said);
-                }
-                Err(refused) => error.set(Some(sentence(&refused))),
-            }
-            let _ = busy.try_set(false);
-        });
-    };
+/// How many packages there are, since when they are known to be the newest, and which commit they are of.
+fn facts(store: &StoreSummary) -> String {
+    let mut facts = vec![text::packages(store.packages)];
+    facts.extend(store.refreshed_at.map(|at| text::checked(&format::ago(at, browser::now_ms()))));
+    facts.extend(store.revision.clone());
+    facts.join(" · ")
+}
+
+fn trouble(problem: &StoreProblem, packages: usize) -> impl IntoView {
+    let words = if packages == 0 { text::NEVER_WORKED } else { text::KEEPS };
     view! {
-        <form class="form" on:submit=submit novalidate>
-            <div class="dialog-scroll">
-                <TextField id="store-name" label=text::NAME value=name />
-                <TextField
-                    id="store-location"
-                    label=text::LOCATION
-                    value=location
-                    help=text::LOCATION_HELP
-                    placeholder="https://"
-                />
-                <FormError error />
-            </div>
-            <footer class="dialog-foot">
-                <button type="button" class="button" on:click=move |_| open.set(false)>
-                    {text::CANCEL}
-                </button>
-                <button type="submit" class="button is-primary" disabled=move || busy.get()>
-                    {move || if busy.get() { text::ADDING } else { text::ADD }}
-                </button>
-            </footer>
-        </form>
+        <div class="store-wide">
+            <Notice tone=Tone::Warn>
+                <p>
+                    <strong>{text::not_refreshed(&format::ago(problem.at, browser::now_ms()))}</strong>
+                    " "
+                    {words}
+                </p>
+                <p>{problem.message.clone()}</p>
+            </Notice>
+        </div>
+    }
+}
+
+fn refused(refused: &[RefusedPackage]) -> impl IntoView {
+    let items = refused
+        .iter()
+        .map(|refused| {
+            view! { <li><code>{refused.package.clone()}</code> <span>{refused.reason.clone()}</span></li> }
+        })
+        .collect_view();
+    view! {
+        <details class="refused">
+            <summary>{Icon::Warning.draw()} {text::refused(refused.len())}</summary>
+            <ul>{items}</ul>
+        </details>
     }
 }
