@@ -20,6 +20,7 @@ help:
 	@echo 'make test    sets up what is missing and runs every test; ONLY="lint unit docker" runs some'
 	@echo 'make test-engines  runs the tests that need Docker on later engines as well (26.1 and 28.5)'
 	@echo 'make bench   measures Hearth beside Docker Compose'
+	@echo 'make check-stores STORE=DIR   says for each package of a store whether it loads, resolves and plans'
 	@echo 'make lint    formatting and lints, as the tests have them'
 	@echo 'make setup   only sets up what is missing'
 
@@ -38,6 +39,13 @@ bench:
 	@.ci/test dashboard
 	@cargo build --release --package hearth-daemon
 	@cargo bench --package hearth-tests --bench peers
+
+# Any store, also of Umbrel, CasaOS or Runtipi: a folder or an address; several, with spaces between them.
+check-stores:
+	@test -n "$(STORE)" || { echo 'name a store: make check-stores STORE=~/umbrel-apps' >&2; exit 2; }
+	@.ci/setup rust
+	@cargo build --quiet --package hearth-daemon
+	@for store in $(STORE); do echo "$$store"; "$${CARGO_TARGET_DIR:-target}/debug/hearth" store check "$$store" || exit; done
 
 lint:
 	@.ci/test lint

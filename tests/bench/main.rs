@@ -1,7 +1,7 @@
 //! Measures Hearth beside Docker Compose, on one engine and in one run, and prints each figure with its goal.
 //!
 //! `make bench` builds what is measured (release) and runs all of it; `HEARTH_BENCH` names some of `look`, `bring-up`,
-//! `growth`, `dashboard`. `HEARTH_BENCH_APPS` is the number of apps that growth ends at (200).
+//! `growth`, `dashboard`, `stores`. `HEARTH_BENCH_APPS` is the number of apps that growth ends at (200).
 
 /// Time until apps of some services run.
 mod bring_up;
@@ -17,6 +17,8 @@ mod look;
 mod report;
 /// What is measured on: an engine, images and Hearth.
 mod site;
+/// A store that is read, and a search.
+mod stores;
 
 use std::process::ExitCode;
 
@@ -28,11 +30,12 @@ type Measure = fn(&mut Report) -> Result<()>;
 
 fn main() -> ExitCode {
     let wanted = std::env::var("HEARTH_BENCH").unwrap_or_default();
-    let measures: [(&str, Measure); 4] = [
+    let measures: [(&str, Measure); 5] = [
         ("look", look::measure),
         ("bring-up", bring_up::measure),
         ("growth", growth::measure),
         ("dashboard", dashboard::measure),
+        ("stores", stores::measure),
     ];
     let mut report = Report::default();
     let mut failed = false;

@@ -2,6 +2,8 @@
 
 /// What is other in a store than before.
 mod changes;
+/// One refresh of a store at a time.
+mod claim;
 /// Reads one folder of packages.
 pub(crate) mod folder;
 /// Reads a folder of packages in the format of another store.
@@ -18,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hearth_fetch::{Address, Cancel, Limits};
-use hearth_model::api::store::{RefusedPackage, StorePhase, StoreProblem, StoreProgress};
+use hearth_model::api::store::{RefusedPackage, StoreProblem, StoreProgress};
 use hearth_model::desired::DesiredStore;
 use hearth_model::package::Package;
 use hearth_model::{Digest, StoreId};
@@ -26,6 +28,7 @@ use jiff::Timestamp;
 
 use crate::db::packages::Icon;
 use crate::error::{Error, Result};
+use claim::{CancelOnDrop, Claim};
 use kept::{Record, Shelf};
 use refresh::Refresh;
 pub use search::PackageQuery;
@@ -280,43 +283,6 @@ impl Catalog {
 
 fn read_built_in(path: &std::path::Path, id: &StoreId) -> std::result::Result<Store, String> {
     Ok(Store { built_in: true, location: path.display().to_string(), ..folder::read(path, id, None)? })
-}
-
-/// The right to refresh a store, which one refresh has at a time.
-struct Claim {
-    catalog: Arc<Catalog>,
-    id: StoreId,
-}
-
-impl Claim {
-    fn new(catalog: &Arc<Catalog>, id: &StoreId) -> Result<Self> {
-        let mut going = catalog.going.lock().unwrap_or_else(PoisonError::into_inner);
-        if going.contains_key(id) {
-            return Err(Error::Conflict(format!("the store `{id}` is being refreshed already; wait for it")));
-        }
-        going.insert(id.clone(), StoreProgress { phase: StorePhase::Fetching, bytes: 0, total: None });
-        Ok(Self { catalog: Arc::clone(catalog), id: id.clone() })
-    }
-
-    fn tell(&self, progress: StoreProgress) {
-        let mut going = self.catalog.going.lock().unwrap_or_else(PoisonError::into_inner);
-        going.insert(self.id.clone(), progress);
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.catalog.going.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
-    }
-}
-
-/// Gives a fetch up that nobody waits for.
-struct CancelOnDrop(Cancel);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
 }
 
 #[cfg(test)]

@@ -2,26 +2,19 @@
 //! it speaks to every kind of server, and it brings no second TLS library. It never checks anything out: what it fetched
 //! leaves it as a tar stream and goes the way of every other archive.
 
-use std::ffi::OsStr;
-use std::fs;
-use std::io::{self, Read};
+/// Processes that end with their owner.
+mod process;
+
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::{fs, io};
 
-use rustix::process::{Pid, Signal};
+use process::{Done, MAX_LIST_BYTES, Process};
 
 use crate::address::without_password;
 use crate::{Error, Job, Phase, Result, unpack};
 
-/// How often a process is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// Most bytes that are kept of what git says.
-const MAX_WORDS_BYTES: u64 = 64 * 1024;
-/// Most bytes of a list of branches and tags: the answer for one name has a line or two, more is a server that misbehaves.
-const MAX_LIST_BYTES: u64 = 1024 * 1024;
 /// Memory that git may have, in bytes. The largest public stores need a tenth.
 const MEMORY_BYTES: u64 = 1024 * 1024 * 1024;
 /// Larger files of a repository are not kept in memory while the pack is checked, in bytes.
@@ -119,7 +112,7 @@ impl<'a> Repository<'a> {
         let mut archive = self.git_inside();
         archive.args(["archive", "--format=tar", "FETCH_HEAD"]);
         let mut process = Process::start(archive)?;
-        let result = match process.child.stdout.take() {
+        let result = match process.take_output() {
             Some(stdout) => unpack::stream(stdout, tree, self.job),
             None => Ok(0),
         };
@@ -228,79 +221,6 @@ enum Depth {
     All,
 }
 
-/// A process that ended.
-struct Done {
-    status: ExitStatus,
-    output: String,
-    words: String,
-}
-
-/// A process that runs. It is killed with its helpers when this value goes.
-struct Process {
-    child: Child,
-    is_over: bool,
-}
-
-impl Process {
-    fn start(mut command: Command) -> Result<Self> {
-        let child = command.spawn().map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => Error::NoGit { command: "prlimit" },
-            _ => Error::Write { path: Path::new("git").to_owned(), source },
-        })?;
-        Ok(Self { child, is_over: false })
-    }
-
-    /// Waits until it ends, looking at it now and then.
-    fn wait(&mut self, job: &Job<'_>, mut look: impl FnMut()) -> Result<Done> {
-        let output = self.child.stdout.take().map(|stdout| collect(stdout, MAX_LIST_BYTES + 1));
-        let words = self.child.stderr.take().map(|stderr| collect(stderr, MAX_WORDS_BYTES));
-        let failed = |source| Error::Write { path: OsStr::new("git").into(), source };
-        let status = loop {
-            if let Some(status) = self.child.try_wait().map_err(failed)? {
-                break status;
-            }
-            if let Err(ended) = job.check() {
-                self.kill();
-                return Err(ended);
-            }
-            look();
-            thread::sleep(LOOK_EVERY);
-        };
-        self.is_over = true;
-        let text = |reader: Option<thread::JoinHandle<String>>| {
-            reader.and_then(|reader| reader.join().ok()).unwrap_or_default()
-        };
-        Ok(Done { status, output: text(output), words: text(words) })
-    }
-
-    fn kill(&mut self) {
-        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // It may have ended by itself meanwhile.
-            let _ = rustix::process::kill_process_group(group, Signal::KILL);
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if !self.is_over {
-            self.kill();
-            // It is killed; this takes it off the list of processes.
-            let _ = self.child.wait();
-        }
-    }
-}
-
-/// Reads a stream to its end and keeps its beginning.
-fn collect(mut stream: impl Read + Send + 'static, limit: u64) -> thread::JoinHandle<String> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = (&mut stream).take(limit).read_to_end(&mut bytes);
-        let _ = io::copy(&mut stream, &mut io::sink());
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
-}
-
 fn size(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(io::Result::ok);
     entries.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
@@ -313,9 +233,9 @@ fn is_hash(text: &str) -> bool {
 
 /// Returns what git says last, without its `fatal:`.
 fn last_words(done: &Done) -> String {
-    let lines = done.words.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut lines = done.words.lines().map(str::trim).filter(|line| !line.is_empty());
     let words = ["fatal: ", "error: ", "remote: "];
-    let told = lines.clone().find(|line| line.starts_with("fatal: ")).or_else(|| lines.last());
+    let told = lines.clone().find(|line| line.starts_with("fatal: ")).or_else(|| lines.next_back());
     let told = told.map(|line| words.iter().fold(line, |line, word| line.trim_start_matches(word)));
     told.map_or_else(|| format!("it ended with {}", done.status), |line| line.chars().take(300).collect())
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use hearth_tests::git::Repository as Source;
 use hearth_tests::web::{Page, WebServer};
 use tempfile::TempDir;

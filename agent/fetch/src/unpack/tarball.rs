@@ -61,7 +61,6 @@ fn unpack_entries(stream: &mut impl Read, tree: &mut Tree<'_>) -> Result<()> {
             _ => tree.leave_out(&name)?,
         }
     }
-    drop(archive);
     // What follows the end is read too, so that a checksum behind it is looked at.
     std::io::copy(stream, &mut std::io::sink()).map_err(|error| tree.unreadable(&error))?;
     Ok(())

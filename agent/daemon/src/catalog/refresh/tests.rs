@@ -31,12 +31,12 @@ fn archive(packages: &[(&str, &str)]) -> Tarball {
 }
 
 /// A catalog with one store at an address, as a box has it.
-struct Box {
+struct Site {
     folder: TempDir,
     wanted: BTreeMap<StoreId, DesiredStore>,
 }
 
-impl Box {
+impl Site {
     fn new(location: &str) -> Self {
         let wanted = DesiredStore { name: "Mine".to_owned(), location: location.to_owned() };
         let wanted = BTreeMap::from([(id(), wanted)]);
@@ -73,7 +73,7 @@ async fn a_store_is_fetched_and_is_there_after_a_restart_without_its_server() {
     let server = WebServer::start().expect("a server");
     let page = |tar: Tarball, etag: &str| Page::File { bytes: tar.finish(), etag: Some(etag.to_owned()) };
     server.serve("/store.tar", page(archive(&[("notes", "1"), ("wiki", "1")]), "one"));
-    let here = Box::new(&server.url("/store.tar"));
+    let here = Site::new(&server.url("/store.tar"));
     let catalog = here.start().await;
     let store = catalog.store(&id()).expect("the store");
     assert!(store.record.problem.as_ref().is_some_and(|problem| problem.message.contains("not fetched yet")));
@@ -103,7 +103,7 @@ async fn a_store_is_fetched_and_is_there_after_a_restart_without_its_server() {
 async fn what_changed_is_told_and_kept() {
     let server = WebServer::start().expect("a server");
     server.serve("/store.tar", Page::file(archive(&[("notes", "1"), ("wiki", "1")]).finish()));
-    let here = Box::new(&server.url("/store.tar"));
+    let here = Site::new(&server.url("/store.tar"));
     let catalog = here.start().await;
     here.refresh(&catalog).await.expect("fetched");
     server.serve("/store.tar", Page::file(archive(&[("notes", "2"), ("photos", "1")]).finish()));
@@ -123,7 +123,7 @@ async fn every_refusal_leaves_the_last_good_state() {
     let server = WebServer::start().expect("a server");
     let good = archive(&[("notes", "1")]);
     server.serve("/store.tar", Page::file(good.clone().finish()));
-    let here = Box::new(&server.url("/store.tar"));
+    let here = Site::new(&server.url("/store.tar"));
     let catalog = here.start().await;
     here.refresh(&catalog).await.expect("fetched");
     let kept = fs::read_dir(here.folder.path().join("stores/mine")).expect("a folder").count();
@@ -183,7 +183,7 @@ async fn a_git_repository_is_followed_by_its_commits() {
     let first = offer("notes", "1");
     let server = WebServer::start().expect("a server");
     server.serve("/git/", Page::Git(folder.path().to_owned()));
-    let here = Box::new(&server.url("/git/store/.git#main"));
+    let here = Site::new(&server.url("/git/store/.git#main"));
     let catalog = here.start().await;
     here.refresh(&catalog).await.expect("fetched");
     let revision = |catalog: &Catalog| {
@@ -210,7 +210,7 @@ async fn a_folder_is_read_where_it_is_and_keeps_what_it_had_when_it_goes() {
     fs::create_dir_all(&package).expect("a folder");
     fs::write(package.join("app.yml"), manifest("notes", "1")).expect("app.yml");
     fs::write(package.join("compose.yml"), COMPOSE).expect("compose.yml");
-    let here = Box::new(&folder.path().display().to_string());
+    let here = Site::new(&folder.path().display().to_string());
     let catalog = here.start().await;
     assert_eq!(packages(&catalog), ["notes 1"]);
     fs::write(package.join("app.yml"), manifest("notes", "2")).expect("app.yml");
@@ -227,7 +227,7 @@ async fn a_folder_is_read_where_it_is_and_keeps_what_it_had_when_it_goes() {
 async fn a_store_is_prepared_before_it_is_wanted_and_forgotten_when_it_fails() {
     let server = WebServer::start().expect("a server");
     server.serve("/store.tar", Page::file(archive(&[("notes", "1")]).finish()));
-    let here = Box::new(&server.url("/store.tar"));
+    let here = Site::new(&server.url("/store.tar"));
     let catalog = Arc::new(Catalog::new(Vec::new(), here.folder.path().join("stores"), Limits::default()));
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = {
@@ -256,7 +256,7 @@ async fn a_store_is_prepared_before_it_is_wanted_and_forgotten_when_it_fails() {
 async fn a_store_is_refreshed_once_at_a_time_and_can_be_given_up() {
     let server = WebServer::start().expect("a server");
     server.serve("/store.tar", Page::Drip);
-    let here = Box::new(&server.url("/store.tar"));
+    let here = Site::new(&server.url("/store.tar"));
     let catalog = here.start().await;
     let going = tokio::spawn({
         let (catalog, wanted) = (Arc::clone(&catalog), here.wanted[&id()].clone());
