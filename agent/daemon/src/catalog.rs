@@ -114,7 +114,7 @@ impl Catalog {
             let known = before.get(id).filter(|store| !store.built_in && store.location == wanted.location);
             let store = match known {
                 Some(known) => Store { name: wanted.name.clone(), ..Store::clone(known) },
-                None => self.from_disk(id, wanted, &mut problems),
+                None => self.on_disk(id, wanted, &mut problems),
             };
             fresh.insert(id.clone(), Arc::new(store));
         }
@@ -127,7 +127,7 @@ impl Catalog {
     }
 
     /// Reads one of the owner's stores from its folder, or from what is kept of it.
-    fn from_disk(&self, id: &StoreId, wanted: &DesiredStore, problems: &mut Vec<String>) -> Store {
+    fn on_disk(&self, id: &StoreId, wanted: &DesiredStore, problems: &mut Vec<String>) -> Store {
         let record = self.shelf.record(id, &wanted.location);
         let path = match wanted.location.parse() {
             Ok(Address::Folder(path)) => Ok(path),

@@ -201,7 +201,7 @@ mod tests {
             let content = shelf.content(&mine, &read).expect("its files");
             assert_eq!(fs::read_to_string(content.join("file")).expect("the file"), text);
         }
-        let kept = last.content.clone().expect("a folder");
+        let kept = last.content.expect("a folder");
         assert_eq!(names(&folder.path().join("stores/mine")), [kept, "record.json".to_owned()]);
     }
 

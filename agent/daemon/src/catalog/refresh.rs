@@ -48,12 +48,12 @@ impl Refresh<'_> {
                 self.shelf.note(self.id, &record)?;
                 Ok(Store { record, ..store })
             }
-            Address::Remote(remote) => self.fetch(&remote, record, now),
+            Address::Remote(remote) => self.fetch(&remote, &record, now),
         }
     }
 
-    fn fetch(&self, remote: &Remote, record: Record, now: Timestamp) -> Result<Store, String> {
-        let kept = self.shelf.content(self.id, &record);
+    fn fetch(&self, remote: &Remote, record: &Record, now: Timestamp) -> Result<Store, String> {
+        let kept = self.shelf.content(self.id, record);
         // What is known is asked about only when it is there and was read.
         let known = record.revision.as_ref().filter(|_| kept.is_some() && self.before.is_some());
         let scratch = self.shelf.scratch(self.id, now)?;

@@ -76,6 +76,8 @@ fn Row(store: StoreSummary, stores: Remote<Vec<StoreSummary>>) -> impl IntoView 
             let _ = busy.try_set(false);
         });
     };
+    let problem = store.problem.as_ref().map(|problem| trouble(problem, store.packages));
+    let left_out = (!store.refused.is_empty()).then(|| refused(&store.refused));
     let removing = RwSignal::new(false);
     let title = text::remove_title(&store.name);
     let apps = StoredValue::new(store.apps.clone());
@@ -113,9 +115,9 @@ fn Row(store: StoreSummary, stores: Remote<Vec<StoreSummary>>) -> impl IntoView 
                     })}
             </div>
             <ProgressLine store=store.id.clone() />
-            {store.problem.map(|problem| trouble(&problem, store.packages))}
+            {problem}
             {store.changes.map(|changes| view! { <Changes changes /> })}
-            {(!store.refused.is_empty()).then(|| refused(&store.refused))}
+            {left_out}
             <Dialog open=removing title>
                 <RemoveForm open=removing stores store=id.get_value() apps=apps.get_value() />
             </Dialog>
@@ -131,23 +133,26 @@ fn facts(store: &StoreSummary) -> String {
     facts.join(" · ")
 }
 
-fn trouble(problem: &StoreProblem, packages: usize) -> impl IntoView {
+fn trouble(problem: &StoreProblem, packages: usize) -> impl IntoView + use<> {
     let words = if packages == 0 { text::NEVER_WORKED } else { text::KEEPS };
+    let when = text::not_refreshed(&format::ago(problem.at, browser::now_ms()));
+    let message = problem.message.clone();
     view! {
         <div class="store-wide">
             <Notice tone=Tone::Warn>
                 <p>
-                    <strong>{text::not_refreshed(&format::ago(problem.at, browser::now_ms()))}</strong>
+                    <strong>{when}</strong>
                     " "
                     {words}
                 </p>
-                <p>{problem.message.clone()}</p>
+                <p>{message}</p>
             </Notice>
         </div>
     }
 }
 
-fn refused(refused: &[RefusedPackage]) -> impl IntoView {
+fn refused(refused: &[RefusedPackage]) -> impl IntoView + use<> {
+    let count = refused.len();
     let items = refused
         .iter()
         .map(|refused| {
@@ -156,7 +161,7 @@ fn refused(refused: &[RefusedPackage]) -> impl IntoView {
         .collect_view();
     view! {
         <details class="refused">
-            <summary>{Icon::Warning.draw()} {text::refused(refused.len())}</summary>
+            <summary>{Icon::Warning.draw()} {text::refused(count)}</summary>
             <ul>{items}</ul>
         </details>
     }

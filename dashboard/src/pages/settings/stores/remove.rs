@@ -38,7 +38,7 @@ pub(super) fn RemoveForm(
     };
     // By the names that people know, where they are known.
     let names: Vec<String> = apps
-        .iter()
+        .into_iter()
         .map(|app| {
             let known = live.app(app.as_str());
             known.map_or_else(
