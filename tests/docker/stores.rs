@@ -183,7 +183,9 @@ fn hostile_archives_change_nothing() -> Result<()> {
         ensure!(!outside.exists(), "an archive wrote outside its folder");
 
         // What goes through a link of the archive's own ends in the store's folder too.
-        let linked = good().entry(Kind::SymbolicLink, "away", absolute, b"").file("away/file", b"x");
+        let linked = good()
+            .entry(Kind::SymbolicLink, "store-main/away", absolute, b"")
+            .file("store-main/away/file", b"x");
         shop.server.serve("/store.tar", Page::file(linked.finish()));
         refresh(&client, "mine")?;
         ensure!(!outside.exists() && store(&client, "mine")?.problem.is_none());
