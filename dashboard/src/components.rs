@@ -28,3 +28,5 @@ pub(crate) mod skeleton;
 pub(crate) mod state_badge;
 /// Short messages that go by themselves.
 pub(crate) mod toast;
+/// Sentences that the box says.
+pub(crate) mod words;

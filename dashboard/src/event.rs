@@ -70,7 +70,7 @@ pub(crate) fn read_line(data: &str) -> Option<LogLine> {
 }
 
 fn json<T: DeserializeOwned>(data: &str) -> Option<T> {
-    serde_json::from_str(data).ok()
+    crate::json::read(data).ok()
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hearth_model::form::{self, Field, FieldError, FieldKind};
 
+use crate::letters::lower;
+
 /// A package's form while it is filled in.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Form {
@@ -115,7 +117,7 @@ pub(crate) fn port(text: &str) -> Option<u16> {
 /// An id made of a name: lower-case letters, digits and `-`, at most 63 characters; empty when nothing fits.
 pub(crate) fn id_of(name: &str) -> String {
     let mut id = String::new();
-    for character in name.chars().flat_map(char::to_lowercase) {
+    for character in lower(name).chars() {
         if character.is_ascii_alphanumeric() {
             id.push(character);
         } else if !id.is_empty() && !id.ends_with('-') {

@@ -1,5 +1,5 @@
+use hearth_model::Timestamp;
 use hearth_model::condition::Progress;
-use jiff::Timestamp;
 
 use crate::text;
 
@@ -33,21 +33,19 @@ pub(crate) fn count(number: usize) -> String {
 }
 
 /// How long ago a moment was: "3 minutes ago".
-pub(crate) fn ago(at: Timestamp, now_ms: f64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are below 2^53")]
-    let seconds = (at.as_millisecond() as f64 - now_ms) / 1000.0;
-    let (value, unit) = span(seconds);
+pub(crate) fn ago(at: &Timestamp, now_ms: f64) -> String {
+    let (value, unit) = span((intl::milliseconds(&at.to_string()) - now_ms) / 1000.0);
     intl::relative(value, unit)
 }
 
 /// A day and time: "21 Nov 2026, 18:04".
-pub(crate) fn moment(at: Timestamp) -> String {
-    intl::moment(at.as_millisecond())
+pub(crate) fn moment(at: &Timestamp) -> String {
+    intl::moment(&at.to_string())
 }
 
 /// A time of day with seconds, for logs.
-pub(crate) fn time_of_day(at: Timestamp) -> String {
-    intl::time_of_day(at.as_millisecond())
+pub(crate) fn time_of_day(at: &Timestamp) -> String {
+    intl::time_of_day(&at.to_string())
 }
 
 fn scaled(bytes: u64, step: f64) -> (f64, &'static str) {

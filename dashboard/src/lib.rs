@@ -18,6 +18,10 @@ mod event;
 mod form;
 /// Numbers and times for people.
 mod format;
+/// Reading JSON, in as little code as can be.
+mod json;
+/// Small and capital letters.
+mod letters;
 /// What the box tells by itself.
 mod live;
 /// Lines of a log.
@@ -59,6 +63,8 @@ use crate::theme::Theme;
 /// Takes the place of the waiting page. The browser calls it once the module is loaded.
 #[wasm_bindgen(start)]
 pub fn start() {
+    // Where the build makes a panic end at once, there is nothing that the hook could pass on.
+    #[cfg(not(panic = "immediate-abort"))]
     console_error_panic_hook::set_once();
     leptos::mount::mount_to_body(App);
     if let Some(boot) = document().get_element_by_id("boot") {

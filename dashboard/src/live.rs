@@ -13,6 +13,7 @@ use leptos::task::spawn_local;
 
 use crate::client;
 use crate::event;
+use crate::letters::lower;
 use crate::stream::{Stream, Word};
 
 /// How long the connection may be away before the owner is told: a moment is not worth a banner.
@@ -85,7 +86,7 @@ impl Live {
             }
             Word::Lost => {
                 self.connected.set(false);
-                set_timeout(move || self.lost.set(!self.connected.get_untracked()), LOST_AFTER);
+                set_timeout(move || self.look_why_lost(), LOST_AFTER);
             }
             Word::Message { name, data } => {
                 if let Some(event) = event::read(&name, &data) {
@@ -131,6 +132,15 @@ impl Live {
                 self.system.set(Some(system));
             }
         });
+    }
+
+    /// A stream ends with the session too, and does not say so; the answer to a request does.
+    fn look_why_lost(self) {
+        let is_lost = !self.connected.get_untracked();
+        self.lost.set(is_lost);
+        if is_lost {
+            self.load_system();
+        }
     }
 
     fn hear(self, event: Event) {
@@ -210,7 +220,7 @@ impl Live {
     /// Every app, by the name that people know; hears of apps that come and go, not of their states.
     pub(crate) fn apps(self) -> Vec<LiveApp> {
         let mut apps = self.apps.get();
-        apps.sort_by_key(|app| app.status.with_untracked(|status| status.name.to_lowercase()));
+        apps.sort_by_cached_key(|app| app.status.with_untracked(|status| lower(&status.name)));
         apps
     }
 

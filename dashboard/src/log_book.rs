@@ -2,6 +2,8 @@ use std::collections::VecDeque;
 
 use hearth_model::api::apps::LogLine;
 
+use crate::letters::lower;
+
 /// Most lines that are kept; older ones go.
 pub(crate) const MOST_LINES: usize = 2_000;
 
@@ -40,8 +42,8 @@ impl LogBook {
 
     /// Returns the lines that contain `words`, whatever their case, oldest first.
     pub(crate) fn matching(&self, words: &str) -> Vec<(u64, LogLine)> {
-        let words = words.trim().to_lowercase();
-        let matches = |line: &LogLine| words.is_empty() || line.line.to_lowercase().contains(&words);
+        let words = lower(words.trim());
+        let matches = |line: &LogLine| words.is_empty() || lower(&line.line).contains(&words);
         self.lines.iter().filter(|(_, line)| matches(line)).cloned().collect()
     }
 
@@ -49,7 +51,7 @@ impl LogBook {
     pub(crate) fn text(&self, words: &str) -> String {
         let mut text = String::new();
         for (_, line) in self.matching(words) {
-            if let Some(at) = line.at {
+            if let Some(at) = &line.at {
                 text.push_str(&at.to_string());
                 text.push(' ');
             }

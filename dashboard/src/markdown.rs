@@ -98,7 +98,8 @@ fn spans(text: &str) -> Vec<Span> {
     let mut plain = String::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let word_goes_on = plain.ends_with(|before: char| before.is_alphanumeric());
+        let word_goes_on =
+            plain.ends_with(|before: char| before.is_ascii_alphanumeric() || !before.is_ascii());
         match special(rest, word_goes_on) {
             Some((span, after)) => {
                 if !plain.is_empty() {

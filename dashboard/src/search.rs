@@ -1,7 +1,7 @@
 use hearth_model::api::store::PackageSummary;
 use hearth_model::package::Category;
 
-use crate::text;
+use crate::{letters, text};
 
 /// Returns the packages that answer a search, best first. Every word must be found, in the name, the line below it or the
 /// category.
@@ -10,7 +10,7 @@ pub(crate) fn packages(
     words: &str,
     category: Option<Category>,
 ) -> Vec<PackageSummary> {
-    let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
+    let words: Vec<String> = words.split_whitespace().map(letters::lower).collect();
     let in_category =
         all.iter().filter(|package| category.is_none_or(|category| package.category == category));
     let mut found: Vec<(u32, &PackageSummary)> =
@@ -18,7 +18,7 @@ pub(crate) fn packages(
     found.sort_by(|(a_score, a), (b_score, b)| {
         b_score
             .cmp(a_score)
-            .then_with(|| a.name.to_lowercase().cmp(&b.name.to_lowercase()))
+            .then_with(|| letters::lower(&a.name).cmp(&letters::lower(&b.name)))
             .then(a.store.cmp(&b.store))
     });
     found.into_iter().map(|(_, package)| package.clone()).collect()
@@ -33,10 +33,10 @@ pub(crate) fn categories(all: &[PackageSummary]) -> Vec<Category> {
 }
 
 fn score(package: &PackageSummary, words: &[String]) -> Option<u32> {
-    let name = package.name.to_lowercase();
-    let id = package.package.to_lowercase();
-    let tagline = package.tagline.to_lowercase();
-    let category = text::category(package.category).to_lowercase();
+    let name = letters::lower(&package.name);
+    let id = letters::lower(&package.package);
+    let tagline = letters::lower(&package.tagline);
+    let category = letters::lower(text::category(package.category));
     let mut sum = 0;
     for word in words {
         sum += match () {

@@ -10,15 +10,22 @@ use crate::live::Live;
 pub(crate) struct Session {
     state: RwSignal<Option<SessionState>>,
     failed: RwSignal<Option<client::Error>>,
+    expired: RwSignal<bool>,
     live: Live,
 }
 
 impl Session {
     /// Asks the box.
     pub(crate) fn start(live: Live) -> Self {
-        let session = Self { state: RwSignal::new(None), failed: RwSignal::new(None), live };
+        let session = Self {
+            state: RwSignal::new(None),
+            failed: RwSignal::new(None),
+            expired: RwSignal::new(false),
+            live,
+        };
         client::on_signed_out(move || {
             if matches!(session.state.get_untracked(), Some(SessionState::SignedIn { .. })) {
+                session.expired.set(true);
                 session.put(SessionState::SignedOut);
             }
         });
@@ -50,6 +57,7 @@ impl Session {
         let is_in = matches!(state, SessionState::SignedIn { .. });
         let was_in = matches!(self.state.get_untracked(), Some(SessionState::SignedIn { .. }));
         if is_in && !was_in {
+            self.expired.set(false);
             self.live.open();
         }
         self.state.set(Some(state));
@@ -66,6 +74,11 @@ impl Session {
     /// Why the box could not be asked; the caller hears of changes.
     pub(crate) fn failure(self) -> Option<client::Error> {
         self.failed.get()
+    }
+
+    /// Whether the box ended the session, and not the visitor; the caller hears of changes.
+    pub(crate) fn is_expired(self) -> bool {
+        self.expired.get()
     }
 
     /// The account that is signed in.

@@ -9,6 +9,7 @@ use crate::components::icon::Icon;
 use crate::components::mark::mark;
 use crate::components::notice::ErrorState;
 use crate::components::toast::ToastList;
+use crate::components::words::words;
 use crate::live::use_live;
 use crate::pages;
 use crate::route::{AppTab, Route};
@@ -189,7 +190,7 @@ fn Banners() -> impl IntoView {
                                 <p>
                                     <strong>{text::ENGINE_AWAY}</strong>
                                     " "
-                                    {reason}
+                                    {words(&reason)}
                                     " "
                                     {text::ENGINE_AWAY_HELP}
                                 </p>

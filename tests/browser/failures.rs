@@ -52,7 +52,7 @@ fn a_port_that_another_app_has_is_said_with_its_name_before_anything_starts() ->
         person.ask_to_install("Kitchen")?;
         person.browser.wait_for_text("Garden", PATIENCE)?;
         person.browser.screenshots("dialog")?;
-        person.browser.press("button", "which is free")?;
+        person.browser.press("button", "instead")?;
         person.browser.wait_for_text("Everything fits", PATIENCE)?;
         person.browser.press("button", "=Install")?;
         person.wait_for_app_page()?;
@@ -71,7 +71,7 @@ fn a_port_that_a_program_has_is_said_before_anything_starts() -> Result<()> {
 
         person.ask_to_install("Garden")?;
         person.browser.wait_for_text("Port 8090", PATIENCE)?;
-        person.browser.find("button", "which is free")?;
+        person.browser.find("button", "instead")?;
         person.browser.screenshots("dialog")?;
         drop(listener);
         person.expect_no_script_errors()

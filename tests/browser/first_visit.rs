@@ -45,6 +45,30 @@ fn the_first_owner_signs_up_looks_around_and_signs_in_again() -> Result<()> {
 }
 
 #[test]
+fn a_session_that_ends_leads_to_the_sign_in_page_and_back() -> Result<()> {
+    on_a_machine(|machine| {
+        let mut site = Site::new(machine)?;
+        site.offer_page("garden", 8090)?;
+        let (_hearth, person) = site.person(machine, "session-ends")?;
+        let browser = &person.browser;
+
+        browser.find("link", "=Store")?;
+        let sign_out =
+            "return fetch('/api/v1/session', { method: 'DELETE' }).then((answer) => answer.status)";
+        browser.run(sign_out, &serde_json::json!([]))?;
+        browser.press("link", "=Settings")?;
+        browser.wait_for_text("Your session has ended", PATIENCE)?;
+        browser.screenshots("sign-in")?;
+        browser.fill("Name", USERNAME)?;
+        browser.fill("Password", PASSWORD)?;
+        browser.press("button", "=Sign in")?;
+        browser.find("heading", "Settings")?;
+        ensure!(!browser.text()?.contains("Your session has ended"), "the end of the session is still told");
+        person.expect_no_script_errors()
+    })
+}
+
+#[test]
 fn without_an_engine_the_dashboard_comes_up_and_says_so() -> Result<()> {
     on_a_machine(|machine| {
         let store = hearth_tests::store::StoreFolder::new(machine, "store")?;

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AppId, Generation, StoreId};
 use crate::package::{DefaultLogin, PublishedPort};
+use crate::time::Timestamp;
 
 /// What state an app is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]

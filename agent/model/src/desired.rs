@@ -128,7 +128,7 @@ pub struct GenerationInfo {
     pub generation: Generation,
     /// When, UTC.
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
-    pub at: jiff::Timestamp,
+    pub at: crate::time::Timestamp,
     /// By whom.
     pub by: Actor,
     /// What was done, one sentence: "Install WordPress".

@@ -31,6 +31,8 @@ pub mod package;
 pub mod plan;
 /// What an app is made of once its package is resolved.
 pub mod spec;
+/// Moments.
+pub mod time;
 /// The state of an app's update from one version to the next.
 pub mod update;
 
@@ -46,3 +48,4 @@ pub use image::ImageRef;
 pub use observed::Observed;
 pub use plan::{Plan, Step};
 pub use spec::AppSpec;
+pub use time::Timestamp;

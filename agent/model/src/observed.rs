@@ -1,6 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::container::Protocol;
@@ -8,6 +7,7 @@ use crate::hook::Hook;
 use crate::id::{AppId, Digest, ServiceName};
 use crate::image::ImageRef;
 use crate::package::Architecture;
+use crate::time::Timestamp;
 
 /// What was seen in one look. It may be stale the moment it is read and is never stored as truth.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

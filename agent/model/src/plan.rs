@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::{AppState, Reason};
@@ -9,6 +8,7 @@ use crate::hook::Hook;
 use crate::id::{AppId, Digest, ServiceName};
 use crate::image::ImageRef;
 use crate::spec::{FileSpec, FolderSpec, NetworkSpec, VolumeSpec};
+use crate::time::Timestamp;
 
 /// What must happen next to get from observed to desired.
 ///

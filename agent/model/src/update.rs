@@ -1,8 +1,8 @@
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::desired::DesiredApp;
 use crate::id::Digest;
+use crate::time::Timestamp;
 
 /// An app's way from one package to the next, kept in the database so that it survives a kill at any instant.
 ///

@@ -9,6 +9,8 @@ mod bindings;
 mod output;
 /// `index.html` and the files that it names.
 mod page;
+/// Shortening of the bindings.
+mod script;
 /// Joining and shortening of style sheets.
 mod style;
 /// Which compiler can build for the browser on this machine.

@@ -8,7 +8,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, RequestInit, Response};
 
-use crate::text;
+use crate::{json, text};
 
 /// Why a request did not bring what it asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,7 +95,7 @@ fn write(body: &impl Serialize) -> Result<String, Error> {
 }
 
 fn read<T: DeserializeOwned>(answer: &str) -> Result<T, Error> {
-    serde_json::from_str(answer).map_err(|error| Error::Unreadable(error.to_string()))
+    json::read(answer).map_err(|error| Error::Unreadable(error.to_string()))
 }
 
 /// One request and its answer as text; on its own and not generic, so that it is compiled once.
@@ -129,7 +129,7 @@ async fn exchange(method: Method, path: &str, body: Option<String>) -> Result<St
     if answer.status() == UNAUTHORIZED && !path.starts_with("session") {
         SIGNED_OUT.with_borrow(|hear| hear.iter().for_each(|hear| hear()));
     }
-    let problem = serde_json::from_str::<Problem>(&text).unwrap_or_else(|_| Problem {
+    let problem = json::read::<Problem>(&text).unwrap_or_else(|_| Problem {
         kind: "about:blank".to_owned(),
         title: answer.status_text(),
         status: answer.status(),

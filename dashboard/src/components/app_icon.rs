@@ -1,5 +1,7 @@
 use leptos::prelude::*;
 
+use crate::letters;
+
 /// The picture of an app or a package, or its first letter where there is none.
 #[expect(clippy::needless_pass_by_value, reason = "a component owns what it is given")]
 #[component]
@@ -12,7 +14,7 @@ pub(crate) fn AppIcon(
     name: String,
 ) -> impl IntoView {
     let missing = RwSignal::new(icon.is_empty());
-    let letter = name.chars().next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let letter = letters::upper(name.get(..name.ceil_char_boundary(1)).unwrap_or_default());
     let hue = hue(&name);
     view! {
         <span class="app-icon" class:is-letter=move || missing.get() style:--hue=hue.to_string()>

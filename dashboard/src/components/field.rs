@@ -1,6 +1,7 @@
 use leptos::prelude::*;
 
 use crate::components::icon::Icon;
+use crate::letters::capitalize;
 use crate::text::common as text;
 
 /// A labelled line of a form, with its help and what is wrong with it.
@@ -32,19 +33,13 @@ pub(crate) fn FieldFrame(
                         view! {
                             <p class="field-error" id=error_id.clone() role="alert">
                                 {Icon::Warning.draw()}
-                                {sentence(&error)}
+                                {capitalize(&error)}
                             </p>
                         }
                     })
             }}
         </div>
     }
-}
-
-/// A problem as a sentence of its own.
-fn sentence(problem: &str) -> String {
-    let mut characters = problem.chars();
-    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }
 
 /// Ids of a control's help and error, for `aria-describedby`.

@@ -1,6 +1,7 @@
 use leptos::prelude::*;
 
 use crate::components::icon::Icon;
+use crate::components::words::words;
 use crate::text::common as text;
 
 /// How much a notice matters.
@@ -47,10 +48,11 @@ pub(crate) fn Notice(tone: Tone, children: Children) -> impl IntoView {
 /// The error of a form as a whole; holds its room only when there is one.
 #[component]
 pub(crate) fn FormError(error: RwSignal<Option<String>>) -> impl IntoView {
-    move || error.get().map(|message| view! { <Notice tone=Tone::Bad>{message}</Notice> })
+    move || error.get().map(|message| view! { <Notice tone=Tone::Bad>{words(&message)}</Notice> })
 }
 
 /// Something that could not be loaded.
+#[expect(clippy::needless_pass_by_value, reason = "a component owns what it is given")]
 #[component]
 pub(crate) fn ErrorState(
     #[prop(into)] message: String,
@@ -60,7 +62,7 @@ pub(crate) fn ErrorState(
         <div class="empty" role="alert">
             <span class="empty-icon is-bad">{Icon::Unplugged.draw()}</span>
             <h2>{text::NOT_LOADED}</h2>
-            <p>{message}</p>
+            <p>{words(&message)}</p>
             {retry
                 .map(|retry| {
                     view! {

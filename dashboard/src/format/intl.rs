@@ -14,19 +14,23 @@ pub(super) fn relative(value: f64, unit: &str) -> String {
     Intl::RelativeTimeFormat::new(&Array::new(), &options).format(value, unit).into()
 }
 
-/// A day and time of day, from milliseconds since 1970.
-pub(super) fn moment(ms: i64) -> String {
-    date(ms, &options(&[("dateStyle", "medium".into()), ("timeStyle", "short".into())]))
+/// Milliseconds between 1970 and a moment that RFC 3339 writes.
+pub(super) fn milliseconds(at: &str) -> f64 {
+    Date::parse(at)
 }
 
-/// A time of day with seconds, from milliseconds since 1970.
-pub(super) fn time_of_day(ms: i64) -> String {
-    date(ms, &options(&[("timeStyle", "medium".into()), ("hourCycle", "h23".into())]))
+/// A day and time of day, from a moment that RFC 3339 writes.
+pub(super) fn moment(at: &str) -> String {
+    date(at, &options(&[("dateStyle", "medium".into()), ("timeStyle", "short".into())]))
 }
 
-fn date(ms: i64, options: &Object) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are below 2^53")]
-    let date = Date::new(&(ms as f64).into());
+/// A time of day with seconds, from a moment that RFC 3339 writes.
+pub(super) fn time_of_day(at: &str) -> String {
+    date(at, &options(&[("timeStyle", "medium".into()), ("hourCycle", "h23".into())]))
+}
+
+fn date(at: &str, options: &Object) -> String {
+    let date = Date::new(&JsValue::from_str(at));
     call(&Intl::DateTimeFormat::new(&Array::new(), options).format(), &date)
 }
 

@@ -100,8 +100,8 @@ fn moment(info: GenerationInfo, before: Option<Generation>, choose: Callback<Gen
                 </p>
                 <p class="muted">
                     {text::by(&info.by)} " · "
-                    <time datetime=info.at.to_string() title=format::moment(info.at)>
-                        {format::ago(info.at, browser::now_ms())}
+                    <time datetime=info.at.to_string() title=format::moment(&info.at)>
+                        {format::ago(&info.at, browser::now_ms())}
                     </time> " · " {text::number(number)}
                 </p>
             </div>
@@ -165,7 +165,7 @@ fn Restore(open: RwSignal<bool>, generation: Generation) -> impl IntoView {
 
 fn changes(detail: Difference) -> impl IntoView {
     let Difference { info, changes_from_current: changes } = detail;
-    let about = text::made(&format::moment(info.at), &info.why, &info.by);
+    let about = text::made(&format::moment(&info.at), &info.why, &info.by);
     if changes.is_empty() {
         return view! {
             <p>{about}</p>

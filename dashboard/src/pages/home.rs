@@ -11,6 +11,7 @@ use crate::components::notice::{Empty, ErrorState, Notice, Tone};
 use crate::components::progress::Ring;
 use crate::components::skeleton::Skeleton;
 use crate::components::state_badge::tone;
+use crate::components::words::words;
 use crate::format::{self, Fetched};
 use crate::live::{LiveApp, use_live};
 use crate::route::Route;
@@ -31,7 +32,11 @@ pub(crate) fn Home() -> impl IntoView {
     let summary = move || {
         let states: Vec<AppState> =
             live.apps().into_iter().map(|app| app.status.with(|app| app.state)).collect();
-        if live.is_loaded() { text::summary(&states) } else { String::new() }
+        match (live.is_loaded(), live.engine_problem()) {
+            (false, _) => String::new(),
+            (true, Some(_)) if states.is_empty() => text::ENGINE_NEEDED.to_owned(),
+            (true, _) => text::summary(&states),
+        }
     };
     view! {
         <header class="page-head">
@@ -185,5 +190,8 @@ fn health(system: &SystemInfo) -> impl IntoView + use<> {
 fn warnings(system: &SystemInfo) -> impl IntoView + use<> {
     let engine_is_away = matches!(system.engine, EngineState::Unreachable { .. });
     let warnings = if engine_is_away { Vec::new() } else { system.warnings.clone() };
-    warnings.into_iter().map(|warning| view! { <Notice tone=Tone::Warn>{warning}</Notice> }).collect_view()
+    warnings
+        .into_iter()
+        .map(|warning| view! { <Notice tone=Tone::Warn>{words(&warning)}</Notice> })
+        .collect_view()
 }

@@ -15,6 +15,7 @@ use crate::components::dialog::Dialog;
 use crate::components::notice::{FormError, Notice, Tone};
 use crate::components::settings_form::{Ports, PortsForm, SettingsForm};
 use crate::components::skeleton::Skeleton;
+use crate::components::words::words;
 use crate::form::Form;
 use crate::format;
 use crate::route::Route;
@@ -187,7 +188,11 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
                     })}
                 <div class="findings" aria-live="polite">
                     {move || match check.get() {
-                        Some(check) => findings(check, size.as_deref()).into_any(),
+                        Some(check) => {
+                            // Nobody believes that everything fits beside an error.
+                            let says_fine = error.with(Option::is_none) && check_error.with(Option::is_none);
+                            findings(check, size.as_deref(), says_fine).into_any()
+                        }
                         None if check_error.with(Option::is_some) => ().into_any(),
                         None => view! { <Skeleton class="notice" count=1 /> }.into_any(),
                     }}
@@ -212,17 +217,19 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
 }
 
 /// What the box found; what is about a port stands beside the port.
-fn findings(check: InstallCheck, size: Option<&str>) -> impl IntoView + use<> {
+fn findings(check: InstallCheck, size: Option<&str>, says_fine: bool) -> impl IntoView + use<> {
     let clear = check.blockers.is_empty();
     let blockers = check.blockers.into_iter().filter(|finding| port_key(finding).is_none());
-    let blockers =
-        blockers.map(|finding| view! { <Notice tone=Tone::Bad>{finding.message}</Notice> }).collect_view();
+    let blockers = blockers
+        .map(|finding| view! { <Notice tone=Tone::Bad>{words(&finding.message)}</Notice> })
+        .collect_view();
     let warnings = check.warnings.into_iter();
-    let warnings =
-        warnings.map(|finding| view! { <Notice tone=Tone::Warn>{finding.message}</Notice> }).collect_view();
+    let warnings = warnings
+        .map(|finding| view! { <Notice tone=Tone::Warn>{words(&finding.message)}</Notice> })
+        .collect_view();
     let kept = check.has_kept_data.then(|| view! { <Notice tone=Tone::Info>{text::KEPT_DATA}</Notice> });
-    let fine =
-        (clear && !check.has_kept_data).then(|| view! { <p class="all-clear">{text::all_clear(size)}</p> });
+    let fine = (says_fine && clear && !check.has_kept_data)
+        .then(|| view! { <p class="all-clear">{text::all_clear(size)}</p> });
     view! {
         {blockers}
         {warnings}

@@ -6,7 +6,7 @@ use crate::browser;
 use crate::client;
 use crate::components::field::{PasswordField, TextField};
 use crate::components::mark::mark;
-use crate::components::notice::FormError;
+use crate::components::notice::{FormError, Notice, Tone};
 use crate::session::use_session;
 use crate::text::session as text;
 
@@ -51,6 +51,9 @@ pub(crate) fn SignIn() -> impl IntoView {
         <main class="alone">
             <section class="card sign-in">
                 {mark()} <h1>{text::SIGN_IN_TITLE}</h1>
+                <Show when=move || session.is_expired()>
+                    <Notice tone=Tone::Info>{text::EXPIRED}</Notice>
+                </Show>
                 <form class="form" on:submit=submit novalidate>
                     <TextField id="username" label=text::NAME value=username autocomplete="username" />
                     <PasswordField

@@ -90,7 +90,7 @@ pub(crate) fn package_of(package: &str, store: &str) -> String {
 
 /// What a copy button copies.
 pub(crate) fn copy(label: &str) -> String {
-    format!("Copy {}", label.to_lowercase())
+    format!("Copy {}", crate::letters::lower(label))
 }
 
 /// Logs.

@@ -9,8 +9,7 @@ pub(crate) const TRY_AGAIN: &str = "Try again";
 /// What stands around the pages.
 pub(crate) mod shell {
     pub(crate) const ENGINE_AWAY: &str = "Docker cannot be reached.";
-    pub(crate) const ENGINE_AWAY_HELP: &str =
-        "Apps cannot be looked at or changed until it is back; Hearth goes on by itself.";
+    pub(crate) const ENGINE_AWAY_HELP: &str = "Until it is back, apps cannot be looked at or changed.";
     pub(crate) const HISTORY: &str = "History";
     pub(crate) const HOME: &str = "Home";
     pub(crate) const LOST: &str = "The connection to your box is lost.";
@@ -58,6 +57,7 @@ pub(crate) mod format {
 /// The way in.
 pub(crate) mod session {
     pub(crate) const BOTH_NEEDED: &str = "Enter your name and your password.";
+    pub(crate) const EXPIRED: &str = "Your session has ended. Sign in to go on where you were.";
     pub(crate) const NAME: &str = "Name";
     pub(crate) const NAME_HELP: &str = "Letters, digits, dots, dashes and underscores.";
     pub(crate) const NAME_NEEDED: &str = "choose a name to sign in with";
@@ -121,6 +121,6 @@ pub(crate) mod form {
 
     /// Offers a free port.
     pub(crate) fn use_port(port: u16) -> String {
-        format!("Use {port}, which is free")
+        format!("Use {port} instead")
     }
 }

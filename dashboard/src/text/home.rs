@@ -6,6 +6,7 @@ pub(crate) const EMPTY: &str = "A warm place, and nobody home yet";
 pub(crate) const EMPTY_WORDS: &str = "Pick your first app from the store: photos, notes, films, passwords. It runs on your box and stays there.";
 pub(crate) const ENGINE: &str = "Docker";
 pub(crate) const ENGINE_AWAY: &str = "Not reachable";
+pub(crate) const ENGINE_NEEDED: &str = "Apps can be installed as soon as Docker is back.";
 pub(crate) const ENGINE_UNKNOWN: &str = "Looking…";
 pub(crate) const HEALTH: &str = "How the box is";
 pub(crate) const MEMORY: &str = "Memory";

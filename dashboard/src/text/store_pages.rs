@@ -49,8 +49,8 @@ pub(crate) mod package {
     /// The version, and who makes the software.
     pub(crate) fn version_by(version: &str, developer: Option<&str>) -> String {
         match developer {
-            Some(developer) => format!("{version} · {developer}"),
-            None => version.to_owned(),
+            Some(developer) => format!("Version {version} · {developer}"),
+            None => format!("Version {version}"),
         }
     }
 
@@ -83,7 +83,7 @@ pub(crate) mod install {
 
     /// What a port is for.
     pub(crate) fn port_of(service: &str, protocol: &str) -> String {
-        format!("{service}, {}", protocol.to_uppercase())
+        format!("{service}, {}", protocol.to_ascii_uppercase())
     }
 
     /// Nothing stands in the way.

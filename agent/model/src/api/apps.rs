@@ -123,7 +123,7 @@ pub struct LogLine {
     pub service: String,
     /// When, UTC, where the engine knows it.
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = DateTime))]
-    pub at: Option<jiff::Timestamp>,
+    pub at: Option<crate::time::Timestamp>,
     /// Whether it went to standard error.
     pub stderr: bool,
     /// The line, without its end; what is not UTF-8 is replaced.

@@ -166,7 +166,7 @@ fn into_book(book: RwSignal<LogBook>, connected: RwSignal<bool>) -> impl Fn(Word
 fn log_line(line: LogLine) -> impl IntoView {
     view! {
         <p class="log-line" class:is-error=line.stderr>
-            <time title=line.at.map(|at| at.to_string())>{line.at.map(format::time_of_day)}</time>
+            <time title=line.at.as_ref().map(ToString::to_string)>{line.at.as_ref().map(format::time_of_day)}</time>
             <span class="log-service">{line.service}</span>
             <span class="log-text">{line.line}</span>
         </p>

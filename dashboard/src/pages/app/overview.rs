@@ -12,6 +12,7 @@ use crate::components::field::reveal;
 use crate::components::icon::Icon;
 use crate::components::notice::{Notice, Tone};
 use crate::components::progress::ProgressPanel;
+use crate::components::words::words;
 use crate::format;
 use crate::route::{AppTab, Route};
 use crate::text::app as text;
@@ -91,7 +92,7 @@ fn reason_panel(app: RwSignal<AppStatus>, state: AppState, reason: Reason) -> im
     let has_log = !log.is_empty();
     view! {
         <Notice tone>
-            <p class="reason">{reason.message}</p>
+            <p class="reason">{words(&reason.message)}</p>
             {has_log
                 .then(|| {
                     view! {
@@ -111,7 +112,7 @@ fn reason_panel(app: RwSignal<AppStatus>, state: AppState, reason: Reason) -> im
 
 /// What the last update did, and the way back while there is one.
 fn last_update_panel(app: RwSignal<AppStatus>, last: LastUpdate) -> impl IntoView {
-    let when = format::ago(last.at, browser::now_ms());
+    let when = format::ago(&last.at, browser::now_ms());
     match last.reverted {
         Some(reason) => view! {
             <Notice tone=Tone::Warn>
@@ -152,7 +153,7 @@ fn service(service: ServiceStatus, busy: bool) -> impl IntoView {
         (false, true) => "state is-off",
         (false, false) => "state is-warn",
     };
-    let started = service.started_at.map(|at| text::started(&format::ago(at, browser::now_ms())));
+    let started = service.started_at.as_ref().map(|at| text::started(&format::ago(at, browser::now_ms())));
     view! {
         <li>
             <span class=class>

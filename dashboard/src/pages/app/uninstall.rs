@@ -8,6 +8,7 @@ use crate::components::dialog::Dialog;
 use crate::components::field::TextField;
 use crate::components::notice::FormError;
 use crate::components::toast::use_toasts;
+use crate::letters::lower;
 use crate::route::Route;
 use crate::router::use_router;
 use crate::text::uninstall as text;
@@ -32,9 +33,9 @@ fn UninstallForm(open: RwSignal<bool>, app: RwSignal<AppStatus>) -> impl IntoVie
     let typed = RwSignal::new(String::new());
     let busy = RwSignal::new(false);
     let error = RwSignal::new(None::<String>);
-    let expected = name.to_lowercase();
+    let expected = lower(&name);
     let confirmed = Signal::derive(move || {
-        data.get() == DataChoice::Keep || typed.with(|typed| typed.trim().to_lowercase() == expected)
+        data.get() == DataChoice::Keep || typed.with(|typed| lower(typed.trim()) == expected)
     });
     let said = name.clone();
     let submit = move |event: web_sys::SubmitEvent| {

@@ -128,14 +128,14 @@ fn Row(store: StoreSummary, stores: Remote<Vec<StoreSummary>>) -> impl IntoView 
 /// How many packages there are, since when they are known to be the newest, and which commit they are of.
 fn facts(store: &StoreSummary) -> String {
     let mut facts = vec![text::packages(store.packages)];
-    facts.extend(store.refreshed_at.map(|at| text::checked(&format::ago(at, browser::now_ms()))));
+    facts.extend(store.refreshed_at.as_ref().map(|at| text::checked(&format::ago(at, browser::now_ms()))));
     facts.extend(store.revision.clone());
     facts.join(" · ")
 }
 
 fn trouble(problem: &StoreProblem, packages: usize) -> impl IntoView + use<> {
     let words = if packages == 0 { text::NEVER_WORKED } else { text::KEEPS };
-    let when = text::not_refreshed(&format::ago(problem.at, browser::now_ms()));
+    let when = text::not_refreshed(&format::ago(&problem.at, browser::now_ms()));
     let message = problem.message.clone();
     view! {
         <div class="store-wide">

@@ -9,7 +9,7 @@ use crate::text::stores as text;
 #[component]
 pub(super) fn Changes(changes: StoreChanges) -> impl IntoView {
     let StoreChanges { at, added, updated, removed } = changes;
-    let summary = text::changes(&format::moment(at), added.len(), updated.len(), removed.len());
+    let summary = text::changes(&format::moment(&at), added.len(), updated.len(), removed.len());
     let lists = [(text::NEW, added), (text::UPDATED, updated), (text::GONE, removed)];
     let lists = lists
         .into_iter()
