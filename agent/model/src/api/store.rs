@@ -73,7 +73,7 @@ pub struct StoreSummary {
     pub revision: Option<String>,
     /// When it was last seen to be as it is here, UTC; `None` when that never was.
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = DateTime))]
-    pub refreshed_at: Option<jiff::Timestamp>,
+    pub refreshed_at: Option<crate::Timestamp>,
     /// Why the last refresh failed, when it did: the packages are those of the one before.
     pub problem: Option<StoreProblem>,
     /// What the last refresh that brought something new brought.
@@ -90,7 +90,7 @@ pub struct StoreSummary {
 pub struct StoreProblem {
     /// When it was tried, UTC.
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
-    pub at: jiff::Timestamp,
+    pub at: crate::Timestamp,
     /// What happened, and what to do next.
     pub message: String,
 }
@@ -101,7 +101,7 @@ pub struct StoreProblem {
 pub struct StoreChanges {
     /// When, UTC.
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
-    pub at: jiff::Timestamp,
+    pub at: crate::Timestamp,
     /// Packages that are new, by name.
     pub added: Vec<ChangedPackage>,
     /// Packages that are other than before.
