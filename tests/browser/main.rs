@@ -7,5 +7,7 @@ mod failures;
 mod first_visit;
 /// A person at the dashboard.
 mod person;
+/// A store by its address, from its first fetch to its removal.
+mod stores;
 /// WordPress with its database, from the store to its own pages and back again.
 mod wordpress;

@@ -48,7 +48,7 @@ pub(crate) fn Notice(tone: Tone, children: Children) -> impl IntoView {
 /// The error of a form as a whole; holds its room only when there is one.
 #[component]
 pub(crate) fn FormError(error: RwSignal<Option<String>>) -> impl IntoView {
-    move || error.get().map(|message| view! { <Notice tone=Tone::Bad>{words(&message)}</Notice> })
+    move || error.get().map(|message| view! { <Notice tone=Tone::Bad><p>{words(&message)}</p></Notice> })
 }
 
 /// Something that could not be loaded.

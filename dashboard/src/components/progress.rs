@@ -52,7 +52,7 @@ pub(crate) fn ProgressPanel(progress: RwSignal<Option<Progress>>) -> impl IntoVi
                     {move || fetched().map(|all| text::of_bytes(all.done_bytes, all.total_bytes))}
                 </span>
             </div>
-            {move || bar(fetched().map(Fetched::percent))}
+            {move || bar(text::PROGRESS, fetched().map(Fetched::percent))}
             <ul class="progress-images">
                 {move || names.get().into_iter().map(|name| image(name, progress)).collect_view()}
             </ul>
@@ -60,13 +60,14 @@ pub(crate) fn ProgressPanel(progress: RwSignal<Option<Progress>>) -> impl IntoVi
     }
 }
 
-fn bar(share: Option<u8>) -> impl IntoView {
+/// How much is done, in percent; moves without end while nobody knows.
+pub(crate) fn bar(label: &'static str, share: Option<u8>) -> impl IntoView {
     view! {
         <div
             class="progress-bar"
             class:is-turning=share.is_none()
             role="progressbar"
-            aria-label=text::PROGRESS
+            aria-label=label
             aria-valuemin="0"
             aria-valuemax="100"
             aria-valuenow=share.map(|share| share.to_string())

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::components::icon::Icon;
 use crate::components::notice::Tone;
+use crate::components::words::words;
 use crate::text::common as text;
 
 /// How long a message stays.
@@ -73,7 +74,7 @@ pub(crate) fn ToastList() -> impl IntoView {
             <For each=move || toasts.shown.get() key=|toast| toast.id let:toast>
                 <div class="toast" class:is-bad=toast.tone == Tone::Bad>
                     {if toast.tone == Tone::Bad { Icon::Failed } else { Icon::Check }.draw()}
-                    <p>{toast.message}</p>
+                    <p>{words(&toast.message)}</p>
                     <button
                         type="button"
                         class="button is-quiet is-icon"

@@ -20,6 +20,7 @@ use crate::components::icon::Icon;
 use crate::components::notice::{Notice, Tone};
 use crate::components::skeleton::Skeleton;
 use crate::components::toast::use_toasts;
+use crate::components::words::words as draw_words;
 use crate::live::use_live;
 use crate::remote::Remote;
 use crate::text::stores as text;
@@ -136,7 +137,7 @@ fn facts(store: &StoreSummary) -> String {
 fn trouble(problem: &StoreProblem, packages: usize) -> impl IntoView + use<> {
     let words = if packages == 0 { text::NEVER_WORKED } else { text::KEEPS };
     let when = text::not_refreshed(&format::ago(&problem.at, browser::now_ms()));
-    let message = problem.message.clone();
+    let drawn = draw_words(&problem.message);
     view! {
         <div class="store-wide">
             <Notice tone=Tone::Warn>
@@ -145,7 +146,7 @@ fn trouble(problem: &StoreProblem, packages: usize) -> impl IntoView + use<> {
                     " "
                     {words}
                 </p>
-                <p>{message}</p>
+                <p>{drawn}</p>
             </Notice>
         </div>
     }
@@ -156,7 +157,7 @@ fn refused(refused: &[RefusedPackage]) -> impl IntoView + use<> {
     let items = refused
         .iter()
         .map(|refused| {
-            view! { <li><code>{refused.package.clone()}</code> <span>{refused.reason.clone()}</span></li> }
+            view! { <li><code>{refused.package.clone()}</code> <span>{draw_words(&refused.reason)}</span></li> }
         })
         .collect_view();
     view! {

@@ -2,6 +2,7 @@ use hearth_model::StoreId;
 use hearth_model::api::store::{StorePhase, StoreProgress};
 use leptos::prelude::*;
 
+use crate::components::progress::bar;
 use crate::format::{bytes, percent};
 use crate::live::use_live;
 use crate::text::stores as text;
@@ -17,16 +18,7 @@ pub(super) fn ProgressLine(store: StoreId) -> impl IntoView {
             view! {
                 <div class="store-wide store-progress">
                     <span class="muted" aria-live="polite">{words(&progress)}</span>
-                    <div
-                        class="progress-bar"
-                        class:is-turning=share.is_none()
-                        role="progressbar"
-                        aria-label=text::PROGRESS
-                        aria-valuemin="0"
-                        aria-valuemax="100"
-                        aria-valuenow=share.map(|share| share.to_string())
-                        style:--share=format!("{}%", share.unwrap_or(100))
-                    ></div>
+                    {bar(text::PROGRESS, share)}
                 </div>
             }
         })
