@@ -2,7 +2,7 @@ use anyhow::{Result, ensure};
 use hearth_model::AppState;
 use hearth_tests::machine::on_a_machine;
 
-use crate::apps::{PATIENCE, Site, container_ids, install};
+use crate::apps::{PATIENCE, Site, container_ids, install, page};
 
 #[test]
 fn two_hearths_on_one_engine_leave_each_other_alone() -> Result<()> {
@@ -56,6 +56,29 @@ fn an_app_whose_names_another_hearth_has_says_so_and_takes_nothing() -> Result<(
             container_ids(&site.engine, "one")? == before,
             "the second Hearth touched the first one's containers"
         );
+        Ok(())
+    })
+}
+
+/// Where nothing is set, an engine has addresses for about 30 networks, and every app has one of its own.
+#[test]
+fn an_app_finds_addresses_when_the_engine_has_none_left() -> Result<()> {
+    on_a_machine(|machine| {
+        let mut site = Site::new(machine)?;
+        for number in 0.. {
+            if site.engine.docker(&["network", "create", &format!("other-{number}")]).is_err() {
+                break;
+            }
+            ensure!(number < 1000, "the engine never ran out of addresses");
+        }
+        for (app, port) in [("one", 8091), ("two", 8092)] {
+            site.offer_page(app, "1", port)?;
+        }
+        let (_hearth, client) = site.set_up()?;
+        for (app, port) in [("one", 8091), ("two", 8092)] {
+            install(&client, app)?;
+            ensure!(page(port)?.contains("it works"));
+        }
         Ok(())
     })
 }

@@ -1,3 +1,6 @@
+/// Room for networks beside the engine's own pools.
+mod subnet;
+
 use std::collections::HashMap;
 
 use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, NetworkDisconnectRequest};
@@ -37,11 +40,38 @@ impl Engine {
             found => self.remove_found_networks(found, name, &doing).await?,
         }
         let request = request(name, spec, self.network_labels(app, spec));
-        match self.inner.docker.create_network(request).await.map_err(Failure::from) {
+        match self.inner.docker.create_network(request.clone()).await.map_err(Failure::from) {
             Ok(_) => Ok(()),
             Err(failure) if failure.is_conflict() => Err(Error::NameTaken { doing, name: name.to_owned() }),
+            Err(failure) if spec.ipam.is_empty() && is_out_of_addresses(&failure) => {
+                self.create_network_elsewhere(request, failure, doing).await
+            }
             Err(failure) => Err(self.error(failure, doing)),
         }
+    }
+
+    /// Makes a network that the engine has no addresses for: where nothing is set, its pools end at about 30 networks.
+    async fn create_network_elsewhere(
+        &self,
+        mut request: NetworkCreateRequest,
+        mut failure: Failure,
+        doing: String,
+    ) -> Result<(), Error> {
+        let there = self.get("/networks").await.map_err(|failure| self.error(failure, &*doing))?;
+        let there: Vec<wire::Network> = there;
+        for subnet in subnet::free(&there) {
+            let pool = IpamConfig { subnet: Some(subnet.to_string()), ..IpamConfig::default() };
+            request.ipam = Some(Ipam { config: Some(vec![pool]), ..request.ipam.unwrap_or_default() });
+            match self.inner.docker.create_network(request.clone()).await.map_err(Failure::from) {
+                Ok(_) => return Ok(()),
+                // Something else of the host has it.
+                Err(Failure::Answered { message, .. }) if message.contains("overlaps") => {
+                    failure = Failure::Answered { status: 403, message };
+                }
+                Err(other) => return Err(self.error(other, doing)),
+            }
+        }
+        Err(self.error(failure, doing))
     }
 
     /// Removes a network of ours; one that is not there is as it should be.
@@ -117,6 +147,14 @@ impl Engine {
         }
         all
     }
+}
+
+/// Tells whether the engine's pools are used up, in the words of engines 20.10 to 28 and of later ones.
+fn is_out_of_addresses(failure: &Failure) -> bool {
+    let Failure::Answered { message, .. } = failure else { return false };
+    ["non-overlapping IPv4 address pool", "address pools have been fully subnetted"]
+        .iter()
+        .any(|words| message.contains(words))
 }
 
 fn request(name: &str, spec: &NetworkSpec, labels: HashMap<String, String>) -> NetworkCreateRequest {

@@ -136,6 +136,25 @@ pub(crate) struct Network {
     pub(crate) labels: BTreeMap<String, String>,
     #[serde(default, deserialize_with = "null_is_empty")]
     pub(crate) containers: BTreeMap<String, serde::de::IgnoredAny>,
+    #[serde(default, rename = "IPAM")]
+    pub(crate) ipam: Ipam,
+}
+
+/// Where the addresses of a network come from.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Ipam {
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) config: Vec<AddressPool>,
+}
+
+/// One range of addresses.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct AddressPool {
+    /// `172.18.0.0/16`; empty where the engine does not know.
+    #[serde(default)]
+    pub(crate) subnet: String,
 }
 
 /// `GET /volumes`.

@@ -66,8 +66,10 @@ impl Hearth {
         let desired = self.with_known_packages(desired).await?;
         let now = self.in_force();
         let changes = hearth_planner::diff::changes(&now.desired, &desired);
+        // What is in force has its ports already, or is being looked at for them.
+        let ports = if changes.is_empty() { look::Ports::WhenNeeded } else { look::Ports::Always };
         let wanted = InForce { desired: std::sync::Arc::new(desired), ..now };
-        let view = look::everything(self, &wanted, look::Ports::Always).await;
+        let view = look::everything(self, &wanted, ports).await;
         let plan = look::plan(self, &wanted, &view, &BTreeMap::new(), &BTreeMap::new());
         let apps = plan
             .apps

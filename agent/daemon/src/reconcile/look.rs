@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
+use hearth_host::data::AppData;
 use hearth_model::condition::ReasonCode;
 use hearth_model::desired::DesiredApp;
 use hearth_model::observed::{DataState, EngineState, HostFacts};
@@ -9,7 +10,7 @@ use hearth_planner::{Failure, Input};
 use jiff::Timestamp;
 
 use crate::db;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::hearth::{Hearth, InForce};
 use crate::resolve::circle::{self, Packages};
 use crate::resolve::{self, Circle, Surroundings};
@@ -75,11 +76,30 @@ pub(crate) async fn everything(hearth: &Hearth, now: &InForce, ports: Ports) -> 
         .flatten()
         .flat_map(|spec| spec.services.values().map(|service| service.container.image.clone()))
         .collect();
-    let mut observed = Observed::default();
-    match hearth.engine.observe(&images).await {
+    let looks_at_ports = ports == Ports::Always || !settled(hearth, now);
+    // The engine takes its time; the disk and the host have theirs meanwhile.
+    let (engine, folders, foreign_ports, host) = tokio::join!(
+        hearth.engine.observe(&images),
+        folders(hearth, now),
+        async { if looks_at_ports { listening().await } else { BTreeMap::new() } },
+        host(hearth),
+    );
+    let mut observed = folders.unwrap_or_else(|error| {
+        tracing::error!("{error}");
+        Observed::default()
+    });
+    observed.foreign_ports = foreign_ports;
+    observed.host = host;
+    match engine {
         Ok(view) => {
             observed.engine = known_engine(hearth).await;
             observed.prepared = hearth.scripts.prepared(&view.containers);
+            // Containers of an app that the database does not know, as after an older copy of it was put back.
+            for container in view.containers.values() {
+                if !observed.data.contains_key(&container.app) {
+                    look_at_folder(&hearth.data, &container.app, false, &mut observed);
+                }
+            }
             observed.containers = view.containers;
             observed.foreign_containers = view.foreign_containers;
             observed.networks = view.networks;
@@ -88,13 +108,6 @@ pub(crate) async fn everything(hearth: &Hearth, now: &InForce, ports: Ports) -> 
         }
         Err(error) => observed.engine = EngineState::Unreachable { reason: error.reason().message },
     }
-    if let Err(error) = look_at_data(hearth, now, &mut observed).await {
-        tracing::error!("{error}");
-    }
-    if ports == Ports::Always || !settled(hearth, now) {
-        observed.foreign_ports = listening().await;
-    }
-    observed.host = host(hearth).await;
     View { specs, observed }
 }
 
@@ -128,35 +141,41 @@ async fn listening() -> BTreeMap<(hearth_model::container::Protocol, u16), Strin
     ports
 }
 
-async fn look_at_data(hearth: &Hearth, now: &InForce, observed: &mut Observed) -> Result<()> {
+/// Looks at what the disk and the database say about the apps.
+async fn folders(hearth: &Hearth, now: &InForce) -> Result<Observed> {
     let created = db::data::created(&hearth.db).await?;
-    observed.hooks_done = db::hooks::all(&hearth.db).await?;
-    let apps: BTreeSet<AppId> = now
-        .desired
-        .apps
-        .keys()
-        .chain(&now.desired.deleted_data)
-        .chain(&created)
-        .chain(observed.containers.values().map(|container| &container.app))
-        .cloned()
-        .collect();
-    for app in apps {
-        // What cannot be read may hold the owner's data: it counts as missing, never as new.
-        let state = hearth.data.state(&app, created.contains(&app)).unwrap_or_else(|error| {
-            tracing::warn!(app.id = %app, "{error}");
-            DataState::Missing
-        });
-        observed.data.insert(app.clone(), state);
-        if let Ok(snapshots) = hearth.data.snapshots(&app)
-            && !snapshots.is_empty()
-        {
-            observed.snapshots.insert(app.clone(), snapshots);
+    let hooks_done = db::hooks::all(&hearth.db).await?;
+    let apps: BTreeSet<AppId> =
+        now.desired.apps.keys().chain(&now.desired.deleted_data).chain(&created).cloned().collect();
+    let data = hearth.data.clone();
+    let look = move || {
+        let mut seen = Observed::default();
+        for app in apps {
+            look_at_folder(&data, &app, created.contains(&app), &mut seen);
         }
-        if let Ok(Some(snapshot)) = hearth.data.restored_from(&app) {
-            observed.restored_from.insert(app, snapshot);
-        }
+        seen
+    };
+    let seen = tokio::task::spawn_blocking(look)
+        .await
+        .map_err(|error| Error::Internal(format!("looking at the apps' folders broke off: {error}")))?;
+    Ok(Observed { hooks_done, ..seen })
+}
+
+fn look_at_folder(data: &AppData, app: &AppId, created: bool, seen: &mut Observed) {
+    // What cannot be read may hold the owner's data: it counts as missing, never as new.
+    let state = data.state(app, created).unwrap_or_else(|error| {
+        tracing::warn!(app.id = %app, "{error}");
+        DataState::Missing
+    });
+    seen.data.insert(app.clone(), state);
+    if let Ok(snapshots) = data.snapshots(app)
+        && !snapshots.is_empty()
+    {
+        seen.snapshots.insert(app.clone(), snapshots);
     }
-    Ok(())
+    if let Ok(Some(snapshot)) = data.restored_from(app) {
+        seen.restored_from.insert(app.clone(), snapshot);
+    }
 }
 
 /// Returns what the host has.
@@ -236,9 +255,8 @@ async fn resolve_installed(
     };
     let mut secrets = db::data::secrets(&hearth.db, app).await?;
     for field in resolve::to_generate(&package.manifest.settings, &wanted.settings, &secrets.clone()) {
-        let value = resolve::generate(field).map_err(|error| {
-            crate::error::Error::Internal(format!("the system gives no random numbers: {error}"))
-        })?;
+        let value = resolve::generate(field)
+            .map_err(|error| Error::Internal(format!("the system gives no random numbers: {error}")))?;
         db::data::add_secret(&hearth.db, app, &field.name, &value).await?;
         secrets.insert(field.name.clone(), value);
     }
