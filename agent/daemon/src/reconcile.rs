@@ -33,8 +33,10 @@ use crate::reconcile::run::Outcome;
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// How often an engine that does not answer is asked again.
 const ENGINE_AGAIN: Duration = Duration::from_secs(3);
-/// Events come in bursts; one look answers those that come within this time.
+/// The engine's events come in bursts; one look answers those that come within this time.
 const SETTLE: Duration = Duration::from_millis(15);
+/// The same while steps are under way: each of them makes events, and looks would only hold the engine up.
+const SETTLE_IN_STEPS: Duration = Duration::from_millis(200);
 
 /// How long a shutdown waits for steps to come to their end.
 const STEP_END: Duration = Duration::from_secs(5);
@@ -107,11 +109,7 @@ pub(crate) async fn run(hearth: Hearth, mut wakeups: mpsc::Receiver<Wakeup>, shu
             () = shutdown.cancelled() => break,
             wakeup = wakeups.recv() => {
                 let Some(wakeup) = wakeup else { break };
-                state.take(wakeup);
-                tokio::time::sleep(SETTLE).await;
-                while let Ok(wakeup) = wakeups.try_recv() {
-                    state.take(wakeup);
-                }
+                state.take_all(wakeup, &mut wakeups).await;
             }
             () = tokio::time::sleep(pause) => {}
         }
@@ -136,6 +134,23 @@ async fn forward_engine_events(hearth: Hearth, shutdown: CancellationToken) {
 }
 
 impl Loop {
+    /// Takes a wakeup and those that come with it. What the engine tells may wait for more of it; nothing else does.
+    async fn take_all(&mut self, first: Wakeup, wakeups: &mut mpsc::Receiver<Wakeup>) {
+        let settle = if self.running.is_empty() { SETTLE } else { SETTLE_IN_STEPS };
+        let until = tokio::time::Instant::now() + settle;
+        let mut is_urgent = false;
+        let mut next = Some(first);
+        while let Some(wakeup) = next {
+            is_urgent |= !matches!(wakeup, Wakeup::Engine);
+            self.take(wakeup);
+            next = if is_urgent {
+                wakeups.try_recv().ok()
+            } else {
+                tokio::time::timeout_at(until, wakeups.recv()).await.ok().flatten()
+            };
+        }
+    }
+
     fn take(&mut self, wakeup: Wakeup) {
         match wakeup {
             Wakeup::DesiredChanged | Wakeup::Engine => {}

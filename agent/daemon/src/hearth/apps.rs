@@ -97,7 +97,9 @@ impl Hearth {
                 field: None,
             });
         }
-        let mut view = look::everything(self, &self.in_force(), look::Ports::Always).await;
+        let publishes = spec.published_ports().next().is_some();
+        let ports = if publishes { look::Ports::Always } else { look::Ports::WhenNeeded };
+        let mut view = look::everything(self, &self.in_force(), ports).await;
         if let EngineState::Unreachable { reason } = &view.observed.engine {
             let message = format!("Docker does not answer, so nothing can be installed now. {reason}");
             check.blockers.push(Finding { code: ReasonCode::EngineUnreachable, message, field: None });

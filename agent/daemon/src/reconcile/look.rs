@@ -62,7 +62,7 @@ impl Hearth {
 /// Whether to look for ports that others listen on, which means a walk over all processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ports {
-    /// Only while some app is not yet where it should be.
+    /// Only while an app that is not yet where it should be publishes one.
     WhenNeeded,
     /// In any case: somebody asks whether a port is free.
     Always,
@@ -76,7 +76,7 @@ pub(crate) async fn everything(hearth: &Hearth, now: &InForce, ports: Ports) -> 
         .flatten()
         .flat_map(|spec| spec.services.values().map(|service| service.container.image.clone()))
         .collect();
-    let looks_at_ports = ports == Ports::Always || !settled(hearth, now);
+    let looks_at_ports = ports == Ports::Always || is_about_to_publish(hearth, now, &specs);
     // The engine takes its time; the disk and the host have theirs meanwhile.
     let (engine, folders, foreign_ports, host) = tokio::join!(
         hearth.engine.observe(&images),
@@ -125,12 +125,20 @@ async fn known_engine(hearth: &Hearth) -> EngineState {
     }
 }
 
-/// Tells whether every app is where it should be, so that nothing is about to take a port.
-fn settled(hearth: &Hearth, now: &InForce) -> bool {
+/// Tells whether an app that is not yet where it should be is about to take a port.
+fn is_about_to_publish(hearth: &Hearth, now: &InForce, specs: &Specs) -> bool {
     let published = hearth.published.borrow();
-    published.generation == now.generation
-        && published.apps.len() == now.desired.apps.len()
-        && published.apps.values().all(|app| matches!(app.state, AppState::Running | AppState::Stopped))
+    let is_settled = |app: &AppId| {
+        published.generation == now.generation
+            && published
+                .apps
+                .get(app)
+                .is_some_and(|app| matches!(app.state, AppState::Running | AppState::Stopped))
+    };
+    specs
+        .iter()
+        .filter_map(|(app, spec)| Some((app, spec.as_ref().ok()?)))
+        .any(|(app, spec)| spec.published_ports().next().is_some() && !is_settled(app))
 }
 
 /// Ports that something listens on, less those that Docker holds for containers.

@@ -28,10 +28,12 @@ impl Converge<'_> {
         let created = |service: &&&ServiceName| self.kept(service).is_none();
         let fetch =
             fetch(self.spec, self.order.services.iter().filter(created).copied(), self.world.input.observed)?;
-        let mut make: Stages = Vec::new();
+        // Networks need nothing of the folder, and the engine takes its time for them.
+        let mut first = self.networks();
         if self.data_state() == Some(DataState::New) && self.after_stop.is_empty() {
-            make.push(vec![Step::CreateData { app: app.clone() }]);
+            first.insert(0, Step::CreateData { app: app.clone() });
         }
+        let mut make: Stages = vec![first];
         let creates: Stages = self
             .order
             .creation_layers()
@@ -46,7 +48,7 @@ impl Converge<'_> {
                 files: self.spec.files.clone(),
             }]);
         }
-        make.push(self.networks_and_volumes());
+        make.push(self.volumes());
         make.extend(creates);
         make.retain(|stage| !stage.is_empty());
         Ok(Build { fetch: if fetch.is_empty() { Vec::new() } else { vec![fetch] }, make })
@@ -62,28 +64,35 @@ impl Converge<'_> {
         }
     }
 
-    fn networks_and_volumes(&self) -> Vec<Step> {
+    fn networks(&self) -> Vec<Step> {
         let observed = self.world.input.observed;
         let networks = self.spec.networks.iter().filter(|(name, network)| {
             let missing = !observed.networks.contains_key(*name) || self.remade.contains(name.as_str());
             missing && !network.external && !network.shared
         });
-        let networks = networks.map(|(name, network)| Step::CreateNetwork {
-            app: Some(self.spec.app.clone()),
-            name: name.clone(),
-            network: network.clone(),
-        });
+        networks
+            .map(|(name, network)| Step::CreateNetwork {
+                app: Some(self.spec.app.clone()),
+                name: name.clone(),
+                network: network.clone(),
+            })
+            .collect()
+    }
+
+    fn volumes(&self) -> Vec<Step> {
+        let observed = self.world.input.observed;
         let volumes = self
             .spec
             .volumes
             .iter()
             .filter(|(name, volume)| !volume.external && !observed.volumes.contains_key(*name));
-        let volumes = volumes.map(|(name, volume)| Step::CreateVolume {
-            app: self.spec.app.clone(),
-            name: name.clone(),
-            volume: volume.clone(),
-        });
-        networks.chain(volumes).collect()
+        volumes
+            .map(|(name, volume)| Step::CreateVolume {
+                app: self.spec.app.clone(),
+                name: name.clone(),
+                volume: volume.clone(),
+            })
+            .collect()
     }
 }
 
