@@ -59,6 +59,27 @@ impl Site {
     }
 }
 
+/// Returns a site on which the app `page` runs and answers at port 8090.
+pub(crate) fn installed_page(machine: &Machine) -> Result<(Site, Hearth, Client)> {
+    let mut site = Site::new(machine)?;
+    site.offer_page("page", "1", 8090)?;
+    let (hearth, client) = site.set_up()?;
+    install(&client, "page")?;
+    Ok((site, hearth, client))
+}
+
+/// Stops an app and waits until it is.
+pub(crate) fn stop(client: &Client, app: &str) -> Result<()> {
+    client.act("POST", &format!("apps/{app}/stop"))?;
+    client.wait_for_state(app, AppState::Stopped, PATIENCE).map(drop)
+}
+
+/// Starts an app and waits until it runs.
+pub(crate) fn start(client: &Client, app: &str) -> Result<()> {
+    client.act("POST", &format!("apps/{app}/start"))?;
+    client.wait_for_state(app, AppState::Running, PATIENCE).map(drop)
+}
+
 /// Installs `app` from the store named `store` and waits until it runs.
 pub(crate) fn install(client: &Client, app: &str) -> Result<()> {
     client.install("store", app)?;

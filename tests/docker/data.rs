@@ -5,15 +5,12 @@ use hearth_model::AppState;
 use hearth_model::condition::ReasonCode;
 use hearth_tests::machine::on_a_machine;
 
-use crate::apps::{PATIENCE, Site, install, page};
+use crate::apps::{PATIENCE, installed_page, page, stop};
 
 #[test]
 fn an_app_is_not_started_on_an_empty_folder_in_place_of_its_missing_one() -> Result<()> {
     on_a_machine(|machine| {
-        let mut site = Site::new(machine)?;
-        site.offer_page("page", "1", 8090)?;
-        let (hearth, client) = site.set_up()?;
-        install(&client, "page")?;
+        let (mut site, hearth, _client) = installed_page(machine)?;
         let folder = hearth.app_folder("page");
         fs::write(folder.join("data/photo"), "irreplaceable")?;
 
@@ -51,12 +48,8 @@ fn an_app_is_not_started_on_an_empty_folder_in_place_of_its_missing_one() -> Res
 #[test]
 fn the_owner_may_start_afresh_when_data_is_lost_for_good() -> Result<()> {
     on_a_machine(|machine| {
-        let mut site = Site::new(machine)?;
-        site.offer_page("page", "1", 8090)?;
-        let (hearth, client) = site.set_up()?;
-        install(&client, "page")?;
-        client.act("POST", "apps/page/stop")?;
-        client.wait_for_state("page", AppState::Stopped, PATIENCE)?;
+        let (_site, hearth, client) = installed_page(machine)?;
+        stop(&client, "page")?;
         fs::remove_dir_all(hearth.app_folder("page"))?;
 
         client.act("POST", "apps/page/start")?;

@@ -4,15 +4,12 @@ use hearth_tests::machine::on_a_machine;
 use hearth_tests::store::TestPackage;
 use hearth_tests::wait::{Answer, wait_for};
 
-use crate::apps::{PATIENCE, Site, container_ids, install, page};
+use crate::apps::{PATIENCE, Site, container_ids, install, installed_page, page, start, stop};
 
 #[test]
 fn ctrl_c_leaves_apps_running_and_the_next_start_touches_nothing() -> Result<()> {
     on_a_machine(|machine| {
-        let mut site = Site::new(machine)?;
-        site.offer_page("page", "1", 8090)?;
-        let (hearth, client) = site.set_up()?;
-        install(&client, "page")?;
+        let (site, hearth, _client) = installed_page(machine)?;
         let before = container_ids(&site.engine, "page")?;
         ensure!(before.len() == 1, "one container was expected: {before:?}");
 
@@ -29,10 +26,7 @@ fn ctrl_c_leaves_apps_running_and_the_next_start_touches_nothing() -> Result<()>
 #[test]
 fn a_killed_engine_is_named_as_the_reason_and_apps_come_back_with_it() -> Result<()> {
     on_a_machine(|machine| {
-        let mut site = Site::new(machine)?;
-        site.offer_page("page", "1", 8090)?;
-        let (_hearth, client) = site.set_up()?;
-        install(&client, "page")?;
+        let (mut site, _hearth, client) = installed_page(machine)?;
         let before = container_ids(&site.engine, "page")?;
 
         site.engine.kill()?;
@@ -77,12 +71,8 @@ fn an_install_that_the_engine_left_half_way_goes_on_when_it_comes_back() -> Resu
 #[test]
 fn a_network_that_is_there_twice_is_made_anew() -> Result<()> {
     on_a_machine(|machine| {
-        let mut site = Site::new(machine)?;
-        site.offer_page("page", "1", 8090)?;
-        let (hearth, client) = site.set_up()?;
-        install(&client, "page")?;
-        client.act("POST", "apps/page/stop")?;
-        client.wait_for_state("page", AppState::Stopped, PATIENCE)?;
+        let (site, hearth, client) = installed_page(machine)?;
+        stop(&client, "page")?;
         hearth.stop()?;
 
         let network = site.engine.docker(&["network", "inspect", "page_default"])?;
@@ -93,8 +83,7 @@ fn a_network_that_is_there_twice_is_made_anew() -> Result<()> {
         ensure!(twice == 2 || made.contains("already exists"), "the engine answered: {made}");
 
         let (_hearth, client) = site.start()?;
-        client.act("POST", "apps/page/start")?;
-        client.wait_for_state("page", AppState::Running, PATIENCE)?;
+        start(&client, "page")?;
         ensure!(page(8090)?.contains("it works"));
         let names = site.engine.names("network")?;
         ensure!(names.iter().filter(|name| *name == "page_default").count() == 1, "networks are {names:?}");
@@ -128,16 +117,11 @@ fn without_an_engine_an_install_is_refused_and_nothing_changes() -> Result<()> {
 #[test]
 fn stop_start_and_removal_do_what_they_say() -> Result<()> {
     on_a_machine(|machine| {
-        let mut site = Site::new(machine)?;
-        site.offer_page("page", "1", 8090)?;
-        let (hearth, client) = site.set_up()?;
-        install(&client, "page")?;
+        let (site, hearth, client) = installed_page(machine)?;
 
-        client.act("POST", "apps/page/stop")?;
-        client.wait_for_state("page", AppState::Stopped, PATIENCE)?;
+        stop(&client, "page")?;
         ensure!(page(8090).is_err(), "a stopped app answers");
-        client.act("POST", "apps/page/start")?;
-        client.wait_for_state("page", AppState::Running, PATIENCE)?;
+        start(&client, "page")?;
 
         let kept = hearth.app_folder("page").join("data/index.html");
         client.act("DELETE", "apps/page?data=keep")?;

@@ -1,12 +1,9 @@
 use std::collections::BTreeSet;
 
 use hearth_compose::Diagnostics;
-use hearth_model::AppId;
 use hearth_model::conventions::{Conventions, Need};
 use hearth_model::form::{Field, FieldKind, SecretEncoding};
-use hearth_model::package::{
-    AccessKind, Architecture, Category, Manifest, Package, Permission, Requirements,
-};
+use hearth_model::package::{AccessKind, Architecture, Package, Permission};
 
 use crate::{rehearse, variables};
 
@@ -42,32 +39,6 @@ impl Refused {
     /// Returns a refusal because the containers do not resolve.
     pub(crate) fn unresolved(file: &str, problems: &Diagnostics) -> Self {
         Self::new(file, problems.summary())
-    }
-}
-
-/// Returns a manifest that says nothing but a name.
-pub(crate) fn manifest(id: AppId, name: String) -> Manifest {
-    Manifest {
-        manifest: 1,
-        id,
-        name,
-        tagline: String::new(),
-        description: String::new(),
-        version: "0".to_owned(),
-        release_notes: None,
-        category: Category::Other,
-        developer: None,
-        website: None,
-        source: None,
-        support: None,
-        license: None,
-        architectures: Vec::new(),
-        web: None,
-        requires: Requirements::default(),
-        settings: Vec::new(),
-        permissions: Vec::new(),
-        default_login: None,
-        sources: Vec::new(),
     }
 }
 

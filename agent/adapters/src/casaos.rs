@@ -6,7 +6,7 @@ use hearth_model::package::{Category, DefaultLogin, Manifest, Package, Requireme
 use hearth_model::{AppId, StoreId};
 use serde_json::Value;
 
-use crate::adapted::{architectures, declare_permissions, manifest, setting};
+use crate::adapted::{architectures, declare_permissions, setting};
 use crate::document::{list, localised, map, parse, scalar, text};
 use crate::overlay::{Overlay, move_path};
 use crate::{Adapted, PackageFiles, Refused, variables};
@@ -103,7 +103,7 @@ fn describe(about: &Value, compose: &Value, id: AppId, notes: &mut Vec<String>) 
         architectures: architectures(&list(about, "architectures")),
         web: web(about, compose),
         requires: Requirements { memory_mb: memory(compose), disk_mb: None },
-        ..manifest(id, name)
+        ..Manifest::named(id, name)
     }
 }
 

@@ -5,7 +5,7 @@ use hearth_model::package::{Category, Manifest, Package, Scheme, WebPage};
 use hearth_model::{AppId, StoreId};
 use serde_json::Value;
 
-use crate::adapted::{architectures, declare_permissions, empty_variables, manifest};
+use crate::adapted::{architectures, declare_permissions, empty_variables};
 use crate::document::{flag, list, map, parse, port, text};
 use crate::overlay::Overlay;
 use crate::{Adapted, PackageFiles, Refused, variables};
@@ -136,7 +136,7 @@ fn describe(config: &Value, id: AppId) -> Manifest {
         website: text(config, "website"),
         source: text(config, "source"),
         architectures: architectures(&list(config, "supported_architectures")),
-        ..manifest(id, name)
+        ..Manifest::named(id, name)
     }
 }
 

@@ -7,7 +7,7 @@ use hearth_model::package::{Category, DefaultLogin, Manifest, Package};
 use hearth_model::{AppId, StoreId};
 use serde_json::Value;
 
-use crate::adapted::{declare_permissions, empty_variables, manifest};
+use crate::adapted::{declare_permissions, empty_variables};
 use crate::document::{flag, list, map, parse, text};
 use crate::overlay::{Overlay, move_path};
 use crate::scripts::EXPORTS;
@@ -128,7 +128,7 @@ fn describe(about: &Value, id: AppId) -> Manifest {
         source: text(about, "repo"),
         support: text(about, "support"),
         default_login: has_login.then(|| DefaultLogin { username: username.replace('$', "$$"), password }),
-        ..manifest(id, name)
+        ..Manifest::named(id, name)
     }
 }
 

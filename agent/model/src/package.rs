@@ -70,6 +70,34 @@ pub struct Manifest {
     pub sources: Vec<ImageSource>,
 }
 
+impl Manifest {
+    /// Returns a manifest of version `0` that says nothing but a name.
+    pub fn named(id: AppId, name: String) -> Self {
+        Self {
+            manifest: 1,
+            id,
+            name,
+            tagline: String::new(),
+            description: String::new(),
+            version: "0".to_owned(),
+            release_notes: None,
+            category: Category::Other,
+            developer: None,
+            website: None,
+            source: None,
+            support: None,
+            license: None,
+            architectures: Vec::new(),
+            web: None,
+            requires: Requirements::default(),
+            settings: Vec::new(),
+            permissions: Vec::new(),
+            default_login: None,
+            sources: Vec::new(),
+        }
+    }
+}
+
 /// What a package is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -39,11 +39,7 @@ impl Output {
         value: &T,
         human: impl FnOnce(&T) -> String,
     ) -> Result<(), CliError> {
-        if !self.json {
-            return self.text(&human(value));
-        }
-        let json = serde_json::to_string_pretty(value);
-        self.text(&json.map_err(|error| CliError::failed(format!("the answer is no JSON: {error}")))?)
+        self.either(value, serde_json::to_string_pretty, human)
     }
 
     /// Writes a value as one line of JSON, or what `human` makes of it.
@@ -52,10 +48,19 @@ impl Output {
         value: &T,
         human: impl FnOnce(&T) -> String,
     ) -> Result<(), CliError> {
+        self.either(value, serde_json::to_string, human)
+    }
+
+    fn either<T>(
+        &self,
+        value: &T,
+        json: impl FnOnce(&T) -> serde_json::Result<String>,
+        human: impl FnOnce(&T) -> String,
+    ) -> Result<(), CliError> {
         if !self.json {
             return self.text(&human(value));
         }
-        let json = serde_json::to_string(value);
+        let json = json(value);
         self.text(&json.map_err(|error| CliError::failed(format!("the answer is no JSON: {error}")))?)
     }
 }

@@ -1,6 +1,6 @@
 use hearth_model::conventions::AppDependency;
 use hearth_model::desired::Run;
-use hearth_model::package::{Category, Manifest, Requirements};
+use hearth_model::package::Manifest;
 
 use super::*;
 
@@ -9,28 +9,7 @@ fn id(app: &str) -> AppId {
 }
 
 fn package(app: &str, apps: &[&str], implements: &[&str]) -> Package {
-    let manifest = Manifest {
-        manifest: 1,
-        id: id(app),
-        name: app.to_uppercase(),
-        tagline: String::new(),
-        description: String::new(),
-        version: "1".to_owned(),
-        release_notes: None,
-        category: Category::Other,
-        developer: None,
-        website: None,
-        source: None,
-        support: None,
-        license: None,
-        architectures: Vec::new(),
-        web: None,
-        requires: Requirements::default(),
-        settings: Vec::new(),
-        permissions: Vec::new(),
-        default_login: None,
-        sources: Vec::new(),
-    };
+    let manifest = Manifest::named(id(app), app.to_uppercase());
     let mut package = Package {
         store: "store".parse().expect("an id"),
         manifest,
