@@ -25,6 +25,8 @@ pub mod id;
 pub mod image;
 /// What was seen on the engine and the host.
 pub mod observed;
+/// Releases of the operating system, and the way from one to the next.
+pub mod os;
 /// A package: what a store offers.
 pub mod package;
 /// What must happen to get from observed to desired.

@@ -5,6 +5,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::id::{AppId, Digest, ServiceName, StoreId};
 use crate::image::ImageRef;
+use crate::os::ReleaseVersion;
 
 macro_rules! string_schema {
     ($($name:ident),*) => {$(
@@ -17,4 +18,4 @@ macro_rules! string_schema {
     )*};
 }
 
-string_schema!(AppId, StoreId, ServiceName, Digest, ImageRef);
+string_schema!(AppId, StoreId, ServiceName, Digest, ImageRef, ReleaseVersion);

@@ -28,6 +28,7 @@ mod hooks;
 mod input;
 /// The order of services.
 pub mod order;
+pub mod os_update;
 /// Steps that take an app away.
 mod remove;
 /// Back-off.

@@ -8,6 +8,10 @@ mod driver;
 mod fixture;
 /// Scripts of packages.
 mod hooks;
+/// A box with two slots, in memory.
+mod os_box;
+/// From one release of the operating system to the next, and back.
+mod os_update;
 /// From any state to the desired one.
 mod properties;
 /// Each rule finds the plan that breaks it.
