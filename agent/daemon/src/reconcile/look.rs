@@ -3,6 +3,7 @@ use std::sync::{Arc, PoisonError};
 
 use hearth_host::data::AppData;
 use hearth_model::condition::ReasonCode;
+use hearth_model::container::Protocol;
 use hearth_model::desired::DesiredApp;
 use hearth_model::observed::{DataState, EngineState, HostFacts};
 use hearth_model::{AppId, AppSpec, AppState, ContainerSpec, Observed, Plan, Reason};
@@ -59,12 +60,12 @@ impl Hearth {
     }
 }
 
-/// Whether to look for ports that others listen on, which means a walk over all processes.
+/// Which ports of others to look at. Who holds one is found by a walk over all processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ports {
-    /// Only while an app that is not yet where it should be publishes one.
+    /// Those that apps want which are not yet where they should be.
     WhenNeeded,
-    /// In any case: somebody asks whether a port is free.
+    /// All: somebody asks whether a port is free.
     Always,
 }
 
@@ -76,12 +77,15 @@ pub(crate) async fn everything(hearth: &Hearth, now: &InForce, ports: Ports) -> 
         .flatten()
         .flat_map(|spec| spec.services.values().map(|service| service.container.image.clone()))
         .collect();
-    let looks_at_ports = ports == Ports::Always || is_about_to_publish(hearth, now, &specs);
+    let wanted_ports = match ports {
+        Ports::Always => None,
+        Ports::WhenNeeded => Some(about_to_publish(hearth, now, &specs)),
+    };
     // The engine takes its time; the disk and the host have theirs meanwhile.
     let (engine, folders, foreign_ports, host) = tokio::join!(
         hearth.engine.observe(&images),
         folders(hearth, now),
-        async { if looks_at_ports { listening().await } else { BTreeMap::new() } },
+        listening(wanted_ports),
         host(hearth),
     );
     let mut observed = folders.unwrap_or_else(|error| {
@@ -125,8 +129,8 @@ async fn known_engine(hearth: &Hearth) -> EngineState {
     }
 }
 
-/// Tells whether an app that is not yet where it should be is about to take a port.
-fn is_about_to_publish(hearth: &Hearth, now: &InForce, specs: &Specs) -> bool {
+/// Returns the ports of apps that are not yet where they should be.
+fn about_to_publish(hearth: &Hearth, now: &InForce, specs: &Specs) -> BTreeSet<(Protocol, u16)> {
     let published = hearth.published.borrow();
     let is_settled = |app: &AppId| {
         published.generation == now.generation
@@ -137,13 +141,20 @@ fn is_about_to_publish(hearth: &Hearth, now: &InForce, specs: &Specs) -> bool {
     };
     specs
         .iter()
-        .filter_map(|(app, spec)| Some((app, spec.as_ref().ok()?)))
-        .any(|(app, spec)| spec.published_ports().next().is_some() && !is_settled(app))
+        .filter(|(app, _)| !is_settled(app))
+        .filter_map(|(_, spec)| spec.as_ref().ok())
+        .flat_map(|spec| spec.published_ports())
+        .filter_map(|(_, port)| Some((port.protocol, port.host_port?)))
+        .collect()
 }
 
-/// Ports that something listens on, less those that Docker holds for containers.
-async fn listening() -> BTreeMap<(hearth_model::container::Protocol, u16), String> {
-    let ports = tokio::task::spawn_blocking(hearth_host::ports::listening).await;
+/// Ports that something listens on, of those that are wanted, less those that Docker holds for containers.
+async fn listening(wanted: Option<BTreeSet<(Protocol, u16)>>) -> BTreeMap<(Protocol, u16), String> {
+    let look = move || match &wanted {
+        Some(wanted) => hearth_host::ports::listening_on(wanted),
+        None => hearth_host::ports::listening(),
+    };
+    let ports = tokio::task::spawn_blocking(look).await;
     let mut ports = ports.ok().and_then(std::result::Result::ok).unwrap_or_default();
     ports.retain(|_, process| process != "docker-proxy");
     ports
