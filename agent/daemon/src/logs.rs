@@ -31,7 +31,7 @@ pub(crate) async fn stream(
     app: &AppId,
     query: LogQuery,
 ) -> Result<BoxStream<'static, LogLine>> {
-    let known = hearth.app(app)?;
+    let known = hearth.app(app).await?;
     if let EngineState::Unreachable { reason } = hearth.engine_state() {
         return Err(Error::EngineUnreachable(format!(
             "Docker does not answer, so there are no logs to read. {reason}"

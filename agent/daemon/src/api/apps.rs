@@ -15,7 +15,7 @@ type Change = Result<Json<Changed>, ApiError>;
 /// Lists installed apps with their state.
 #[utoipa::path(get, path = "/apps", tag = "apps", responses((status = 200, body = Vec<AppStatus>)))]
 pub(super) async fn list(State(state): State<ApiState>) -> Json<Vec<AppStatus>> {
-    Json(state.hearth.apps())
+    Json(state.hearth.apps().await)
 }
 
 /// Returns one installed app.
@@ -24,7 +24,7 @@ pub(super) async fn get(
     State(state): State<ApiState>,
     Path(id): Path<AppId>,
 ) -> Result<Json<AppStatus>, ApiError> {
-    Ok(Json(state.hearth.app(&id)?))
+    Ok(Json(state.hearth.app(&id).await?))
 }
 
 /// Installs an app. The answer comes as soon as that is wanted; events tell how far it is.

@@ -23,7 +23,7 @@ pub(super) async fn events(
     let place = state.streams.clone().try_acquire_owned().map_err(|_| ApiError::too_many_streams())?;
     // Subscribed before the look, so that nothing falls between the two; an event that both have does no harm.
     let changes = BroadcastStream::new(state.hearth.events());
-    let now = as_it_is(&state);
+    let now = as_it_is(&state).await;
     let events = stream::iter(now)
         .chain(changes.map(|event| event.unwrap_or(Event::Reload)))
         .map(move |event| {
@@ -34,8 +34,8 @@ pub(super) async fn events(
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
 
-fn as_it_is(state: &ApiState) -> Vec<Event> {
-    let apps = state.hearth.apps().into_iter().map(|app| Event::App { app: Box::new(app) });
+async fn as_it_is(state: &ApiState) -> Vec<Event> {
+    let apps = state.hearth.apps().await.into_iter().map(|app| Event::App { app: Box::new(app) });
     let engine = Event::Engine { engine: state.hearth.engine_state() };
     let generation = Event::Generation { generation: state.hearth.generation() };
     apps.chain([engine, generation]).collect()

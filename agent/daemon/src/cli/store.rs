@@ -136,6 +136,7 @@ fn in_words(package: &PackageDetail) -> String {
             text.push_str(&format!("{label:9} {value}\n"));
         }
     }
+    text.push_str(&format!("Digest    {}\n", package.digest));
     for image in &package.images {
         text.push_str(&format!("Image     {}\n", image.familiar()));
     }

@@ -22,7 +22,8 @@ use crate::{logs, resolve};
 
 impl Hearth {
     /// Returns every installed app, and those that are being removed, by id.
-    pub fn apps(&self) -> Vec<AppStatus> {
+    pub async fn apps(&self) -> Vec<AppStatus> {
+        self.first_look().await;
         let apps = Arc::clone(&self.published.borrow().apps);
         apps.values().map(|app| self.as_it_goes(app)).collect()
     }
@@ -31,7 +32,8 @@ impl Hearth {
     ///
     /// # Errors
     /// When it is not installed.
-    pub fn app(&self, app: &AppId) -> Result<AppStatus> {
+    pub async fn app(&self, app: &AppId) -> Result<AppStatus> {
+        self.first_look().await;
         let apps = Arc::clone(&self.published.borrow().apps);
         apps.get(app).map(|app| self.as_it_goes(app)).ok_or_else(|| Error::NoSuchApp(app.clone()))
     }

@@ -199,9 +199,19 @@ impl Hearth {
         self.tell(Event::Generation { generation });
         // A full queue means that a look is due anyway.
         let _ = self.wake.try_send(Wakeup::DesiredChanged);
+        self.published_from(generation).await;
+        Ok(generation)
+    }
+
+    /// Waits until the state of the apps was published from this generation or a later one, or for [`SEEN_WITHIN`].
+    async fn published_from(&self, generation: Generation) {
         let mut published = self.published.subscribe();
         let _ = tokio::time::timeout(SEEN_WITHIN, published.wait_for(|p| p.generation >= generation)).await;
-        Ok(generation)
+    }
+
+    /// Waits for the first look after a start: until then nothing is known of any app, which must not look like none.
+    pub(super) async fn first_look(&self) {
+        self.published_from(self.generation().min(Generation(1))).await;
     }
 
     /// Records how far an update is; what is wanted stays.

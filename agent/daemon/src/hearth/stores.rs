@@ -54,6 +54,7 @@ impl Hearth {
             store: store.clone(),
             store_name: from.name.clone(),
             manifest: entry.package.manifest.clone(),
+            digest: entry.digest.clone(),
             icon: icon_path(store, package),
             images,
             services: spec.iter().flat_map(|spec| spec.services.keys().map(ToString::to_string)).collect(),

@@ -180,6 +180,43 @@ fn an_address_becomes_a_code_that_fits_a_screen() {
     ended_with(&hearth(folder.path()).args(["qr", &long]).output().unwrap(), 2, "3000 bytes do not fit");
 }
 
+/// An engine that takes its time: before the first look is over nothing is known of any app, and a list that leaves them
+/// out would say that all are gone.
+#[test]
+fn a_list_right_after_a_start_waits_for_the_first_look() {
+    let service = Service::start(&[]);
+    let folder = service.folder.path().to_owned();
+    package(&folder.join("my-store"), "clock", "");
+    ended_with(&service.command(&["store", "add", folder.join("my-store").to_str().unwrap()]), 0, "");
+    let shown = service.command(&["store", "show", "clock", "--json"]);
+    let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    let wanted = serde_json::json!({
+        "store": "my-store",
+        "package": "clock",
+        "version": shown["manifest"]["version"],
+        "digest": shown["digest"],
+        "run": "running",
+    });
+    let mut document: serde_json::Value =
+        serde_json::from_slice(&service.command(&["export", "--json"]).stdout).unwrap();
+    document["apps"]["clock"] = wanted;
+    let file = folder.join("wanted.json");
+    std::fs::write(&file, document.to_string()).unwrap();
+    ended_with(&service.command(&["apply", file.to_str().unwrap()]), 0, "");
+    let (_, folder) = service.stop();
+
+    let engine = std::os::unix::net::UnixListener::bind(folder.path().join("no-docker.sock")).unwrap();
+    std::thread::spawn(move || {
+        for connection in engine.incoming() {
+            std::thread::sleep(std::time::Duration::from_secs(1));
+            drop(connection);
+        }
+    });
+    let again = Service::start_in(folder, &[]);
+    let listed = text(&again.command(&["app", "list"]).stdout);
+    assert!(listed.contains("clock"), "{listed}");
+}
+
 /// Writes a package into `<store>/apps/<id>`.
 fn package(store: &Path, id: &str, more: &str) {
     let folder = store.join("apps").join(id);

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AppId, Generation, StoreId};
+use crate::id::{AppId, Digest, Generation, StoreId};
 use crate::image::ImageRef;
 use crate::package::{Category, Manifest, PublishedPort};
 
@@ -36,6 +36,8 @@ pub struct PackageDetail {
     pub store_name: String,
     /// What the package says of itself.
     pub manifest: Manifest,
+    /// What a document names it by.
+    pub digest: Digest,
     /// Path of its icon on this server.
     pub icon: String,
     /// Its images.
