@@ -26,7 +26,7 @@ const SHOW_ALL: &str =
     "{ busybox env; cat /data/* 2>/dev/null; echo the end; } >/tmp/index.html; exec httpd -f -p 80 -h /tmp";
 
 /// Makes a site whose store is in another store's format: `files` by path.
-fn site(machine: &Machine, image: &str, files: &[(&str, &str)]) -> Result<Site> {
+pub(crate) fn site(machine: &Machine, image: &str, files: &[(&str, &str)]) -> Result<Site> {
     let mut site = Site::new(machine)?;
     let image = site.registry.push(image, "1", 0)?.to_string();
     write(site.store.path(), &image, files)?;
@@ -56,14 +56,14 @@ fn request(client: &Client, package: &str) -> Result<InstallApp> {
 }
 
 /// Installs a package with consent to all that it asks for, and waits until it runs.
-fn install(client: &Client, package: &str) -> Result<()> {
+pub(crate) fn install(client: &Client, package: &str) -> Result<()> {
     client.send_nothing_back("POST", "apps", &request(client, package)?)?;
     client.wait_for_state(package, AppState::Running, PATIENCE)?;
     Ok(())
 }
 
 /// Waits until an app's page answers, and returns it.
-fn answer(port: u16) -> Result<String> {
+pub(crate) fn answer(port: u16) -> Result<String> {
     wait_for("the page", PATIENCE, || {
         Ok(match page(port) {
             Ok(text) => Answer::Is(text),

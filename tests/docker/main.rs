@@ -15,6 +15,8 @@ mod endings;
 mod foreign;
 /// The engine, registry and network that tests bring.
 mod ground;
+/// Apps of another box.
+mod import;
 /// Random kills.
 mod kills;
 /// Two Hearths on one engine.

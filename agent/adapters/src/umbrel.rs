@@ -15,6 +15,8 @@ use crate::{Adapted, PackageFiles, Refused, overlay, variables};
 
 /// `exports.sh`, as far as it can be read without running it.
 mod exports;
+/// The data folder of an umbrelOS box.
+pub mod installation;
 /// `app_proxy`: the web page and the sign-in in front of it.
 mod proxy;
 

@@ -13,6 +13,8 @@ mod extract;
 mod generations;
 /// Nobody passes without a session.
 mod guard;
+/// Apps of another box.
+mod import;
 /// What apps write.
 mod logs;
 /// Errors as RFC 9457 problems.
@@ -139,6 +141,9 @@ fn guarded_routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(generations::restore))
         .routes(routes!(generations::export, generations::apply))
         .routes(routes!(generations::plan))
+        .routes(routes!(import::check))
+        .routes(routes!(import::begin))
+        .routes(routes!(import::status, import::cancel))
         .routes(routes!(system::get))
         .routes(routes!(system::set_settings))
         .routes(routes!(events::events))

@@ -14,6 +14,8 @@ mod error;
 mod file;
 /// Export, plan, apply, generations.
 mod generations;
+/// Apps of another box.
+mod import;
 /// `hearth app install`, in its steps.
 mod install;
 mod lint;
@@ -84,6 +86,9 @@ enum Command {
     /// Looks at what the stores offer, and at packages.
     #[command(subcommand)]
     Store(store::Command),
+    /// Takes over what another system has on its disk.
+    #[command(subcommand)]
+    Import(import::Command),
     /// Prints everything that is wanted as one YAML document.
     Export,
     /// Shows what applying a document would do.
@@ -148,6 +153,7 @@ async fn ask(command: Command, client: &Client, output: &Output) -> Result<(), C
         Command::Status(args) => status::run(client, output, &args).await,
         Command::App(command) => app::run(client, output, command).await,
         Command::Store(command) => store::run(client, output, command).await,
+        Command::Import(command) => import::run(client, output, command).await,
         Command::Setup(args) => setup::run(client, output, args).await,
         Command::Export => generations::export(client, output).await,
         Command::Plan(args) => generations::plan(client, output, &args).await,

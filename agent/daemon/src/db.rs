@@ -12,6 +12,8 @@ pub(crate) mod hooks;
 pub(crate) mod identity;
 /// Packages that a generation names.
 pub(crate) mod packages;
+/// Seeds that apps brought from another box.
+pub(crate) mod seeds;
 /// Browsers that are signed in.
 pub(crate) mod sessions;
 /// Apps on their way to another version.

@@ -1,7 +1,7 @@
 //! The core: what the API, the command line and the loop share. Every change of what the owner wants goes through here.
 
 /// Answers to questions about apps, before and after their install.
-mod apps;
+pub(crate) mod apps;
 /// Changes of what the owner wants.
 pub(crate) mod edits;
 /// Refreshes stores by itself.
@@ -23,7 +23,7 @@ pub(crate) use stores::icon_path;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use hearth_docker::Engine;
 use hearth_fetch::Limits;
@@ -40,10 +40,11 @@ use tokio_util::sync::CancellationToken;
 use crate::catalog::Catalog;
 use crate::db::{self, Db};
 use crate::error::{Error, Result};
+use crate::import::Imports;
 use crate::reconcile::look::SpecCache;
 use crate::reconcile::run::Reported;
 use crate::reconcile::{self, Wakeup};
-use crate::resolve::Surroundings;
+use crate::resolve::{Seeds, Surroundings};
 use crate::scripts::Scripts;
 
 /// Wake-ups that may wait: one look answers all of them, so more than a few never pile up.
@@ -97,7 +98,7 @@ pub struct Inner {
     pub(crate) stores_changed: Notify,
     pub(crate) hostname: String,
     pub(crate) address: String,
-    pub(crate) seed: String,
+    pub(crate) seeds: RwLock<Seeds>,
     /// Where the engine keeps images, once it was asked.
     pub(crate) engine_dir: OnceLock<PathBuf>,
     /// Held while what the owner wants is changed, so that changes come one after another.
@@ -108,6 +109,7 @@ pub struct Inner {
     pub(crate) progress: Mutex<BTreeMap<AppId, Reported>>,
     pub(crate) specs: Mutex<SpecCache>,
     pub(crate) scripts: Scripts,
+    pub(crate) imports: Imports,
     /// Images fetched at once, of all apps together.
     pub(crate) pulls: Semaphore,
     pub(crate) events: broadcast::Sender<Event>,
@@ -130,7 +132,7 @@ impl Hearth {
     /// When the database or the state folder cannot be used.
     pub async fn open(mut options: Options, db: Db) -> Result<Self> {
         let box_id = db::identity::box_id(&db).await?;
-        let seed = db::identity::seed(&db).await?;
+        let seeds = Seeds { own: db::identity::seed(&db).await?, brought: db::seeds::all(&db).await? };
         let (generation, desired) = db::generations::current(&db).await?;
         let updates = db::updates::all(&db).await?;
         let data = AppData::new(&options.state_dir).map_err(|error| Error::Internal(error.to_string()))?;
@@ -153,7 +155,7 @@ impl Hearth {
             stores_changed: Notify::new(),
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             address: own_address(),
-            seed,
+            seeds: RwLock::new(seeds),
             engine_dir: OnceLock::new(),
             editing: tokio::sync::Mutex::new(()),
             in_force: watch::Sender::new(InForce {
@@ -166,6 +168,7 @@ impl Hearth {
             progress: Mutex::default(),
             specs: Mutex::default(),
             scripts: Scripts::default(),
+            imports: Imports::default(),
             pulls: Semaphore::new(PULLS),
             events: broadcast::Sender::new(EVENTS),
             wake,
@@ -173,6 +176,7 @@ impl Hearth {
             kept: Mutex::default(),
             options,
         }));
+        hearth.tidy_imports().await;
         hearth.load_stores().await;
         Ok(hearth)
     }
@@ -184,9 +188,14 @@ impl Hearth {
     pub async fn run(&self, shutdown: CancellationToken) -> Result<()> {
         let wakeups = self.wakeups.lock().unwrap_or_else(PoisonError::into_inner).take();
         let wakeups = wakeups.ok_or_else(|| Error::Internal("the loop runs already".to_owned()))?;
+        let imports = async {
+            shutdown.cancelled().await;
+            self.imports.cancel();
+        };
         tokio::join!(
+            imports,
             reconcile::run(self.clone(), wakeups, shutdown.clone()),
-            fresh::keep_fresh(self.clone(), shutdown)
+            fresh::keep_fresh(self.clone(), shutdown.clone())
         );
         Ok(())
     }
@@ -230,7 +239,7 @@ impl Hearth {
                 .clone()
                 .unwrap_or_else(|| host_time_zone(Path::new("/etc"))),
             address: self.address.clone(),
-            seed: self.seed.clone(),
+            seeds: self.seeds.read().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 

@@ -19,6 +19,8 @@ pub mod db;
 pub mod error;
 /// The core: every question and every change.
 pub mod hearth;
+/// Apps of another box.
+pub(crate) mod import;
 /// What apps write.
 pub(crate) mod logs;
 /// The loop: observe, plan, execute, publish.

@@ -24,7 +24,6 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::db;
 use crate::hearth::{Hearth, InForce};
 use crate::reconcile::look::{Ports, View};
 use crate::reconcile::run::Outcome;
@@ -232,7 +231,7 @@ impl Loop {
     async fn forget_deleted(&self, now: &InForce, view: &View) {
         let gone = |app: &&AppId| view.observed.data.get(*app) == Some(&DataState::Missing);
         for app in now.desired.deleted_data.iter().filter(gone) {
-            if let Err(error) = db::data::forget(&self.hearth.db, app).await {
+            if let Err(error) = self.hearth.forget_data(app).await {
                 tracing::error!(app.id = %app, "{error}");
             }
         }

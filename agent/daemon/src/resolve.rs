@@ -6,6 +6,8 @@ pub(crate) mod circle;
 mod files;
 /// Answers that Hearth makes.
 mod secrets;
+/// What secrets are derived from.
+mod seeds;
 /// The network that apps which talk to each other share.
 mod shared;
 /// Variables of the Compose file.
@@ -22,6 +24,7 @@ use hearth_model::{AppId, AppSpec, Reason, form};
 
 pub(crate) use circle::Circle;
 pub(crate) use secrets::{generate, placeholders, to_generate};
+pub(crate) use seeds::Seeds;
 pub(crate) use variables::fill;
 
 /// What a package is told of the box that it runs on.
@@ -35,8 +38,8 @@ pub(crate) struct Surroundings {
     pub(crate) time_zone: String,
     /// The box's address in its own network.
     pub(crate) address: String,
-    /// What secrets that packages derive are made from; never changes.
-    pub(crate) seed: String,
+    /// What secrets that packages derive are made from.
+    pub(crate) seeds: Seeds,
 }
 
 impl Surroundings {
@@ -147,7 +150,7 @@ pub(crate) fn rehearse(package: &Package) -> Result<AppSpec, Reason> {
         hostname: "hearth".to_owned(),
         time_zone: "Etc/UTC".to_owned(),
         address: "192.0.2.1".to_owned(),
-        seed: String::new(),
+        seeds: Seeds::default(),
     };
     let secrets = placeholders(&package.manifest.settings, &BTreeMap::new());
     lower(&package.manifest.id, &desired, package, &secrets, &around, &Links::default())

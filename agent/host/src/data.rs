@@ -8,6 +8,10 @@ mod copy;
 mod error;
 /// Files and folders of a package.
 mod files;
+/// Folders that come from another box.
+mod import;
+/// Files below a folder that is not trusted.
+pub mod look;
 /// What tells an app's folder from any other.
 mod marker;
 /// Copies of an app's folder, and the way back.
@@ -22,6 +26,7 @@ use hearth_model::id::AppId;
 use hearth_model::observed::DataState;
 use hearth_model::plan::Step;
 
+pub use copy::Watch;
 pub use error::Error;
 use marker::Marker;
 

@@ -2,6 +2,8 @@
 pub mod apps;
 /// Generations, export and apply.
 pub mod generations;
+/// Apps of another box.
+pub mod import;
 /// Errors.
 pub mod problem;
 /// Accounts and sessions.

@@ -17,7 +17,7 @@ use crate::db::packages::Icon;
 use crate::resolve;
 
 /// Largest text file of a package, in bytes.
-pub(super) const MAX_FILE_BYTES: u64 = 1024 * 1024;
+pub(crate) const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// Largest icon, in bytes.
 pub(super) const MAX_ICON_BYTES: u64 = 512 * 1024;
 /// Most files of a package besides its manifest, Compose file and icon.

@@ -38,6 +38,11 @@ impl Client {
         self.json(Method::DELETE, path, Bytes::new()).await
     }
 
+    /// Deletes something; there is no answer but that it was done.
+    pub(super) async fn delete_for_nothing(&self, path: &str) -> Result<(), CliError> {
+        read(self.open(Method::DELETE, path, "application/json", Bytes::new()).await?).await.map(drop)
+    }
+
     /// Sends a request without a body.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
         self.json(Method::POST, path, Bytes::new()).await

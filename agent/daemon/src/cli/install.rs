@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use axum::http::Method;
-use hearth_model::api::apps::{AccessRequest, Changed, InstallApp, InstallCheck};
+use hearth_model::api::apps::{AccessRequest, Changed, Companion, CompanionOption, InstallApp, InstallCheck};
 use hearth_model::api::store::{PackageDetail, PackageSummary};
 use hearth_model::package::{Access, AccessKind};
 use hearth_model::{AppId, StoreId};
@@ -151,6 +151,9 @@ fn in_words(check: &InstallCheck) -> String {
     for warning in &check.warnings {
         text.push_str(&format!("  note: {}\n", warning.message));
     }
+    for companion in &check.companions {
+        text.push_str(&companion_in_words(companion));
+    }
     for asked in &check.access {
         text.push_str(&format!("  it may: {}\n", asked.means));
     }
@@ -161,6 +164,24 @@ fn in_words(check: &InstallCheck) -> String {
         text.push_str(&format!("  a free port for {port}: --port {port}={free}\n"));
     }
     text.trim_end().to_owned()
+}
+
+/// Says which app another one is for, what else would do, or what to install first.
+fn companion_in_words(companion: &Companion) -> String {
+    let Companion { package, options, chosen } = companion;
+    let mut text = match chosen {
+        Some(app) => format!("  it uses: {app}\n"),
+        None => String::new(),
+    };
+    for CompanionOption { app, name, store } in
+        options.iter().filter(|option| Some(&option.app) != chosen.as_ref())
+    {
+        text.push_str(&match store {
+            None => format!("  {name} will do as well: --use {package}={app}\n"),
+            Some(store) => format!("  first: hearth app install {app} --store {store}\n"),
+        });
+    }
+    text
 }
 
 fn consent_hint(asked: &[AccessRequest]) -> String {
@@ -198,7 +219,7 @@ fn port(text: &str) -> Result<(String, u16), String> {
     }
 }
 
-fn access_kind(text: &str) -> Result<AccessKind, String> {
+pub(super) fn access_kind(text: &str) -> Result<AccessKind, String> {
     serde_json::from_value(text.into()).map_err(|_| {
         "the kinds are privileged, docker-socket, host-network, host-namespace, host-paths, devices, capabilities and unconfined"
             .to_owned()

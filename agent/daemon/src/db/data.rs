@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use hearth_model::AppId;
+use hearth_model::{AppId, Digest, Hook};
 use jiff::Timestamp;
 use sqlx::Row;
 
@@ -35,6 +35,39 @@ pub(crate) async fn forget(db: &Db, app: &AppId) -> Result<()> {
     sqlx::query("DELETE FROM app_data WHERE app = ?").bind(app.as_str()).execute(&mut *tx).await?;
     sqlx::query("DELETE FROM app_hooks WHERE app = ?").bind(app.as_str()).execute(&mut *tx).await?;
     sqlx::query("DELETE FROM app_secrets WHERE app = ?").bind(app.as_str()).execute(&mut *tx).await?;
+    sqlx::query("DELETE FROM app_seeds WHERE app = ?").bind(app.as_str()).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Records a folder that came from another box, with the seed that its secrets were derived from there. It was installed
+/// there, so the hooks of an install have run for its package.
+pub(crate) async fn set_brought(
+    db: &Db,
+    app: &AppId,
+    seed: &str,
+    package: &Digest,
+    at: Timestamp,
+) -> Result<()> {
+    let mut tx = db.writer.begin().await?;
+    sqlx::query("INSERT OR REPLACE INTO app_data (app, created_at) VALUES (?, ?)")
+        .bind(app.as_str())
+        .bind(at.to_string())
+        .execute(&mut *tx)
+        .await?;
+    sqlx::query("INSERT OR REPLACE INTO app_seeds (app, seed) VALUES (?, ?)")
+        .bind(app.as_str())
+        .bind(seed)
+        .execute(&mut *tx)
+        .await?;
+    for hook in [Hook::PreInstall, Hook::PostInstall, Hook::PostUpdate] {
+        sqlx::query("INSERT OR REPLACE INTO app_hooks (app, hook, package) VALUES (?, ?, ?)")
+            .bind(app.as_str())
+            .bind(hook.name())
+            .bind(package.as_str())
+            .execute(&mut *tx)
+            .await?;
+    }
     tx.commit().await?;
     Ok(())
 }

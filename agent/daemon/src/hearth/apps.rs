@@ -69,6 +69,7 @@ impl Hearth {
             access: Vec::new(),
             has_kept_data: self.data_state(&app).await? == DataState::Present,
             free_ports: BTreeMap::new(),
+            companions: self.companions(&wanted, &entry.package).await?,
         };
         let spec = match self.rehearse(&app, &wanted, &entry.package).await? {
             Ok(spec) => spec,
@@ -199,7 +200,7 @@ impl Hearth {
     }
 
     /// Resolves an app as it would be, with stand-ins for secrets that are not made yet and all consent given.
-    async fn rehearse(
+    pub(crate) async fn rehearse(
         &self,
         app: &AppId,
         wanted: &DesiredApp,

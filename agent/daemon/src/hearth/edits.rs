@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use hearth_model::api::apps::DataChoice;
@@ -91,10 +91,17 @@ impl Hearth {
                 "the folder of {name} is there; nothing needs to be made anew"
             )));
         }
-        db::data::forget(&self.db, app).await?;
+        self.forget_data(app).await?;
         tracing::info!(app.id = %app, by = ?by, "the owner starts the app with an empty folder");
         let _ = self.wake.try_send(Wakeup::Reresolve(app.clone()));
         Ok(self.generation())
+    }
+
+    /// Forgets what is remembered of an app's folder: it was deleted, or its owner starts afresh.
+    pub(crate) async fn forget_data(&self, app: &AppId) -> Result<()> {
+        db::data::forget(&self.db, app).await?;
+        self.seeds.write().unwrap_or_else(PoisonError::into_inner).brought.remove(app);
+        Ok(())
     }
 
     /// Uninstalls an app.

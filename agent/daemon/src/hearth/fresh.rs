@@ -1,3 +1,4 @@
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use hearth_model::{Digest, StoreId};
@@ -43,7 +44,8 @@ pub(super) async fn keep_fresh(hearth: Hearth, shutdown: CancellationToken) {
 
 impl Hearth {
     fn due_stores(&self, now: Timestamp) -> Vec<StoreId> {
-        let due = |store: &Store| !store.built_in && due_at(&store.record, &store.id, &self.seed) <= now;
+        let seed = self.seeds.read().unwrap_or_else(PoisonError::into_inner).own.clone();
+        let due = |store: &Store| !store.built_in && due_at(&store.record, &store.id, &seed) <= now;
         self.catalog.stores().into_iter().filter(|store| due(store)).map(|store| store.id.clone()).collect()
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use hearth_model::api::apps::{Companion, CompanionOption};
 use hearth_model::desired::DesiredApp;
 use hearth_model::package::Package;
 use hearth_model::{AppId, Desired, Reason};
@@ -32,6 +33,32 @@ impl Hearth {
     ) -> Result<std::result::Result<Circle, Reason>> {
         let packages = self.packages_of(desired).await?;
         Ok(circle::find(app, wanted, package, desired, &packages))
+    }
+
+    /// Returns the apps that a package talks to, with those that stores offer where none is installed.
+    pub(crate) async fn companions(&self, wanted: &DesiredApp, package: &Package) -> Result<Vec<Companion>> {
+        let packages = self.packages_of(&self.in_force().desired).await?;
+        let mut companions = circle::companions(wanted, package, &packages);
+        for companion in companions.iter_mut().filter(|companion| companion.options.is_empty()) {
+            companion.options = self.offered_for(&companion.package);
+        }
+        Ok(companions)
+    }
+
+    /// Returns what stores offer that will do for a package: itself first, then by name.
+    fn offered_for(&self, package: &AppId) -> Vec<CompanionOption> {
+        let mut offers = Vec::new();
+        for store in self.catalog.stores() {
+            let able = store.packages.values().map(|entry| &entry.package);
+            let able = able.filter(|other| circle::does_for(package, &other.manifest.id, other));
+            offers.extend(able.map(|other| CompanionOption {
+                app: other.manifest.id.clone(),
+                name: other.manifest.name.clone(),
+                store: Some(store.id.clone()),
+            }));
+        }
+        offers.sort_by_cached_key(|offer| (offer.app != *package, offer.name.to_lowercase()));
+        offers
     }
 
     /// Returns what an app's circle and its package's scripts add to what it is made of.

@@ -88,7 +88,7 @@ async fn one(hearth: &Hearth, app: &AppId, step: &Step, cancel: &CancellationTok
         }
         Step::RemoveData { app } => {
             on_disk(hearth, step).await?;
-            recorded(db::data::forget(&hearth.db, app).await)
+            recorded(hearth.forget_data(app).await)
         }
         Step::RunHook { app, hook } => hearth.run_hook(app, *hook).await,
         Step::WriteFiles { .. }

@@ -1,8 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use hearth_model::api::apps::{Companion, CompanionOption};
 use hearth_model::condition::ReasonCode;
-use hearth_model::conventions::Need;
+use hearth_model::conventions::{AppDependency, Need};
 use hearth_model::desired::DesiredApp;
 use hearth_model::package::Package;
 use hearth_model::{AppId, Desired, Digest, Reason};
@@ -62,6 +63,29 @@ pub(crate) fn dependents(app: &AppId, desired: &Desired, packages: &Packages) ->
             packages.get(other).map_or_else(|| other.to_string(), |package| package.manifest.name.clone())
         })
         .collect()
+}
+
+/// Returns the apps that an app talks to by name, each with the installed ones that will do and the one that is chosen.
+pub(crate) fn companions(wanted: &DesiredApp, package: &Package, packages: &Packages) -> Vec<Companion> {
+    let companion = |wish: &AppDependency| Companion {
+        package: wish.package.clone(),
+        options: packages
+            .iter()
+            .filter(|(app, other)| does_for(&wish.package, app, other))
+            .map(|(app, other)| CompanionOption {
+                app: app.clone(),
+                name: other.manifest.name.clone(),
+                store: None,
+            })
+            .collect(),
+        chosen: chosen(&wish.package, wanted, packages).ok().cloned(),
+    };
+    package.conventions.apps.iter().map(companion).collect()
+}
+
+/// Tells whether an app will do for those that depend on a package.
+pub(crate) fn does_for(package: &AppId, app: &AppId, other: &Package) -> bool {
+    app == package || other.conventions.implements.contains(package.as_str())
 }
 
 fn uses(other: &AppId, wanted: &DesiredApp, app: &AppId, packages: &Packages) -> bool {
@@ -130,16 +154,15 @@ impl Missing {
 /// Returns the installed app that a package means by another: the owner's choice, the one of that id, or the only one that
 /// can take its place.
 fn chosen<'a>(package: &AppId, wanted: &DesiredApp, packages: &'a Packages) -> Result<&'a AppId, Missing> {
-    let implements = |other: &Package| other.conventions.implements.contains(package.as_str());
     if let Some(choice) = wanted.uses.get(package) {
-        let fits = packages.get_key_value(choice).filter(|(app, other)| *app == package || implements(other));
+        let fits = packages.get_key_value(choice).filter(|(app, other)| does_for(package, app, other));
         return fits.map(|(app, _)| app).ok_or_else(|| Missing::Wrong(choice.clone()));
     }
     if let Some((app, _)) = packages.get_key_value(package) {
         return Ok(app);
     }
     let able: Vec<&AppId> =
-        packages.iter().filter(|(_, other)| implements(other)).map(|(app, _)| app).collect();
+        packages.iter().filter(|(app, other)| does_for(package, app, other)).map(|(app, _)| app).collect();
     match able[..] {
         [] => Err(Missing::None),
         [one] => Ok(one),

@@ -41,7 +41,7 @@ pub(crate) fn of(
         };
         variables.insert(field.name.clone(), value);
     }
-    hearth_adapters::variables::fill(&package.conventions.variables, &around.seed, &mut variables)
+    hearth_adapters::variables::fill(&package.conventions.variables, around.seeds.of(app), &mut variables)
         .map_err(|problem| format!("a variable of the package: {problem}"))?;
     for (name, value) in &links.exported {
         variables.entry(name.clone()).or_insert_with(|| value.clone());

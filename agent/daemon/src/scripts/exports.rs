@@ -56,7 +56,7 @@ impl Hearth {
         for (_, exporter) in &exporters {
             let mut theirs = all.clone();
             // What its own system gives it is there for each script, whoever it runs for.
-            if variables::fill(&exporter.conventions.variables, &around.seed, &mut theirs).is_ok() {
+            if variables::fill(&exporter.conventions.variables, around.seeds.of(app), &mut theirs).is_ok() {
                 for (name, value) in theirs {
                     all.entry(name).or_insert(value);
                 }
@@ -104,12 +104,14 @@ fn read(
     let mut known = environment.clone();
     for (exporter, package) in exporters {
         known.extend(variables::of_exporter(exporter, &around.app_dir(exporter)));
-        variables::fill(&package.conventions.exports, &around.seed, &mut known).map_err(|problem| {
-            Reason::new(
-                hearth_model::condition::ReasonCode::PackageInvalid,
-                format!("A variable that {} exports cannot be told: {problem}", package.manifest.name),
-            )
-        })?;
+        variables::fill(&package.conventions.exports, around.seeds.of(exporter), &mut known).map_err(
+            |problem| {
+                Reason::new(
+                    hearth_model::condition::ReasonCode::PackageInvalid,
+                    format!("A variable that {} exports cannot be told: {problem}", package.manifest.name),
+                )
+            },
+        )?;
     }
     known.retain(|name, _| !environment.contains_key(name) && !name.starts_with("EXPORTS_"));
     Ok(known)
@@ -117,19 +119,20 @@ fn read(
 
 /// Returns what bash runs: each exporter's script in turn, then the environment.
 fn script(app: &AppId, exporters: &[(AppId, Arc<Package>)], around: &Surroundings) -> String {
-    let texts = exporters.iter().filter_map(|(_, package)| package.files.get(EXPORTS));
-    let secrets = texts.flat_map(|text| derived_messages(text, app));
-    let mut script = String::from("declare -A hearth_derived=(");
-    for message in secrets {
-        let _ = write!(script, "[{}]={} ", quoted(&message), variables::derive(&around.seed, &message));
-    }
-    let _ = writeln!(script, ")\n{BEGIN}app_entropy_identifier=app-{app}-seed");
+    let mut script = format!("declare -A hearth_derived\n{BEGIN}app_entropy_identifier=app-{app}-seed\n");
     for (exporter, package) in exporters {
         let folder = around.app_dir(exporter);
         for (name, value) in variables::of_exporter(exporter, &folder) {
             let _ = writeln!(script, "export {name}={}", quoted(&value));
         }
-        if package.files.contains_key(EXPORTS) {
+        if let Some(text) = package.files.get(EXPORTS) {
+            // Whoever exports derives from its own seed, so that it and all that talk to it agree.
+            let seed = around.seeds.of(exporter);
+            script.push_str("hearth_derived=(");
+            for message in derived_messages(text, app) {
+                let _ = write!(script, "[{}]={} ", quoted(&message), variables::derive(seed, &message));
+            }
+            script.push_str(")\n");
             let _ = writeln!(script, "source {}", quoted(&format!("{folder}/{EXPORTS}")));
         }
     }

@@ -15,10 +15,13 @@ use rustix::io::Errno;
 
 use crate::data::error::Error;
 use crate::facts::free_bytes;
-use content::Method;
+pub(super) use content::Method;
 
 /// Space that a plain copy leaves free: enough for the engine and the database to go on.
 const LEFT_FREE_BYTES: u64 = 64 << 20;
+
+/// Is told of bytes that were copied, and says whether to go on.
+pub type Watch<'a> = &'a dyn Fn(u64) -> bool;
 
 /// Copies what is in a folder into another, with owners, rights, times, extended attributes, links of both kinds,
 /// pipes and devices; holes stay holes. Blocks are shared where the file system can. Sockets are left out: they mean
@@ -32,22 +35,79 @@ pub(super) fn folder(source: &Path, target: &Path) -> Result<(), Error> {
     if method == Method::Plain {
         check_space(source, target, &from)?;
     }
-    let mut copy = Copy {
-        method,
-        links: HashMap::new(),
-        target: rustix::io::dup(&to).map_err(Error::call("open", target))?,
-    };
-    copy.folder(&from, &to, source, Path::new(""))
+    Copy::new(method, &to, target, &|_| true)?.folder(&from, &to, source, Path::new(""))
 }
 
-struct Copy {
+/// Copies what is in a folder of perhaps another disk into another, as [`folder`] does.
+///
+/// Fails with [`Error::NoSpace`] before a copy that would not fit, and with [`Error::GivenUp`] when `watch` says so.
+pub(super) fn folder_from_elsewhere(source: &Path, target: &Path, watch: Watch<'_>) -> Result<(), Error> {
+    let from = open_folder(rustix::fs::CWD, source.as_os_str().as_encoded_bytes(), source)?;
+    let to = open_folder(rustix::fs::CWD, target.as_os_str().as_encoded_bytes(), target)?;
+    let method = method_between(&from, &to, source, target)?;
+    if method == Method::Plain {
+        check_space(source, target, &from)?;
+    }
+    Copy::new(method, &to, target, watch)?.folder(&from, &to, source, Path::new(""))
+}
+
+/// Finds out by trying how files of one folder are copied into another.
+pub(super) fn method_between(
+    from: &OwnedFd,
+    to: &OwnedFd,
+    source: &Path,
+    target: &Path,
+) -> Result<Method, Error> {
+    match first_file(from, source)? {
+        Some(file) => content::method_for(&file, to, target),
+        // There is nothing to copy.
+        None => Ok(Method::Plain),
+    }
+}
+
+/// Opens a file with content below a folder; `None` when there is none.
+fn first_file(dir: &OwnedFd, path: &Path) -> Result<Option<File>, Error> {
+    for name in names(dir, path)? {
+        let below = path.join(OsStr::from_bytes(name.to_bytes()));
+        let stat = rustix::fs::statat(dir, &*name, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(Error::call("look at", &below))?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile if stat.st_blocks > 0 => {
+                return open_source(dir, &name, OFlags::NONBLOCK, &below).map(|fd| Some(fd.into()));
+            }
+            FileType::Directory => {
+                let found = first_file(&open_folder(dir, name.to_bytes(), &below)?, &below)?;
+                if found.is_some() {
+                    return Ok(found);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+/// A copy that goes on.
+pub(super) struct Copy<'a> {
     method: Method,
     /// Files with several names that were copied already: their first name below the target, by device and inode.
     links: HashMap<(u64, u64), PathBuf>,
     target: OwnedFd,
+    watch: Watch<'a>,
 }
 
-impl Copy {
+impl<'a> Copy<'a> {
+    /// Returns a copy into an open folder.
+    pub(super) fn new(
+        method: Method,
+        target: &OwnedFd,
+        path: &Path,
+        watch: Watch<'a>,
+    ) -> Result<Self, Error> {
+        let target = rustix::io::dup(target).map_err(Error::call("open", path))?;
+        Ok(Self { method, links: HashMap::new(), target, watch })
+    }
+
     fn folder(&mut self, from: &OwnedFd, to: &OwnedFd, path: &Path, relative: &Path) -> Result<(), Error> {
         for name in names(from, path)? {
             let name_path = Path::new(OsStr::from_bytes(name.to_bytes()));
@@ -58,7 +118,8 @@ impl Copy {
         attributes(from, to, &stat, path)
     }
 
-    fn entry(
+    /// Copies what has a name in one folder to the same name in another.
+    pub(super) fn entry(
         &mut self,
         from: &OwnedFd,
         to: &OwnedFd,
@@ -103,14 +164,17 @@ impl Copy {
     }
 
     fn file(&self, from: &OwnedFd, to: &OwnedFd, name: &CStr, stat: &Stat, path: &Path) -> Result<(), Error> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let from = rustix::fs::openat(from, name, flags, Mode::empty()).map_err(Error::call("open", path))?;
+        let from = open_source(from, name, OFlags::NONBLOCK, path)?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let to = rustix::fs::openat(to, name, flags, Mode::from_raw_mode(0o600))
             .map_err(Error::call("copy", path))?;
         let (from, to) = (File::from(from), File::from(to));
-        content::copy(&from, &to, u64::try_from(stat.st_size).unwrap_or_default(), self.method)
-            .map_err(Error::at("copy", path))?;
+        let size_bytes = u64::try_from(stat.st_size).unwrap_or_default();
+        match content::copy(&from, &to, size_bytes, self.method, self.watch) {
+            Ok(true) => {}
+            Ok(false) => return Err(Error::GivenUp { path: path.to_owned() }),
+            Err(error) => return Err(Error::at("copy", path)(error)),
+        }
         attributes(&from, &to, stat, path)
     }
 
@@ -214,12 +278,25 @@ fn sized(mut call: impl FnMut(&mut [u8]) -> rustix::io::Result<usize>) -> rustix
     }
 }
 
-fn open_folder(at: impl AsFd, name: &[u8], path: &Path) -> Result<OwnedFd, Error> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(at, name, flags, Mode::empty()).map_err(Error::call("open", path))
+/// Opens a folder; a link is refused.
+pub(super) fn open_folder(at: impl AsFd, name: &[u8], path: &Path) -> Result<OwnedFd, Error> {
+    let name = CString::new(name).map_err(|error| Error::at("open", path)(error.into()))?;
+    open_source(at, &name, OFlags::DIRECTORY, path)
 }
 
-fn names(dir: &OwnedFd, path: &Path) -> Result<Vec<CString>, Error> {
+/// Opens what is read only, if possible without a trace in its access time.
+fn open_source(at: impl AsFd, name: &CStr, flags: OFlags, path: &Path) -> Result<OwnedFd, Error> {
+    let flags = flags | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = match rustix::fs::openat(&at, name, flags | OFlags::NOATIME, Mode::empty()) {
+        // Only the owner and root may ask for that.
+        Err(Errno::PERM) => rustix::fs::openat(&at, name, flags, Mode::empty()),
+        opened => opened,
+    };
+    opened.map_err(Error::call("open", path))
+}
+
+/// Names in a folder, in the order of the file system.
+pub(super) fn names(dir: &OwnedFd, path: &Path) -> Result<Vec<CString>, Error> {
     let mut names = Vec::new();
     for entry in Dir::read_from(dir).map_err(Error::call("read", path))? {
         let entry = entry.map_err(Error::call("read", path))?;
@@ -231,7 +308,12 @@ fn names(dir: &OwnedFd, path: &Path) -> Result<Vec<CString>, Error> {
 }
 
 fn check_space(source: &Path, target: &Path, from: &OwnedFd) -> Result<(), Error> {
-    let needed_bytes = size_bytes(from, source)? + LEFT_FREE_BYTES;
+    check_room(size_bytes(from, source)?, source, target)
+}
+
+/// Checks that so many bytes fit where `target` is, and leave room for the engine and the database.
+pub(super) fn check_room(size_bytes: u64, source: &Path, target: &Path) -> Result<(), Error> {
+    let needed_bytes = size_bytes.saturating_add(LEFT_FREE_BYTES);
     let disk = rustix::fs::statvfs(target).map_err(Error::call("look at the disk of", target))?;
     let free_bytes = free_bytes(&disk);
     if needed_bytes > free_bytes {
@@ -241,7 +323,7 @@ fn check_space(source: &Path, target: &Path, from: &OwnedFd) -> Result<(), Error
 }
 
 /// Space that everything in a folder takes up; files with several names are counted with each.
-fn size_bytes(dir: &OwnedFd, path: &Path) -> Result<u64, Error> {
+pub(super) fn size_bytes(dir: &OwnedFd, path: &Path) -> Result<u64, Error> {
     let mut sum: u64 = 0;
     for name in names(dir, path)? {
         let below = path.join(OsStr::from_bytes(name.to_bytes()));

@@ -27,6 +27,18 @@ pub enum Error {
         /// How much is free, in bytes.
         free_bytes: u64,
     },
+    /// A copy was given up.
+    #[error("the copy of {} was given up", path.display())]
+    GivenUp {
+        /// What was being copied.
+        path: PathBuf,
+    },
+    /// There is data where other data should go.
+    #[error("there is a folder {} already", path.display())]
+    Taken {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A path leads out of the app's folder, itself or by a link.
     #[error("{} leads out of {}", path.display(), dir.display())]
     Outside {
@@ -128,7 +140,11 @@ impl Error {
                     path.display()
                 ),
             ),
-            Error::InvalidName { .. } | Error::NoExchange { .. } | Error::NotForTheHost { .. } => {
+            Error::GivenUp { .. }
+            | Error::Taken { .. }
+            | Error::InvalidName { .. }
+            | Error::NoExchange { .. }
+            | Error::NotForTheHost { .. } => {
                 Reason::new(ReasonCode::FileError, format!("Hearth could not go on: {self}."))
             }
         }

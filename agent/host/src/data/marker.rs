@@ -16,6 +16,9 @@ pub(super) struct Marker {
     pub(super) app: AppId,
     /// When the folder was made.
     pub(super) made_at: Timestamp,
+    /// Whether the folder came from another box and is not an installed app's yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) arriving: bool,
     /// The copy that this is, or that was put back here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) snapshot: Option<SnapshotMarker>,
@@ -29,7 +32,7 @@ pub(super) struct SnapshotMarker {
 
 impl Marker {
     pub(super) fn new(app: &AppId) -> Self {
-        Self { app: app.clone(), made_at: Timestamp::now(), snapshot: None }
+        Self { app: app.clone(), made_at: Timestamp::now(), arriving: false, snapshot: None }
     }
 
     /// Reads the marker of a folder; `None` when the folder, or its marker, is not there.

@@ -159,7 +159,7 @@ impl AppData {
 }
 
 /// Makes sure that everything that was written is on the disk: a copy of many files at once, not one by one.
-fn sync_file_system(dir: &Path) -> Result<(), Error> {
+pub(super) fn sync_file_system(dir: &Path) -> Result<(), Error> {
     let opened = fs::File::open(dir).map_err(Error::at("open", dir))?;
     rustix::fs::syncfs(&opened).map_err(Error::call("write to the disk", dir))
 }

@@ -3,6 +3,7 @@
 mod data;
 mod full_disk;
 mod hostile;
+mod import;
 mod sandbox;
 mod snapshots;
 mod support;

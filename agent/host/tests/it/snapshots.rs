@@ -1,37 +1,11 @@
-use std::fs::{self, File, FileTimes};
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use hearth_host::data::Error;
 use hearth_model::observed::DataState;
-use rustix::fs::{CWD, FileType, Mode, RenameFlags, XattrFlags};
+use rustix::fs::{CWD, RenameFlags};
 
-use crate::support::{State, app, describe};
-
-/// Fills a folder with one of each kind of thing that apps keep.
-fn fill(dir: &Path) {
-    fs::create_dir_all(dir.join("db/deep")).expect("made");
-    fs::write(dir.join("db/deep/table"), "rows").expect("written");
-    fs::set_permissions(dir.join("db"), fs::Permissions::from_mode(0o2750)).expect("set");
-    fs::hard_link(dir.join("db/deep/table"), dir.join("same-table")).expect("linked");
-    symlink("db/deep/table", dir.join("link")).expect("linked");
-    symlink("/nowhere", dir.join("dangling")).expect("linked");
-    rustix::fs::mknodat(CWD, dir.join("pipe"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).expect("made");
-    let sparse = File::create(dir.join("sparse")).expect("made");
-    sparse.write_all_at(b"middle", 4 << 20).expect("written");
-    sparse.set_len(16 << 20).expect("set");
-    let old = File::create(dir.join("old")).expect("made");
-    let then = SystemTime::UNIX_EPOCH + Duration::new(1_000_000_000, 123_456_789);
-    old.set_times(FileTimes::new().set_modified(then)).expect("set");
-    rustix::fs::setxattr(dir.join("old"), "user.note", b"kept", XattrFlags::empty()).expect("set");
-    if rustix::process::geteuid().is_root() {
-        std::os::unix::fs::lchown(dir.join("link"), Some(1000), Some(1001)).expect("set");
-        std::os::unix::fs::chown(dir.join("old"), Some(999), Some(998)).expect("set");
-    }
-    let folder = File::open(dir.join("db")).expect("there");
-    folder.set_times(FileTimes::new().set_modified(then)).expect("set");
-}
+use crate::support::{State, app, describe, fill};
 
 #[test]
 fn a_snapshot_is_like_the_original_and_stays_so() {

@@ -1,11 +1,13 @@
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::fs::{self, File, FileTimes};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use hearth_host::data::AppData;
 use hearth_model::AppId;
+use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 
 pub(crate) fn app(id: &str) -> AppId {
     id.parse().expect("a valid id")
@@ -74,6 +76,30 @@ impl Drop for State {
             let _ = Command::new("umount").arg("-l").arg(&self.dir).status();
         }
     }
+}
+
+/// Fills a folder with one of each kind of thing that apps keep.
+pub(crate) fn fill(dir: &Path) {
+    fs::create_dir_all(dir.join("db/deep")).expect("made");
+    fs::write(dir.join("db/deep/table"), "rows").expect("written");
+    fs::set_permissions(dir.join("db"), fs::Permissions::from_mode(0o2750)).expect("set");
+    fs::hard_link(dir.join("db/deep/table"), dir.join("same-table")).expect("linked");
+    symlink("db/deep/table", dir.join("link")).expect("linked");
+    symlink("/nowhere", dir.join("dangling")).expect("linked");
+    rustix::fs::mknodat(CWD, dir.join("pipe"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).expect("made");
+    let sparse = File::create(dir.join("sparse")).expect("made");
+    sparse.write_all_at(b"middle", 4 << 20).expect("written");
+    sparse.set_len(16 << 20).expect("set");
+    let old = File::create(dir.join("old")).expect("made");
+    let then = SystemTime::UNIX_EPOCH + Duration::new(1_000_000_000, 123_456_789);
+    old.set_times(FileTimes::new().set_modified(then)).expect("set");
+    rustix::fs::setxattr(dir.join("old"), "user.note", b"kept", XattrFlags::empty()).expect("set");
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::lchown(dir.join("link"), Some(1000), Some(1001)).expect("set");
+        std::os::unix::fs::chown(dir.join("old"), Some(999), Some(998)).expect("set");
+    }
+    let folder = File::open(dir.join("db")).expect("there");
+    folder.set_times(FileTimes::new().set_modified(then)).expect("set");
 }
 
 pub(crate) fn run(command: &mut Command) {

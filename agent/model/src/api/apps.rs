@@ -88,6 +88,34 @@ pub struct InstallCheck {
     pub has_kept_data: bool,
     /// A free port to offer when a proposed one is taken, by `port/protocol` as the package has it.
     pub free_ports: BTreeMap<String, u16>,
+    /// Other apps that it talks to.
+    #[serde(default)]
+    pub companions: Vec<Companion>,
+}
+
+/// Another app that an app talks to, and which may take its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Companion {
+    /// The package that it names.
+    pub package: AppId,
+    /// Apps that will do: those that are installed, or those that stores offer when none is.
+    pub options: Vec<CompanionOption>,
+    /// The one that it would use.
+    pub chosen: Option<AppId>,
+}
+
+/// An app that will do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct CompanionOption {
+    /// The app.
+    pub app: AppId,
+    /// Its name for people.
+    pub name: String,
+    /// The store that offers it, when it is not installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreId>,
 }
 
 /// One finding of a check.
