@@ -1,7 +1,7 @@
 # Targets of the operating-system image; the top-level Makefile includes this file.
 # image/README.md says what each step makes. Long builds run at low priority.
 
-.PHONY: image image-published vm test-image test-os test-image-bits bench-os relock
+.PHONY: image image-published release vm test-image test-os test-image-bits bench-os relock
 
 # The release that is built, also the version that an update compares.
 VERSION ?= 0.0.0
@@ -29,6 +29,21 @@ image-published: image
 	@$(NIX_BUILD) -A flash --out-link target/image/flash
 	@$(NIX_BUILD) -A update --out-link target/image/update
 	@ls -lsh target/image/flash/ target/image/update/
+
+# A release on a channel, as static files for any web server: docs/os-updates.md.
+# Folder that a web server serves.
+RELEASES ?= target/releases
+# Folder with the keys that sign; `hearth-release keys FOLDER` makes it.
+RELEASE_KEYS ?= target/release-keys
+# Markdown that says what is new.
+NOTES ?= notes.md
+CHANNEL ?= beta
+
+release: image
+	@$(NIX_BUILD) -A update --out-link target/image/update
+	@test -e "$(RELEASE_KEYS)/root.json" || { echo 'no keys in $(RELEASE_KEYS); make them once: cargo run -p hearth-release -- keys FOLDER' >&2; exit 2; }
+	@cargo run --quiet --package hearth-release -- publish $(VERSION) target/image/update --board $(BOARD) --notes "$(NOTES)" \
+		--sbom "$$(find -L target/image/sbom -type f | head -n 1)" --channel $(CHANNEL) --repository "$(RELEASES)" --keys "$(RELEASE_KEYS)"
 
 target/image/packages: image/debian/lock.json
 	@image/setup

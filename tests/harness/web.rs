@@ -36,8 +36,10 @@ pub enum Page {
     Status(u16),
     /// The way to another address.
     Redirect(String),
-    /// The files below a folder; the page's path ends with a slash.
+    /// The files below a folder, also in parts (RFC 9110, section 14); the page's path ends with a slash.
     Folder(PathBuf),
+    /// The same, but each answer breaks off after so many bytes.
+    BreakingFolder(PathBuf, usize),
     /// Git repositories below a folder, by git's own program for that; the page's path ends with a slash.
     Git(PathBuf),
 }
@@ -149,9 +151,12 @@ fn answer(stream: &TcpStream, shared: &Shared) -> Result<()> {
     let request = Request::read(stream)?;
     let page = {
         let pages = shared.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = pages.iter().find(|(path, page)| match page {
-            Page::Folder(_) | Page::Git(_) => request.path.starts_with(path.as_str()),
-            _ => request.path == **path,
+        let is_folder =
+            |page: &Page| matches!(page, Page::Folder(_) | Page::BreakingFolder(..) | Page::Git(_));
+        // A page of its own goes before the folder that it lies in, and an inner folder before an outer one.
+        let found = pages.get_key_value(request.path.as_str()).or_else(|| {
+            let mut folders = pages.iter().rev().filter(|(_, page)| is_folder(page));
+            folders.find(|(path, _)| request.path.starts_with(path.as_str()))
         });
         found.map(|(path, page)| (path.clone(), page.clone()))
     };
@@ -203,23 +208,52 @@ fn answer(stream: &TcpStream, shared: &Shared) -> Result<()> {
             send(stream, 302, &format!("Location: {to}\r\n"), &[])
         }
         Page::Folder(folder) => {
-            let is_inside = Path::new(below).components().all(|part| matches!(part, Component::Normal(_)));
-            match fs::read(folder.join(below)) {
-                Ok(bytes) if is_inside => {
-                    log(200);
-                    send(stream, 200, "", &bytes)
-                }
-                _ => {
-                    log(404);
-                    send(stream, 404, "", &[])
-                }
-            }
+            log_to(&log, send_file(stream, &request, &folder.join(below), below, usize::MAX)?)
+        }
+        Page::BreakingFolder(folder, most) => {
+            log_to(&log, send_file(stream, &request, &folder.join(below), below, most)?)
         }
         Page::Git(folder) => {
             log(200);
             git(stream, &request, &folder, below)
         }
     }
+}
+
+fn log_to(log: &dyn Fn(u16), status: u16) -> Result<()> {
+    log(status);
+    Ok(())
+}
+
+/// Sends a file, or the part of it that is asked for, but at most so many bytes; returns the status.
+fn send_file(
+    mut stream: &TcpStream,
+    request: &Request,
+    path: &Path,
+    below: &str,
+    most: usize,
+) -> Result<u16> {
+    let is_inside = Path::new(below).components().all(|part| matches!(part, Component::Normal(_)));
+    let Some(bytes) = is_inside.then(|| fs::read(path).ok()).flatten() else {
+        send(stream, 404, "", &[])?;
+        return Ok(404);
+    };
+    let range = request.headers.get("range").and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
+    let range = range.and_then(|(from, to)| Some((from.parse::<usize>().ok()?, to.parse::<usize>().ok()?)));
+    let (status, from, to) = match range {
+        Some((from, to)) if from < bytes.len() => (206, from, (to + 1).min(bytes.len())),
+        _ => (200, 0, bytes.len()),
+    };
+    let part = &bytes[from..to];
+    write!(
+        stream,
+        "HTTP/1.1 {status} x\r\nConnection: close\r\nContent-Length: {}\r\nContent-Range: bytes {from}-{}/{}\r\n\r\n",
+        part.len(),
+        to.saturating_sub(1),
+        bytes.len()
+    )?;
+    stream.write_all(&part[..part.len().min(most)])?;
+    Ok(status)
 }
 
 fn begin(mut stream: &TcpStream, headers: &str) -> Result<()> {

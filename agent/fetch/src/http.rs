@@ -32,7 +32,7 @@ pub(crate) fn download(url: &str, known: Option<&Revision>, to: &Path, job: &Job
     job.check()?;
     job.tell(Phase::Fetching, 0, None);
     let unreachable = |error: ureq::Error| explain(url, job, error);
-    let mut request = agent(url, job)?.get(url);
+    let mut request = agent(url, Some(job.time_left()), SILENCE)?.get(url);
     if let Some(Revision::Archive { etag, last_modified, sha256: _ }) = known {
         // RFC 9110, section 13.1.3: with a tag the date is not looked at.
         if let Some(etag) = etag {
@@ -104,7 +104,50 @@ fn write(url: &str, mut body: impl Read, length: Option<u64>, to: &Path, job: &J
     Ok(hex::encode(hash.finalize()))
 }
 
-fn agent(url: &str, job: &Job<'_>) -> Result<ureq::Agent> {
+/// Some of a file, as a server gives it.
+pub struct Part {
+    /// Its bytes; ends with an error when the server is silent for too long.
+    pub body: Box<dyn Read + Send>,
+    /// Which byte of the file comes first: 0 when the server gives only whole files.
+    pub begins_at: u64,
+}
+
+impl std::fmt::Debug for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { body: _, begins_at } = self;
+        f.debug_struct("Part").field("begins_at", begins_at).finish_non_exhaustive()
+    }
+}
+
+/// Asks for `length` bytes of a file from byte `from` on ([RFC 9110, section 14](https://www.rfc-editor.org/rfc/rfc9110#section-14)).
+/// A server may give more: the caller takes no more than it asked for. `silence` is how long it may send nothing.
+///
+/// # Errors
+/// When the server is not reached, or has no such file.
+pub fn open(url: &str, from: u64, length: u64, silence: Duration) -> Result<Part> {
+    let unreachable =
+        |error: ureq::Error| Error::Unreachable { url: url.to_owned(), why: why(error, silence) };
+    let mut request = agent(url, None, silence)?.get(url);
+    if from > 0 {
+        let last = from.saturating_add(length).saturating_sub(1);
+        request = request.header(header::RANGE, format!("bytes={from}-{last}"));
+    }
+    let answer = request.call().map_err(unreachable)?;
+    let begins_at = match answer.status() {
+        StatusCode::OK => 0,
+        StatusCode::PARTIAL_CONTENT if begin(answer.headers()) == Some(from) => from,
+        status => return Err(Error::Status { url: url.to_owned(), status: status.as_u16() }),
+    };
+    // The default bound of a reader is none; who reads it bounds it.
+    Ok(Part { body: Box::new(answer.into_body().into_reader()), begins_at })
+}
+
+/// Returns the first byte of `Content-Range: bytes 5-9/10`.
+fn begin(headers: &HeaderMap) -> Option<u64> {
+    text(headers, &header::CONTENT_RANGE)?.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
+}
+
+fn agent(url: &str, within: Option<Duration>, silence: Duration) -> Result<ureq::Agent> {
     let is_https = url.starts_with("https://");
     let mut config = ureq::Agent::config_builder()
         // Who asked for a protected way is not led to one that is not.
@@ -112,10 +155,10 @@ fn agent(url: &str, job: &Job<'_>) -> Result<ureq::Agent> {
         .http_status_as_error(false)
         .max_redirects(MAX_REDIRECTS)
         .user_agent(concat!("Hearth/", env!("CARGO_PKG_VERSION")))
-        .timeout_global(Some(job.time_left()))
-        .timeout_connect(Some(SILENCE))
-        .timeout_recv_response(Some(SILENCE))
-        .timeout_per_read(Some(SILENCE));
+        .timeout_global(within)
+        .timeout_connect(Some(silence))
+        .timeout_recv_response(Some(silence))
+        .timeout_per_read(Some(silence));
     if is_https {
         let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
@@ -141,9 +184,15 @@ fn explain(url: &str, job: &Job<'_>, error: ureq::Error) -> Error {
     if let Err(ended) = job.check() {
         return ended;
     }
-    let why = match error {
-        ureq::Error::Timeout(ureq::Timeout::Global) => return Error::TimedOut(job.limits.time),
-        ureq::Error::Timeout(_) => format!("the server was silent for {} s", SILENCE.as_secs()),
+    if let ureq::Error::Timeout(ureq::Timeout::Global) = error {
+        return Error::TimedOut(job.limits.time);
+    }
+    Error::Unreachable { url: url.to_owned(), why: why(error, SILENCE) }
+}
+
+fn why(error: ureq::Error, silence: Duration) -> String {
+    match error {
+        ureq::Error::Timeout(_) => format!("the server was silent for {} s", silence.as_secs()),
         ureq::Error::HostNotFound => "no such host is known".to_owned(),
         ureq::Error::RequireHttpsOnly(_) => "the server leads from https to http".to_owned(),
         ureq::Error::TooManyRedirects => {
@@ -154,8 +203,7 @@ fn explain(url: &str, job: &Job<'_>, error: ureq::Error) -> Error {
             _ => error.to_string(),
         },
         other => other.to_string(),
-    };
-    Error::Unreachable { url: url.to_owned(), why }
+    }
 }
 
 fn text(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use address::{Address, InvalidAddress, Remote};
 pub use error::{Error, Result};
+pub use http::{Part, open};
 pub use job::{Cancel, Job, Limits, Phase, Progress};
 
 /// Which state of a source was fetched; as long as the source answers with the same one, nothing needs to be fetched.
