@@ -1,14 +1,18 @@
-//! Cuts bytes where their content says so, so that what moved is still found.
+//! Cuts files into chunks, so that a box finds in the slot that runs what it need not fetch.
 //!
-//! A gear hash over the last 64 bytes decides ([FastCDC](https://www.usenix.org/conference/atc16/technical-sessions/presentation/xia)):
-//! a cut comes where its masked bits are zero, with a stricter mask before the aimed size and a looser one after it. The
-//! numbers and the table are part of the format of a release: another choice makes boxes fetch everything once.
+//! A root is cut into the blocks of its file system: erofs moves what lies behind a change by whole blocks, and changes
+//! a block here and there, so nothing larger would do. Other files are cut where their content says so: a gear hash over the
+//! last 64 bytes decides ([FastCDC](https://www.usenix.org/conference/atc16/technical-sessions/presentation/xia)), with a
+//! stricter mask before the aimed size and a looser one after it. The numbers and the table are part of the format of a
+//! release: another choice makes boxes fetch everything once.
 
 use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
 
-/// Smallest chunk, in bytes; the last one of a file may be smaller.
+/// A block of erofs and of dm-verity, in bytes.
+pub const BLOCK_BYTES: usize = 4096;
+/// Smallest chunk that content decides on, in bytes; the last one of a file may be smaller.
 pub const MIN_BYTES: usize = 16 * 1024;
 /// The size that most chunks are near, in bytes.
 pub const AIM_BYTES: usize = 64 * 1024;
@@ -21,8 +25,34 @@ const LOOSE: u64 = mask(14);
 
 const GEAR: [u64; 256] = gear();
 
-/// The SHA-256 of a chunk.
-pub type Hash = [u8; 32];
+/// The first half of the SHA-256 of a chunk. No other bytes can be found for it, and half as much has to be fetched.
+pub type Hash = [u8; 16];
+
+/// Returns the hash of a chunk.
+pub fn hash(bytes: &[u8]) -> Hash {
+    let mut half = [0; 16];
+    half.copy_from_slice(&Sha256::digest(bytes)[..16]);
+    half
+}
+
+/// How a file is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cutter {
+    /// Into blocks.
+    Blocks,
+    /// Where the content says so.
+    Content,
+}
+
+impl Cutter {
+    /// Returns how long the first chunk of `bytes` is, if nothing follows them.
+    fn first_cut(self, bytes: &[u8]) -> usize {
+        match self {
+            Self::Blocks => bytes.len().min(BLOCK_BYTES),
+            Self::Content => content_cut(bytes),
+        }
+    }
+}
 
 /// Returns the upper bits of a hash, which depend on the most bytes.
 const fn mask(bits: u32) -> u64 {
@@ -44,8 +74,7 @@ const fn gear() -> [u64; 256] {
     table
 }
 
-/// Returns how long the first chunk of `bytes` is, if nothing follows them.
-fn first_cut(bytes: &[u8]) -> usize {
+fn content_cut(bytes: &[u8]) -> usize {
     if bytes.len() <= MIN_BYTES {
         return bytes.len();
     }
@@ -67,6 +96,7 @@ fn first_cut(bytes: &[u8]) -> usize {
 /// # Errors
 /// When the reader fails, or `take` does.
 pub fn each<E: From<io::Error>>(
+    cutter: Cutter,
     mut reader: impl Read,
     mut take: impl FnMut(&[u8], Hash) -> Result<bool, E>,
 ) -> Result<(), E> {
@@ -84,9 +114,9 @@ pub fn each<E: From<io::Error>>(
         let mut at = 0;
         // A chunk is cut only where what follows it cannot change the cut.
         while at < filled && (is_at_end || filled - at >= MAX_BYTES) {
-            let chunk = &buffer[at..at + first_cut(&buffer[at..filled])];
+            let chunk = &buffer[at..at + cutter.first_cut(&buffer[at..filled])];
             at += chunk.len();
-            if !take(chunk, Sha256::digest(chunk).into())? {
+            if !take(chunk, hash(chunk))? {
                 return Ok(());
             }
         }
@@ -115,7 +145,7 @@ mod tests {
 
     fn chunks(bytes: &[u8]) -> Vec<(usize, Hash)> {
         let mut chunks = Vec::new();
-        each::<io::Error>(bytes, |chunk, hash| {
+        each::<io::Error>(Cutter::Content, bytes, |chunk, hash| {
             chunks.push((chunk.len(), hash));
             Ok(true)
         })
@@ -156,7 +186,7 @@ mod tests {
         }
         let content = noise(2_000_000, 3);
         let mut slowly = Vec::new();
-        each::<io::Error>(Slowly(&content), |chunk, hash| {
+        each::<io::Error>(Cutter::Content, Slowly(&content), |chunk, hash| {
             slowly.push((chunk.len(), hash));
             Ok(true)
         })

@@ -167,7 +167,7 @@ fn copy_what_is_there(job: &Job<'_>, part: &mut Part<'_>, progress: &mut Progres
     let Ok(have) = File::open(path) else { return Ok(()) };
     // A slot is larger than what is in it: what lies far behind the end is of no use.
     let have = have.take(part.file.size_bytes + part.file.size_bytes / 2);
-    let copied = chunk::each(have, |bytes, hash: Hash| {
+    let copied = chunk::each(part.file.role.cutter(), have, |bytes, hash: Hash| {
         if job.cancel.is_cancelled() {
             return Err(Stop::Because(Error::Cancelled));
         }

@@ -4,6 +4,8 @@ use hearth_model::os::{Channel, Release, ReleaseVersion};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::chunk::Cutter;
+
 /// Largest release notes, in bytes.
 pub const MAX_NOTES_BYTES: usize = 64 * 1024;
 /// Largest description of a release, in bytes.
@@ -61,6 +63,14 @@ pub enum FileRole {
 impl FileRole {
     /// All of them, in the order in which they are written: the last makes the boot loader try the release.
     pub const ALL: [FileRole; 3] = [FileRole::Root, FileRole::Verity, FileRole::Uki];
+
+    /// Returns how it is cut into chunks.
+    pub const fn cutter(self) -> Cutter {
+        match self {
+            FileRole::Root | FileRole::Verity => Cutter::Blocks,
+            FileRole::Uki => Cutter::Content,
+        }
+    }
 
     /// Returns what its file name ends with, here and in `sysupdate.d`.
     pub const fn suffix(self) -> &'static str {

@@ -10,6 +10,7 @@ use hearth_model::os::{Channel, ReleaseVersion};
 use hearth_release::compare::compare;
 use hearth_release::keys::Keys;
 use hearth_release::repository::{NewRelease, Repository, TIMESTAMP_DAYS};
+use hearth_update::chunk::Cutter;
 use jiff::Timestamp;
 use tough::schema::RoleType;
 
@@ -175,17 +176,24 @@ fn main() -> Result<()> {
             "signed anew".to_owned()
         }
         Command::Compare { old, new } => {
-            let found = compare(&old, &new)?;
+            // Only the kernel is no file system.
+            let cutter = if new.extension().is_some_and(|suffix| suffix == "efi") {
+                Cutter::Content
+            } else {
+                Cutter::Blocks
+            };
+            let found = compare(cutter, &old, &new)?;
             let share = |part: u64, of: u64| 100.0 * part as f64 / (of.max(1)) as f64;
             format!(
-                "{} bytes in {} chunks; {} copied ({:.1}%), {} fetched of {} packed ({:.2}%)",
+                "{} bytes in {} chunks; {} copied ({:.1}%), {} fetched of {} packed ({:.2}%), and {} for the list of chunks",
                 found.size_bytes,
                 found.chunks,
                 found.copied_bytes,
                 share(found.copied_bytes, found.size_bytes),
                 found.fetched_bytes,
                 found.whole_bytes,
-                share(found.fetched_bytes, found.whole_bytes)
+                share(found.fetched_bytes, found.whole_bytes),
+                found.index_bytes
             )
         }
     };

@@ -200,7 +200,7 @@ fn describe(new: &NewRelease<'_>, staging: &Path) -> Result<Description> {
     for role in FileRole::ALL {
         let stem = format!("hearth_{}.{}.{}", new.version, new.board, role.suffix());
         let (index, pack_name) = (format!("{stem}.index"), format!("{stem}.pack"));
-        let packed = pack(&path(role), &staging.join(&index), &staging.join(&pack_name))?;
+        let packed = pack(role.cutter(), &path(role), &staging.join(&index), &staging.join(&pack_name))?;
         files.push(ReleaseFile {
             role,
             size_bytes: packed.size_bytes,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use hearth_fetch::Cancel;
 use sha2::{Digest, Sha256};
 
-use crate::chunk::{Hash, MAX_BYTES};
+use crate::chunk::{self, Hash, MAX_BYTES};
 use crate::index::Chunk;
 use crate::{Error, Result};
 
@@ -72,7 +72,7 @@ impl Partial {
             let bytes = &mut buffer[..chunk.size as usize];
             let unreadable = |source| Error::Disk { what: "read", path: self.path.clone(), source };
             file.read_exact_at(bytes, offset).map_err(unreadable)?;
-            if Hash::from(Sha256::digest(&*bytes)) == chunk.hash {
+            if chunk::hash(bytes) == chunk.hash {
                 self.done_bytes += u64::from(chunk.size);
                 if let Some(missing) = self.missing.get_mut(&chunk.hash) {
                     missing.offsets.retain(|place| *place != offset);
