@@ -1,7 +1,10 @@
 //! The host's `git` rather than a library: in a process of its own it has bounds of its own (memory, file size, processor),
-//! it speaks to every kind of server, and it brings no second TLS library. It never checks anything out: what it fetched
+//! it speaks to every kind of server, and it brings no second TLS library. It runs in a sandbox of its own, which sees
+//! the repository and no other file of the box but programs. It never checks anything out: what it fetched
 //! leaves it as a tar stream and goes the way of every other archive.
 
+/// What git may see and change.
+mod confined;
 /// Processes that end with their owner.
 mod process;
 
@@ -10,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{fs, io};
 
+use confined::Access;
 use process::{Done, MAX_LIST_BYTES, Process};
 
 use crate::address::without_password;
@@ -61,7 +65,7 @@ impl<'a> Repository<'a> {
     /// Asks the server for the commit that a branch or tag, or its own choice, stands at.
     pub(crate) fn remote_commit(&self, branch: Option<&str>) -> Result<String> {
         self.job.tell(Phase::Fetching, 0, None);
-        let mut list = self.git();
+        let mut list = self.git(Access::None)?;
         list.args(["ls-remote", "--exit-code", "--", self.url]);
         match branch {
             Some(branch) => {
@@ -88,17 +92,18 @@ impl<'a> Repository<'a> {
 
     /// Fetches a branch or tag, or the server's own choice, without its history. Returns its commit.
     pub(crate) fn fetch(&self, branch: Option<&str>) -> Result<String> {
-        let mut init = self.git();
+        fs::create_dir(&self.folder).map_err(|source| Error::Write { path: self.folder.clone(), source })?;
+        let mut init = self.git(Access::Write(&self.folder))?;
         init.args(["init", "--quiet", "--bare", "--template=", "--"]).arg(&self.folder);
         let done = self.run(init, "prepare for")?;
         self.expect(&done, "prepare for")?;
-        let mut done = self.run(self.fetch_command(branch, Depth::One), "fetch")?;
+        let mut done = self.run(self.fetch_command(branch, Depth::One)?, "fetch")?;
         if !done.status.success() && done.words.contains("does not support shallow") {
             // A server that is a plain folder behind HTTP.
-            done = self.run(self.fetch_command(branch, Depth::All), "fetch")?;
+            done = self.run(self.fetch_command(branch, Depth::All)?, "fetch")?;
         }
         self.expect(&done, "fetch")?;
-        let mut parse = self.git_inside();
+        let mut parse = self.git_inside(Access::Read(&self.folder))?;
         parse.args(["rev-parse", "--verify", "FETCH_HEAD^{commit}"]);
         let done = self.run(parse, "read")?;
         self.expect(&done, "read")?;
@@ -109,7 +114,7 @@ impl<'a> Repository<'a> {
     /// Writes the files of the fetched commit into the empty folder `tree`. Returns how many entries were left out.
     pub(crate) fn unpack(&self, tree: &Path) -> Result<usize> {
         self.job.tell(Phase::Unpacking, 0, None);
-        let mut archive = self.git_inside();
+        let mut archive = self.git_inside(Access::Read(&self.folder))?;
         archive.args(["archive", "--format=tar", "FETCH_HEAD"]);
         let mut process = Process::start(archive)?;
         let result = match process.take_output() {
@@ -128,25 +133,25 @@ impl<'a> Repository<'a> {
         result
     }
 
-    fn fetch_command(&self, branch: Option<&str>, depth: Depth) -> Command {
-        let mut fetch = self.git_inside();
+    fn fetch_command(&self, branch: Option<&str>, depth: Depth) -> Result<Command> {
+        let mut fetch = self.git_inside(Access::Write(&self.folder))?;
         fetch.args(["fetch", "--quiet", "--no-tags", "--no-write-commit-graph", "--no-recurse-submodules"]);
         if depth == Depth::One {
             fetch.arg("--depth=1");
         }
         fetch.args(["--", self.url, branch.unwrap_or("HEAD")]);
-        fetch
+        Ok(fetch)
     }
 
     /// Git in the fetched repository.
-    fn git_inside(&self) -> Command {
-        let mut git = self.git();
+    fn git_inside(&self, access: Access<'_>) -> Result<Command> {
+        let mut git = self.git(access)?;
         git.arg("--git-dir").arg(&self.folder);
-        git
+        Ok(git)
     }
 
-    /// Git with bounds that its helpers inherit.
-    fn git(&self) -> Command {
+    /// Git with bounds that its helpers inherit, away from everything else.
+    fn git(&self, access: Access<'_>) -> Result<Command> {
         let mut command = Command::new("prlimit");
         command.args([
             format!("--as={MEMORY_BYTES}"),
@@ -154,7 +159,7 @@ impl<'a> Repository<'a> {
             format!("--cpu={}", self.job.limits.time.as_secs().max(1)),
             "--core=0".to_owned(),
         ]);
-        command.args(["--", "git"]);
+        command.arg("--").args(confined::prefix(access)?).arg("git");
         for setting in [
             format!("core.bigFileThreshold={BIG_FILE_BYTES}"),
             // One pack is one file, which the bound on files holds for.
@@ -178,7 +183,7 @@ impl<'a> Repository<'a> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own, so that its helpers end with it.
         command.process_group(0);
-        command
+        Ok(command)
     }
 
     fn run(&self, command: Command, what: &'static str) -> Result<Done> {
@@ -196,7 +201,7 @@ impl<'a> Repository<'a> {
         if !done.status.success() && (done.words.contains("File size limit") || size(&packs) >= limit) {
             return Err(Error::TooLarge { what: "the repository", limit_bytes: limit });
         }
-        if done.status.code() == Some(127) {
+        if done.status.code() == Some(127) || done.words.contains("bwrap: execvp git") {
             return Err(Error::NoGit { command: "git" });
         }
         if done.output.len() as u64 > MAX_LIST_BYTES {
