@@ -8,6 +8,8 @@ mod runtipi;
 mod scripts;
 /// Packages in the format of umbrelOS that talk to each other.
 mod together;
+/// Packages in the format of umbrelOS that change, or ask for much.
+mod updates;
 
 use std::fs;
 use std::path::Path;

@@ -25,6 +25,8 @@ pub struct HearthSetup {
     pub stores: Vec<PathBuf>,
     /// The dashboard's files, for tests with a browser.
     pub assets: Option<PathBuf>,
+    /// Variables of its environment besides the test's.
+    pub environment: Vec<(String, String)>,
     /// Its log.
     pub log: PathBuf,
 }
@@ -41,6 +43,7 @@ impl HearthSetup {
             docker_socket,
             stores: vec![store.to_owned()],
             assets: None,
+            environment: Vec::new(),
             log: machine.path("hearth.log"),
         })
     }
@@ -59,6 +62,7 @@ impl HearthSetup {
         if let Some(assets) = &self.assets {
             command.arg("--assets").arg(assets);
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let address_file = self.state.join("address");
         // What an earlier, killed Hearth has left would be taken for this one's.
         let _absent = fs::remove_file(&address_file);
