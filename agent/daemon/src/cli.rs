@@ -12,6 +12,8 @@ mod compose;
 mod error;
 /// Files that a person names.
 mod file;
+/// An image onto a disk.
+mod flash;
 /// Export, plan, apply, generations.
 mod generations;
 /// Apps of another box.
@@ -104,6 +106,8 @@ enum Command {
     Compose(compose::Command),
     /// Makes the first owner's account; the password is the first line of standard input.
     Setup(setup::Args),
+    /// Puts an image of Hearth on a disk, or lists the disks that could take one; needs no service.
+    Flash(flash::Args),
     /// Draws a QR code in the terminal; needs no service.
     Qr(qr::Args),
     /// Prints the completions for a shell.
@@ -136,6 +140,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
             output.text(&String::from_utf8_lossy(&script))
         }
         Command::Qr(args) => qr::run(&output, &args),
+        Command::Flash(args) => flash::run(&output, &args),
         Command::Store(store::Command::Lint(args)) => lint::run(&output, &args),
         Command::Store(store::Command::Check(args)) => check::run(&output, &args),
         Command::Store(store::Command::Schema) => lint::schema(&output),
@@ -160,7 +165,11 @@ async fn ask(command: Command, client: &Client, output: &Output) -> Result<(), C
         Command::Apply(args) => generations::apply(client, output, &args).await,
         Command::Generations(args) => generations::list(client, output, &args).await,
         Command::Rollback(args) => generations::roll_back(client, output, &args).await,
-        Command::Serve(_) | Command::Compose(_) | Command::Qr(_) | Command::Completions { .. } => {
+        Command::Serve(_)
+        | Command::Compose(_)
+        | Command::Flash(_)
+        | Command::Qr(_)
+        | Command::Completions { .. } => {
             unreachable!("these were run before the service was asked")
         }
     }

@@ -5,6 +5,8 @@
 pub mod data;
 /// What the host has.
 pub mod facts;
+/// The operating system's image, onto a disk.
+pub mod flash;
 /// Who listens on the host's ports.
 pub mod ports;
 /// Scripts of packages.

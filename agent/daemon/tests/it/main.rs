@@ -4,5 +4,6 @@
 
 mod api;
 mod cli;
+mod flash;
 mod harness;
 mod service;

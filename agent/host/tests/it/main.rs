@@ -1,6 +1,7 @@
-//! Folders of apps on real file systems: the one that tests run on, and loop-mounted btrfs and ext4.
+//! Folders of apps on real file systems: the one that tests run on, and loop-mounted btrfs and ext4. Images on loop devices.
 
 mod data;
+mod flash;
 mod full_disk;
 mod hostile;
 mod import;
