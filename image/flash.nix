@@ -10,6 +10,7 @@ derive {
     cd "$out"
     # One thread: with more, the result would depend on how the input was cut.
     zstd --threads=1 -9 --long=27 --quiet "$disk/hearth_$version.raw" -o "hearth_$version.raw.zst"
-    sha256sum -- *.zst >SHA256SUMS
+    # `hearth flash` looks for it under this name.
+    sha256sum -- "hearth_$version.raw.zst" >"hearth_$version.raw.zst.sha256"
   '';
 }

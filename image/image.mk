@@ -9,6 +9,8 @@ VERSION ?= 0.0.0
 BOARD ?= x86-64
 # How erofs compresses; `lz4` builds in a fraction of the time.
 COMPRESSION ?= zstd,6
+# Secret key of minisign that signs what is published; without it nothing is signed.
+SIGNING_KEY ?=
 # Memory of the virtual machine, in MiB.
 VM_MEMORY ?= 2048
 
@@ -24,11 +26,12 @@ image: target/image/packages target/image/agent
 	@$(NIX_BUILD) -A sbom --out-link target/image/sbom
 	@ls -lsh target/image/disk/
 
-# What is published: the compressed disk, and the three files of an update.
+# What is published: the compressed disk with checksum and signature, and the three files of an update.
 image-published: image
 	@$(NIX_BUILD) -A flash --out-link target/image/flash
 	@$(NIX_BUILD) -A update --out-link target/image/update
-	@ls -lsh target/image/flash/ target/image/update/
+	@image/publish target/image/flash target/image/published $(SIGNING_KEY)
+	@ls -lsh target/image/published/ target/image/update/
 
 # A release on a channel, as static files for any web server: docs/os-updates.md.
 # Folder that a web server serves.
