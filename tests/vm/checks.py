@@ -1,5 +1,7 @@
 """What has to be true of a running device. Each check fails with what it expected and what it found."""
 
+import base64
+
 from api import OWNER
 from device import expect
 from machine import MachineError
@@ -39,6 +41,21 @@ def docker_is_set_up(vm):
 def the_command_line_finds_the_service(vm):
     expect("socket", "600 root", vm.output("stat --format '%a %U' /run/hearth/hearth.sock"))
     vm.run("hearth status")
+
+
+def the_screen_shows_where_the_dashboard_is(vm):
+    """What stands on the first virtual terminal, as Unicode: words, and the half blocks of a QR code."""
+    columns = int(vm.output("stty --file=/dev/tty1 size").split()[1])
+    text = base64.b64decode(vm.output("base64 --wrap=0 /dev/vcsu1")).decode("utf-32-le")
+    lines = [text[start : start + columns].rstrip() for start in range(0, len(text), columns)]
+    address = vm.output("ip -brief -4 address show scope global up | awk '!/docker|br-|veth/ { print $3 }' | head -n 1").split("/")[0]
+    for line in (f"  http://{address}", f"  http://{vm.output('cat /proc/sys/kernel/hostname')}.local"):
+        if line not in lines:
+            raise MachineError(f"expected `{line}` on the screen, found:\n" + "\n".join(lines))
+    # The smallest code has 21 modules and a margin, two rows of modules to a line.
+    code = [line for line in lines if sum(line.count(block) for block in "\u2580\u2584\u2588") > 10]
+    if len(code) < 11:
+        raise MachineError("expected a QR code on the screen, found:\n" + "\n".join(lines))
 
 
 def write_preseed(vm):

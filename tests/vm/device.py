@@ -18,15 +18,24 @@ DISK_BYTES = 12 << 30
 # The starter package that is installed, and the port that it proposes for its page.
 APP, APP_PORT = "ntfy", 8083
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+# What the device is called when it was flashed so.
+FLASHED_NAME = "flashed"
 
 
 class Device:
-    def __init__(self, image, directory, starter):
+    def __init__(self, image, directory, starter, command):
+        """`command` is `hearth`, which flashes the image; None copies it, as those who are not root have to."""
         self.image = image
         self.directory = pathlib.Path(directory)
         self.starter = pathlib.Path(starter)
         self.disk = self.directory / "disk.raw"
-        machine.make_disk(image, self.disk, DISK_BYTES)
+        self.is_flashed = command is not None
+        if self.is_flashed:
+            started = time.monotonic()
+            done = machine.flash(command, image, self.disk, DISK_BYTES, ["--hostname", FLASHED_NAME])[-1]
+            print(f"  flashed: {done} after {time.monotonic() - started:.0f} s", flush=True)
+        else:
+            machine.make_disk(image, self.disk, DISK_BYTES)
         self.identity = None
         self.boots = []
 

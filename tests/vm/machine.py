@@ -5,6 +5,7 @@ more kernel parameter: systemd's debug shell on the second serial port. The
 image itself stays bit for bit what a device would get.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -37,6 +38,21 @@ def make_disk(image, path, size_bytes):
     subprocess.run(["cp", "--sparse=always", str(image), str(path)], check=True)
     path.chmod(0o600)
     os.truncate(path, max(size_bytes, path.stat().st_size))
+
+
+def flash(command, image, path, size_bytes, options):
+    """The image on a disk as its owner puts it there: with `hearth flash`, on a loop device."""
+    with open(path, "wb") as disk:
+        os.truncate(disk.fileno(), size_bytes)
+    path.chmod(0o600)
+    device = subprocess.run(["losetup", "--find", "--show", path], check=True, capture_output=True, text=True).stdout.strip()
+    try:
+        told = subprocess.run([command, "flash", image, device, "--yes", "--json", *options], capture_output=True, text=True)
+        if told.returncode != 0:
+            raise MachineError(f"`hearth flash` ended with {told.returncode}: {told.stderr}")
+        return [json.loads(line) for line in told.stdout.splitlines()]
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=True)
 
 
 def acceleration():
