@@ -4,6 +4,7 @@
 import hashlib
 import json
 import pathlib
+import subprocess
 import sys
 import unittest
 
@@ -77,6 +78,55 @@ class Sysconfig(unittest.TestCase):
             if path.is_symlink():
                 target = str(path.readlink())
                 self.assertTrue(target == "/dev/null" or not target.startswith("/"), f"{path} -> {target}")
+
+
+class Preseed(unittest.TestCase):
+    """The settings file of the ESP, in a mount namespace where /var/lib is empty."""
+
+    SCRIPT = """
+        mount -t tmpfs none /var/lib
+        mkdir -p /var/lib/hearth-system/ssh /var/lib/NetworkManager/system-connections /var/lib/esp
+        cat >/var/lib/esp/hearth.conf
+        umask 077
+        bash "$1" /var/lib/esp/hearth.conf >&2
+        cd /var/lib
+        find . ! -type d -printf '%m %p -> %l\\n'
+        for file in $(find . -type f | sort); do echo "== $file"; cat "$file"; done
+    """
+
+    def preseed(self, text):
+        """(files with their modes and content, what the journal would have) after a start with this file."""
+        script = HERE.parent / "system-config/usr/lib/hearth/preseed"
+        command = ["unshare", "--map-root-user", "--mount", "bash", "-euc", self.SCRIPT, "test", script]
+        done = subprocess.run(command, input=text, capture_output=True, text=True)
+        if "unshare" in done.stderr:
+            self.skipTest(f"no namespace of its own: {done.stderr.strip()}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout, done.stderr
+
+    def test_settings_end_where_programs_look_and_the_file_is_gone(self):
+        files, said = self.preseed(
+            "# of a person\r\nHOSTNAME=attic\r\nTIMEZONE=Europe/Berlin\r\nWIFI_SSID= My \\ Home\r\n"
+            "WIFI_PASSWORD=correct=horse\r\nOWNER=ada\r\nOWNER_PASSWORD=battery staple\r\n"
+        )
+        self.assertEqual(said, "")
+        self.assertIn("644 ./hearth-system/hostname", files)
+        self.assertIn("== ./hearth-system/hostname\nattic\n", files)
+        self.assertIn("./hearth-system/localtime -> /usr/share/zoneinfo/Europe/Berlin", files)
+        self.assertIn("600 ./NetworkManager/system-connections/wifi.nmconnection", files)
+        self.assertIn("ssid=\\sMy \\\\ Home\n", files)
+        self.assertIn("psk=correct=horse\n", files)
+        self.assertIn("600 ./hearth-system/owner", files)
+        self.assertIn("== ./hearth-system/owner\nada\nbattery staple\n", files)
+        self.assertNotIn("esp/", files)
+
+    def test_a_wrong_line_is_said_and_the_rest_counts(self):
+        files, said = self.preseed("COLOUR=blue\nHOSTNAME=My Box\nTIMEZONE=../../etc/passwd\nOWNER=ada\nOWNER_PASSWORD=short\n")
+        for name in ("COLOUR", "HOSTNAME", "TIMEZONE", "OWNER"):
+            self.assertIn(f"{name}", said)
+        self.assertEqual(said.count("is left out"), 4)
+        self.assertNotIn("short", said)
+        self.assertEqual(files, "")
 
 
 if __name__ == "__main__":
