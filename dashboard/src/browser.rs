@@ -22,8 +22,13 @@ pub(crate) fn store(key: &str, value: Option<&str>) {
 
 /// The address of an app: the name that the dashboard was opened with, at the app's port.
 pub(crate) fn address_of(open: &OpenTarget) -> String {
+    address_at(open, &open.path)
+}
+
+/// The address of a path of an app; the path begins with a slash, so that it can lead nowhere else.
+pub(crate) fn address_at(open: &OpenTarget, path: &str) -> String {
     let host = window().location().hostname().unwrap_or_default();
-    format!("{}://{host}:{}{}", open.scheme, open.port, open.path)
+    format!("{}://{host}:{}{path}", open.scheme, open.port)
 }
 
 /// Copies a text. Browsers give their clipboard to HTTPS pages only; elsewhere the old way through a selection works.

@@ -8,6 +8,8 @@ pub(crate) mod home;
 pub(crate) mod install;
 /// An address that leads nowhere.
 pub(crate) mod not_found;
+/// On the way back to an app.
+pub(crate) mod open;
 /// One package.
 pub(crate) mod package;
 /// The first page ever: it makes the owner.

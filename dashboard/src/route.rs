@@ -21,6 +21,13 @@ pub(crate) enum Route {
         /// Which part of its page.
         tab: AppTab,
     },
+    /// On the way back to an app, whose door sent the visitor here for the sign-in.
+    Open {
+        /// The app's id.
+        id: String,
+        /// Path and query there; begins with a slash.
+        path: String,
+    },
     /// Every change of what the owner wants.
     History,
     /// Settings of the box, the account and the stores.
@@ -54,6 +61,9 @@ impl Route {
             ["apps", id] => Route::App { id: (*id).to_owned(), tab: AppTab::Overview },
             ["apps", id, "logs"] => Route::App { id: (*id).to_owned(), tab: AppTab::Logs },
             ["apps", id, "settings"] => Route::App { id: (*id).to_owned(), tab: AppTab::Settings },
+            ["open", id, path] if path.starts_with('/') => {
+                Route::Open { id: (*id).to_owned(), path: (*path).to_owned() }
+            }
             ["history"] => Route::History,
             ["settings"] => Route::Settings,
             _ => Route::NotFound,
@@ -86,6 +96,7 @@ impl fmt::Display for Route {
                     AppTab::Settings => "/settings",
                 })
             }
+            Route::Open { id, path } => write!(f, "/open/{}/{}", encode(id), encode(path)),
             Route::History => f.write_str("/history"),
             Route::Settings => f.write_str("/settings"),
             Route::NotFound => f.write_str("/not-found"),
@@ -142,6 +153,7 @@ mod tests {
             app(AppTab::Overview),
             app(AppTab::Logs),
             app(AppTab::Settings),
+            Route::Open { id: "wiki".into(), path: "/a b//c?d=/e%2F&f".into() },
             Route::History,
             Route::Settings,
         ] {
@@ -151,7 +163,7 @@ mod tests {
 
     #[test]
     fn other_addresses_lead_nowhere() {
-        for path in ["/x", "/apps", "/apps/a/b", "/store/a", "/store/a/b/c", "/settings/x"] {
+        for path in ["/x", "/apps", "/apps/a/b", "/store/a", "/store/a/b/c", "/settings/x", "/open/a/b"] {
             assert_eq!(Route::parse(path), Route::NotFound, "{path}");
         }
     }

@@ -94,7 +94,7 @@ impl Place {
 
     fn holds(self, route: &Route) -> bool {
         match self {
-            Place::Home => matches!(route, Route::Home | Route::App { .. }),
+            Place::Home => matches!(route, Route::Home | Route::App { .. } | Route::Open { .. }),
             Place::Store => matches!(route, Route::Store | Route::Package { .. }),
             Place::History => matches!(route, Route::History),
             Place::Settings => matches!(route, Route::Settings),
@@ -164,6 +164,7 @@ fn page(route: &Route) -> AnyView {
         Route::Store => view! { <pages::store::Store /> }.into_any(),
         Route::Package { store, package } => view! { <pages::package::Package store package /> }.into_any(),
         Route::App { id, tab: _ } => view! { <pages::app::App id /> }.into_any(),
+        Route::Open { id, path } => view! { <pages::open::Open id path /> }.into_any(),
         Route::History => view! { <pages::history::History /> }.into_any(),
         Route::Settings => view! { <pages::settings::Settings /> }.into_any(),
         Route::NotFound => view! { <pages::not_found::NotFound /> }.into_any(),

@@ -32,7 +32,7 @@ pub(crate) fn title(route: &Route) -> String {
         Route::Home => return "Hearth".to_owned(),
         Route::Store => "Store",
         Route::Package { package, .. } => package,
-        Route::App { id, tab: AppTab::Overview } => id,
+        Route::App { id, tab: AppTab::Overview } | Route::Open { id, .. } => id,
         Route::App { id, tab: AppTab::Logs } => return format!("Logs of {id} · Hearth"),
         Route::App { id, tab: AppTab::Settings } => return format!("Settings of {id} · Hearth"),
         Route::History => "History",

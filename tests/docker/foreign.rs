@@ -2,6 +2,8 @@
 
 /// Packages in the format of CasaOS.
 mod casaos;
+/// Packages whose page the agent stands in front of.
+mod door;
 /// Packages in the format of Runtipi.
 mod runtipi;
 /// Packages in the format of umbrelOS with scripts.

@@ -166,6 +166,11 @@ impl Client {
         })
     }
 
+    /// Returns the session's cookie as a browser would send it, `name=value`; empty when nobody is signed in.
+    pub fn cookie(&self) -> String {
+        self.cookie.borrow().clone().unwrap_or_default()
+    }
+
     fn call(&self, method: &str, path: &str, body: Option<Vec<u8>>) -> Result<Vec<u8>> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         if let Some(cookie) = &*self.cookie.borrow() {

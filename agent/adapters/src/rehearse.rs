@@ -59,6 +59,7 @@ pub fn rehearse(package: &Package) -> Result<AppSpec, Diagnostics> {
             package_digest: package.digest(),
             version: manifest.version.clone(),
             web: manifest.web.clone(),
+            gate: conventions.gate.as_ref(),
             ports: &BTreeMap::new(),
             requires: manifest.requires,
             naming: conventions.naming,

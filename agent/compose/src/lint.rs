@@ -212,6 +212,7 @@ fn resolve(package: &Lint<'_>, manifest: &Manifest) -> (Option<AppSpec>, Diagnos
         package_digest: Digest::of(package.compose.as_bytes()),
         version: manifest.version.clone(),
         web: manifest.web.clone(),
+        gate: None,
         ports: &BTreeMap::new(),
         requires: manifest.requires,
         naming: ContainerNaming::Compose,

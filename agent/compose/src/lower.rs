@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use hearth_model::conventions::ContainerNaming;
+pub use hearth_model::conventions::{ContainerNaming, Gate};
 use hearth_model::package::{Access, Requirements, WebPage};
 use hearth_model::spec::{FileSpec, FolderSpec, NetworkSpec, VolumeSpec};
 use hearth_model::{AppId, AppSpec, Digest, ServiceName};
@@ -43,6 +43,8 @@ pub struct Lowering<'a> {
     pub version: String,
     /// The page that "open" leads to, as the package proposes it.
     pub web: Option<WebPage>,
+    /// Who may pass to that page, when the agent stands in front of it; `None` publishes it.
+    pub gate: Option<&'a Gate>,
     /// Host ports that the owner chose, by the package's own: `8080/tcp`.
     pub ports: &'a BTreeMap<String, u16>,
     /// What the package needs to run well.
@@ -101,8 +103,9 @@ impl Lowerer<'_> {
                 Err(error) => self.problems.error(service.at, error.to_string()),
             }
         }
-        let web = self.web_page(&mut services);
-        self.check_ports(&services);
+        let (web, door) = self.web_page(&mut services).unzip();
+        let door = door.flatten();
+        self.check_ports(&services, door.as_ref());
         AppSpec {
             app: self.context.app.clone(),
             version: self.context.version.clone(),
@@ -113,6 +116,7 @@ impl Lowerer<'_> {
             files: std::mem::take(&mut self.files),
             folders: std::mem::take(&mut self.folders),
             web,
+            door,
             access: std::mem::take(&mut self.access),
             requires: self.context.requires,
             hooks: BTreeSet::new(),

@@ -1,5 +1,7 @@
 //! Who may speak to Hearth: accounts, passwords, sessions, and how often somebody may try.
 
+/// Where a browser keeps its session.
+pub(crate) mod cookie;
 /// Password rules and hashes.
 mod password;
 /// How often somebody may try.
@@ -22,6 +24,9 @@ pub(crate) use token::{ABSOLUTE_LIFETIME, Token};
 
 /// Characters of a user name at most.
 const MAX_USERNAME_CHARS: usize = 32;
+
+/// A page that stays open keeps its session in use, and one that was signed out elsewhere goes silent this soon.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Why somebody was not let in, or an account was not made.
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +146,17 @@ impl Auth {
             token::Verdict::Extend => sessions::touch(&self.db, &token.hash(), now).await?,
         }
         Ok(Some(CheckedSession { account: stored.account, token }))
+    }
+
+    /// Resolves when a session ended meanwhile; until then it counts as in use.
+    pub(crate) async fn ended(&self, session: CheckedSession) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            // A database that is busy for a moment ends no session.
+            if let Ok(None) = self.session(session.token.clone(), Timestamp::now()).await {
+                return;
+            }
+        }
     }
 
     /// Ends a session; one that is gone is no error.

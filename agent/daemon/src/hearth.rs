@@ -39,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
 use crate::db::{self, Db};
+use crate::doors::Doors;
 use crate::error::{Error, Result};
 use crate::import::Imports;
 use crate::reconcile::look::SpecCache;
@@ -110,6 +111,7 @@ pub struct Inner {
     pub(crate) specs: Mutex<SpecCache>,
     pub(crate) scripts: Scripts,
     pub(crate) imports: Imports,
+    pub(crate) doors: Doors,
     /// Images fetched at once, of all apps together.
     pub(crate) pulls: Semaphore,
     pub(crate) events: broadcast::Sender<Event>,
@@ -169,6 +171,7 @@ impl Hearth {
             specs: Mutex::default(),
             scripts: Scripts::default(),
             imports: Imports::default(),
+            doors: Doors::default(),
             pulls: Semaphore::new(PULLS),
             events: broadcast::Sender::new(EVENTS),
             wake,

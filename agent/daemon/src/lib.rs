@@ -15,6 +15,8 @@ pub mod catalog;
 pub mod cli;
 /// The database.
 pub mod db;
+/// The way to apps' pages.
+pub(crate) mod doors;
 /// What went wrong, for the owner.
 pub mod error;
 /// The core: every question and every change.

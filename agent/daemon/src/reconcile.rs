@@ -1,5 +1,7 @@
 //! The loop: observe, plan, execute, publish. Level-triggered: whatever happened meanwhile, the next look sees it.
 
+/// The way to apps' pages.
+mod doors;
 /// The last lines of logs that show why something failed.
 mod evidence;
 /// One look at everything a plan is made from.
@@ -47,6 +49,8 @@ pub(crate) enum Wakeup {
     DesiredChanged,
     /// Something of ours changed on the engine.
     Engine,
+    /// The agent listens at other ports than before, or cannot.
+    Doors,
     /// The steps of an app came to an end.
     StepsEnded { app: AppId, outcome: Outcome },
     /// The owner wants an app tried now.
@@ -152,7 +156,7 @@ impl Loop {
 
     fn take(&mut self, wakeup: Wakeup) {
         match wakeup {
-            Wakeup::DesiredChanged | Wakeup::Engine => {}
+            Wakeup::DesiredChanged | Wakeup::Engine | Wakeup::Doors => {}
             Wakeup::StepsEnded { app, outcome } => {
                 self.running.remove(&app);
                 self.hearth.clear_progress(&app);
@@ -195,6 +199,7 @@ impl Loop {
             }
             let plan = look::plan(&self.hearth, &now, &view, &self.failures, &self.wanted_since);
             self.forget_what_is_over(&plan);
+            doors::publish(self, &now, &view);
             self.execute(&now, &view, &plan).await;
             report::publish(self, &now, &view, &plan).await;
             return plan.look_again_at;

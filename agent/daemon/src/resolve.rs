@@ -213,6 +213,7 @@ fn lower(
         package_digest: desired.digest.clone(),
         version: desired.version.clone(),
         web: package.manifest.web.clone(),
+        gate: package.conventions.gate.as_ref(),
         ports: &desired.ports,
         requires: package.manifest.requires,
         naming: package.conventions.naming,

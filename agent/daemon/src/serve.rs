@@ -1,7 +1,7 @@
 //! The service: takes hold of its state folder, opens everything, listens, and stops in good order.
 
 /// Accepts connections and speaks HTTP on them.
-mod connections;
+pub(crate) mod connections;
 /// Where the service listens.
 mod listen;
 /// One service per state folder.
@@ -25,6 +25,7 @@ use crate::api::{self, ApiState};
 use crate::assets;
 use crate::auth::Auth;
 use crate::db::Db;
+use crate::doors;
 use crate::hearth::{Hearth, Options};
 
 use connections::Connections;
@@ -82,12 +83,14 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let hearth = Hearth::open(config.core, db.clone()).await.context("failed to open the state")?;
 
     let shutdown = CancellationToken::new();
-    let state = ApiState::new(hearth.clone(), Auth::new(db.clone()), shutdown.clone());
+    let auth = Auth::new(db.clone());
+    let state = ApiState::new(hearth.clone(), auth.clone(), shutdown.clone());
     let router = api::router(state).merge(assets::router(config.assets));
     let connections = Connections::new(router, shutdown.clone());
     let tasks = TaskTracker::new();
     tasks.spawn(connections.clone().accept_network(network));
     tasks.spawn(connections.clone().accept_local(local));
+    tasks.spawn(doors::keep::keep(hearth.clone(), auth, address, shutdown.clone()));
     let mut core = tokio::spawn({
         let (hearth, shutdown) = (hearth.clone(), shutdown.clone());
         async move { hearth.run(shutdown).await }

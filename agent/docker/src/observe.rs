@@ -137,6 +137,7 @@ impl Engine {
             // Hearth was killed before all networks were connected: it was made from no whole spec.
             spec = Digest::of(b"half made");
         }
+        let networks = summary.network_settings.networks;
         let container = ObservedContainer {
             id: summary.id,
             app,
@@ -148,7 +149,11 @@ impl Engine {
             health: facts.health,
             restart_count: facts.restart_count,
             started_at: facts.started_at,
-            networks: summary.network_settings.networks.into_keys().collect(),
+            addresses: networks
+                .iter()
+                .filter_map(|(name, seen)| Some((name.clone(), seen.address()?)))
+                .collect(),
+            networks: networks.into_keys().collect(),
             ports: summary.ports.iter().filter_map(wire::Port::published).collect(),
         };
         Ok(Some((name, container)))

@@ -1,6 +1,7 @@
 //! Only what is needed, and nothing that can fail over a new word: every word stays text, every part may be missing.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use hearth_model::container::Protocol;
 use serde::{Deserialize, Deserializer};
@@ -59,7 +60,25 @@ impl ContainerSummary {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Networks {
     #[serde(default, deserialize_with = "null_is_empty")]
-    pub(crate) networks: BTreeMap<String, serde::de::IgnoredAny>,
+    pub(crate) networks: BTreeMap<String, NetworkEndpoint>,
+}
+
+/// A container's place in a network.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct NetworkEndpoint {
+    #[serde(default, rename = "IPAddress", deserialize_with = "null_is_empty")]
+    pub(crate) ip_address: String,
+    #[serde(default, rename = "GlobalIPv6Address", deserialize_with = "null_is_empty")]
+    pub(crate) global_ipv6_address: String,
+}
+
+impl NetworkEndpoint {
+    /// Returns the address there, IPv4 before IPv6; `None` while the container does not run.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        let either = [&self.ip_address, &self.global_ipv6_address];
+        either.into_iter().find_map(|address| address.parse().ok())
+    }
 }
 
 /// `GET /containers/{id}/json`.

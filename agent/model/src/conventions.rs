@@ -122,7 +122,8 @@ pub struct Owner {
 
 /// The sign-in in front of an app's web page.
 ///
-/// A path is exact as it stands; `/x/*` is everything below `/x`, `/x*` everything that begins so, `*` everything.
+/// A path is exact as it stands; `/x/*` is everything below `/x`, `/x*` everything that begins so, `*` everything. One
+/// slash at the end makes no difference.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
@@ -133,6 +134,10 @@ pub struct Gate {
     pub open_paths: Vec<String>,
     /// Paths that need it even so; stronger than `open_paths`.
     pub guarded_paths: Vec<String>,
+    /// Whether what a request says of the way it came, `X-Forwarded-For` and the like, reaches the app as it is: another
+    /// proxy of the owner stands in front.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub trust_upstream: bool,
 }
 
 /// Another app that an app talks to.

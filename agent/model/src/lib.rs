@@ -13,6 +13,8 @@ pub mod container;
 pub mod conventions;
 /// What the owner wants.
 pub mod desired;
+/// The way to an app's page through the agent.
+pub mod door;
 /// What the dashboard may hear.
 pub mod event;
 /// Form fields of a package and the check of their answers.

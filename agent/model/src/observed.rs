@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,8 +39,11 @@ pub struct Observed {
     /// For which package, by digest, each hook ran that does not run at every start.
     #[serde(default)]
     pub hooks_done: BTreeMap<AppId, BTreeMap<Hook, Digest>>,
-    /// Host ports that something other than Hearth's containers listens on, with its name where known.
+    /// Host ports that something other than Hearth's containers and doors listens on, with its name where known.
     pub foreign_ports: BTreeMap<(Protocol, u16), String>,
+    /// TCP ports of the host that the agent itself listens on for apps: their doors.
+    #[serde(default)]
+    pub doors: BTreeMap<u16, AppId>,
     /// The host.
     pub host: HostFacts,
 }
@@ -91,6 +95,9 @@ pub struct ObservedContainer {
     pub started_at: Option<Timestamp>,
     /// Networks that it is connected to.
     pub networks: BTreeSet<String>,
+    /// Its address in each of them, while it runs.
+    #[serde(default)]
+    pub addresses: BTreeMap<String, IpAddr>,
     /// Host ports that it publishes; they are taken for as long as it runs.
     #[serde(default)]
     pub ports: BTreeSet<(Protocol, u16)>,

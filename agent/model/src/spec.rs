@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::container::{ContainerSpec, PortBinding};
+use crate::container::{ContainerSpec, PortBinding, Protocol};
+use crate::door::{Door, HostPort};
 use crate::hook::Hook;
 use crate::id::{AppId, Digest, ServiceName};
 use crate::package::{Access, Requirements, WebPage};
@@ -34,6 +35,9 @@ pub struct AppSpec {
     /// The page that "open" leads to, with the host port that it is published on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web: Option<WebPage>,
+    /// The agent's own way to that page; `None` when a container publishes it itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<Door>,
     /// What the app may do beyond its own folder and network.
     #[serde(default)]
     pub access: BTreeSet<Access>,
@@ -47,11 +51,24 @@ pub struct AppSpec {
 }
 
 impl AppSpec {
-    /// Returns every port published on the host, with the service that publishes it.
-    pub fn published_ports(&self) -> impl Iterator<Item = (&ServiceName, &PortBinding)> {
-        self.services
-            .iter()
-            .flat_map(|(name, service)| service.container.ports.iter().map(move |port| (name, port)))
+    /// Returns every port that it takes on the host: those that containers publish, and its door's.
+    ///
+    /// Ports that the engine chooses are not among them.
+    pub fn host_ports(&self) -> impl Iterator<Item = HostPort<'_>> {
+        let published = self.services.iter().flat_map(|(service, spec)| {
+            spec.container.ports.iter().filter_map(move |binding| {
+                let PortBinding { host_ip, host_port, container_port: _, protocol } = binding;
+                let host_ip = host_ip.as_deref();
+                Some(HostPort { service, protocol: *protocol, port: (*host_port)?, host_ip })
+            })
+        });
+        let door = self.door.iter().map(|door| HostPort {
+            service: &door.service,
+            protocol: Protocol::Tcp,
+            port: door.host_port,
+            host_ip: None,
+        });
+        published.chain(door)
     }
 }
 

@@ -136,6 +136,7 @@ fn spec(number: u16) -> AppSpec {
         files: BTreeMap::new(),
         folders: BTreeMap::new(),
         web: None,
+        door: None,
         access: Default::default(),
         requires: Requirements::default(),
         hooks: Default::default(),

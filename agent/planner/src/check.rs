@@ -64,11 +64,8 @@ fn ports(
     let app = &candidate.spec.app;
     let taken = taken_ports(app, others, observed);
     let mut own: BTreeSet<(Protocol, u16)> = BTreeSet::new();
-    let wanted: BTreeSet<(Protocol, u16)> = candidate
-        .spec
-        .published_ports()
-        .filter_map(|(_, port)| Some((port.protocol, port.host_port?)))
-        .collect();
+    let wanted: BTreeSet<(Protocol, u16)> =
+        candidate.spec.host_ports().map(|port| (port.protocol, port.port)).collect();
     for port in wanted.iter().copied() {
         let Some(holder) = taken.get(&port) else { continue };
         let (protocol, number) = port;
@@ -110,9 +107,8 @@ fn taken_ports(
         }
     }
     for (other, spec) in others.iter().filter(|(other, _)| *other != app) {
-        let ports = spec.iter().flat_map(AppSpec::published_ports);
-        let ports = ports.filter_map(|(_, port)| Some((port.protocol, port.host_port?)));
-        taken.extend(ports.map(|port| (port, format!("the app {other}"))));
+        let ports = spec.iter().flat_map(AppSpec::host_ports);
+        taken.extend(ports.map(|port| ((port.protocol, port.port), format!("the app {other}"))));
     }
     taken
 }

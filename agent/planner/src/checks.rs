@@ -113,6 +113,7 @@ fn ports(problems: &mut Vec<String>, plan: &Plan, input: &Input<'_>) {
     {
         holders.extend(container.ports.iter().map(|port| (*port, &container.app)));
     }
+    holders.extend(input.observed.doors.iter().map(|(port, app)| ((Protocol::Tcp, *port), app)));
     for (app, step) in plan.steps() {
         let Step::StartContainer { name } = step else { continue };
         let spec = input.spec(app).and_then(|spec| {

@@ -20,6 +20,8 @@ mod converge;
 mod decision;
 /// Two desired states compared, in sentences.
 pub mod diff;
+/// The agent's way to apps' pages: which ports, and who may pass.
+pub mod door;
 /// How well an app runs.
 pub mod health;
 /// Scripts of packages.

@@ -41,6 +41,8 @@ pub struct Sim {
     pub foreign_containers: BTreeSet<String>,
     /// Listeners of others.
     pub foreign_ports: BTreeMap<(Protocol, u16), String>,
+    /// Ports that the agent listens on for apps.
+    pub doors: BTreeMap<u16, AppId>,
     /// What must never happen and did: a container that started without its app's data, say.
     pub violations: Vec<String>,
     /// Scripts that ran, in their order.
@@ -76,6 +78,7 @@ impl Default for Sim {
             faults: Vec::new(),
             foreign_containers: BTreeSet::new(),
             foreign_ports: BTreeMap::new(),
+            doors: BTreeMap::new(),
             violations: Vec::new(),
             hooks_run: Vec::new(),
             prepared: BTreeSet::new(),
@@ -120,6 +123,7 @@ impl Sim {
             prepared: self.prepared.clone(),
             hooks_done: self.hooks_done(),
             foreign_ports: self.foreign_ports.clone(),
+            doors: self.doors.clone(),
             host: self.host.clone(),
         }
     }

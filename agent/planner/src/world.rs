@@ -56,6 +56,11 @@ impl<'a> World<'a> {
         world
     }
 
+    /// Returns at which TCP ports the agent should listen, and for which app.
+    pub(crate) fn doors(&self) -> BTreeMap<u16, AppId> {
+        clash::doors(&self.input, &self.port_holders())
+    }
+
     /// Returns the containers of an app, by name.
     pub(crate) fn containers(&self, app: &AppId) -> &[Seen<'a>] {
         self.containers.get(app).map_or(&[], Vec::as_slice)
@@ -96,13 +101,16 @@ impl<'a> World<'a> {
             .collect()
     }
 
-    /// Who has which host port now.
+    /// Who has which host port now, by a container or by its door.
     fn port_holders(&self) -> BTreeMap<(Protocol, u16), Vec<&'a AppId>> {
         let mut holders: BTreeMap<(Protocol, u16), Vec<&'a AppId>> = BTreeMap::new();
         for container in self.input.observed.containers.values().filter(|container| is_active(container)) {
             for port in &container.ports {
                 holders.entry(*port).or_default().push(&container.app);
             }
+        }
+        for (port, app) in &self.input.observed.doors {
+            holders.entry((Protocol::Tcp, *port)).or_default().push(app);
         }
         holders
     }

@@ -48,7 +48,7 @@ fn services_of_json_resolve() {
         read(&package(&[(CONFIG, ABOUT), (JSON, SERVICES)]), &store()).expect("the package is good");
     let spec = rehearse(&adapted.package).expect("it resolves");
     assert_eq!(spec.services.len(), 2);
-    assert_eq!(spec.published_ports().count(), 3);
+    assert_eq!(spec.host_ports().count(), 3);
     let web = spec.web.expect("a page");
     assert_eq!((web.service.as_str(), web.port, web.host_port), ("wiki", 8080, 4400));
     assert!(!adapted.package.compose.contains("traefik"));

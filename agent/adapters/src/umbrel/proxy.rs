@@ -37,9 +37,10 @@ pub(super) fn read(about: &Value, compose: &Value, id: &AppId, literals: &BTreeM
     };
     let settings: BTreeMap<String, String> = environment(proxy).into_iter().collect();
     let gate = Some(Gate {
-        sign_in: settings.get("PROXY_AUTH_ADD").is_none_or(|add| add != "false"),
+        sign_in: settings.get("PROXY_AUTH_ADD").is_none_or(|add| is_on(add)),
         open_paths: paths(settings.get("PROXY_AUTH_WHITELIST")),
         guarded_paths: paths(settings.get("PROXY_AUTH_BLACKLIST")),
+        trust_upstream: settings.get("PROXY_TRUST_UPSTREAM").is_some_and(|trust| trust == "true"),
     });
     let host = settings.get("APP_HOST").map(String::as_str).unwrap_or_default();
     let written = settings.get("APP_PORT").map(String::as_str).unwrap_or_default();
@@ -52,8 +53,6 @@ pub(super) fn read(about: &Value, compose: &Value, id: &AppId, literals: &BTreeM
         Some("https") => Scheme::Https,
         _ => Scheme::Http,
     };
-    let on_host = compose["services"][&service]["network_mode"] == "host";
-    let host_port = if on_host { port } else { host_port };
     Page { web: Some(WebPage { service, port, host_port, path, scheme }), gate, notes: Vec::new() }
 }
 
@@ -111,7 +110,14 @@ fn number(written: &str, literals: &BTreeMap<&str, &str>) -> Option<u16> {
     value.parse().ok().filter(|port| *port > 0)
 }
 
+/// Tells whether `PROXY_AUTH_ADD` asks for a sign-in: `true` and nothing else does on umbrelOS. What is not said, or only
+/// known to a variable, asks as well.
+fn is_on(add: &str) -> bool {
+    let add = add.trim();
+    add == "true" || add.is_empty() || add.contains('$')
+}
+
 fn paths(list: Option<&String>) -> Vec<String> {
-    let parts = list.map(String::as_str).unwrap_or_default().split([',', ' ', '\n']);
+    let parts = list.map(String::as_str).unwrap_or_default().split([',', ' ', '\n', '\t']);
     parts.filter(|path| !path.is_empty()).map(str::to_owned).collect()
 }

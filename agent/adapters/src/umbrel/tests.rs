@@ -72,6 +72,40 @@ fn the_proxy_becomes_the_page_and_its_gate() {
 }
 
 #[test]
+fn a_sign_in_is_asked_for_unless_the_package_says_otherwise() {
+    let gate = |line: &str| {
+        let compose =
+            COMPOSE_FILE.replace("      APP_PORT: 8080\n", &format!("      APP_PORT: 8080\n{line}"));
+        let files = package(&[(MANIFEST, ABOUT), (COMPOSE, &compose)]);
+        let package = read(&files, &store()).expect("the package is good").package;
+        package.conventions.gate.expect("a gate")
+    };
+    for (line, asks) in [
+        ("", true),
+        ("      PROXY_AUTH_ADD: \"true\"\n", true),
+        ("      PROXY_AUTH_ADD: true\n", true),
+        ("      PROXY_AUTH_ADD:\n", true),
+        ("      PROXY_AUTH_ADD: $SOMETHING\n", true),
+        ("      PROXY_AUTH_ADD: \"false\"\n", false),
+        ("      PROXY_AUTH_ADD: false\n", false),
+        ("      PROXY_AUTH_ADD: \"no\"\n", false),
+    ] {
+        assert_eq!(gate(line).sign_in, asks, "{line}");
+    }
+    assert!(!gate("").trust_upstream);
+    assert!(gate("      PROXY_TRUST_UPSTREAM: \"true\"\n").trust_upstream);
+}
+
+#[test]
+fn a_page_in_the_hosts_network_has_its_door_at_the_packages_port() {
+    let compose = COMPOSE_FILE.replace("    user: \"1000:1000\"\n", "    network_mode: host\n");
+    let adapted = read(&package(&[(MANIFEST, ABOUT), (COMPOSE, &compose)]), &store()).expect("good");
+    let spec = rehearse(&adapted.package).expect("it resolves");
+    let door = spec.door.expect("a door");
+    assert_eq!((door.host_port, door.port), (4400, 8080));
+}
+
+#[test]
 fn containers_resolve_under_the_names_that_apps_expect() {
     let adapted = read(&package(&[(MANIFEST, ABOUT), (COMPOSE, COMPOSE_FILE)]), &store()).expect("good");
     let spec = rehearse(&adapted.package).expect("it resolves");

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use hearth_model::ServiceName;
 use hearth_model::container::{NetworkMode, PortBinding, Protocol};
-use hearth_model::package::WebPage;
+use hearth_model::door::Door;
+use hearth_model::package::{Scheme, WebPage};
 use hearth_model::spec::ServiceSpec;
 
 use super::Lowerer;
@@ -53,8 +54,11 @@ impl Lowerer<'_> {
         self.context.ports.get(&format!("{port}/{}", protocol.as_str())).copied().unwrap_or(port)
     }
 
-    /// Publishes the web page on its service, and returns it with the port that it got.
-    pub(super) fn web_page(&mut self, services: &mut BTreeMap<ServiceName, ServiceSpec>) -> Option<WebPage> {
+    /// Publishes the web page on its service, or makes it a door, and returns it with the port that it got.
+    pub(super) fn web_page(
+        &mut self,
+        services: &mut BTreeMap<ServiceName, ServiceSpec>,
+    ) -> Option<(WebPage, Option<Door>)> {
         let web = self.context.web.clone()?;
         let host_port = self.chosen(web.host_port, Protocol::Tcp);
         let mut name: ServiceName = match web.service.parse() {
@@ -78,9 +82,13 @@ impl Lowerer<'_> {
             }
         }
         let container = &mut services.get_mut(&name)?.container;
+        let gate = self.context.gate.filter(|_| web.scheme == Scheme::Http);
+        let door =
+            gate.map(|gate| Door { host_port, service: name.clone(), port: web.port, gate: gate.clone() });
         match &container.network {
             NetworkMode::Networks(_) | NetworkMode::Service(_) => {}
-            NetworkMode::Host if host_port == web.port => return Some(web),
+            NetworkMode::Host if host_port == web.port => return Some((web, None)),
+            NetworkMode::Host if door.is_some() => return Some((WebPage { host_port, ..web }, door)),
             NetworkMode::Host => {
                 let message = format!(
                     "`{name}` uses the host's network, so its page is at port {} and cannot be at {host_port}",
@@ -101,18 +109,23 @@ impl Lowerer<'_> {
             container_port: web.port,
             protocol: Protocol::Tcp,
         };
-        let there = container.ports.iter().any(|port| {
+        let is_page = |port: &PortBinding| {
             (port.host_port, port.container_port, port.protocol) == (Some(host_port), web.port, Protocol::Tcp)
-        });
-        if !there {
+        };
+        if door.is_some() {
+            container.ports.retain(|port| !is_page(port));
+        } else if !container.ports.iter().any(is_page) {
             container.ports.push(published);
         }
-        Some(WebPage { host_port, ..web })
+        Some((WebPage { host_port, ..web }, door))
     }
 
-    /// Finds host ports that two containers of the app ask for.
-    pub(super) fn check_ports(&mut self, services: &BTreeMap<ServiceName, ServiceSpec>) {
+    /// Finds host ports that two containers of the app ask for, or one and the app's door.
+    pub(super) fn check_ports(&mut self, services: &BTreeMap<ServiceName, ServiceSpec>, door: Option<&Door>) {
         let mut taken: BTreeMap<(u16, Protocol), Vec<Holder<'_>>> = BTreeMap::new();
+        if let Some(door) = door {
+            taken.insert((door.host_port, Protocol::Tcp), vec![("the app's web page", None)]);
+        }
         for (name, service) in services {
             for port in &service.container.ports {
                 let Some(host_port) = port.host_port else { continue };

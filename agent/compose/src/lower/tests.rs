@@ -1,10 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hearth_model::container::{Mount, NetworkMode, PortBinding, Protocol, RestartPolicy};
-use hearth_model::package::{AccessKind, Requirements, WebPage};
+use hearth_model::package::{AccessKind, Requirements, Scheme, WebPage};
 use hearth_model::{AppSpec, Digest, ServiceName};
 
-use super::{ContainerNaming, Lowering, lower};
+use super::{ContainerNaming, Gate, Lowering, lower};
 use crate::diagnostics::Diagnostics;
 use crate::load::{ProjectInput, SourceFile, load};
 use crate::reader::MemoryFiles;
@@ -14,8 +14,10 @@ fn web(service: &str, port: u16, host_port: u16) -> WebPage {
         .expect("valid")
 }
 
+#[derive(Default)]
 struct Given {
     web: Option<WebPage>,
+    gate: Option<Gate>,
     ports: BTreeMap<String, u16>,
 }
 
@@ -39,6 +41,7 @@ fn try_lower(text: &str, given: Given) -> Result<AppSpec, Diagnostics> {
         package_digest: Digest::of(b""),
         version: "1".to_owned(),
         web: given.web,
+        gate: given.gate.as_ref(),
         ports: &given.ports,
         requires: Requirements::default(),
         naming: ContainerNaming::Compose,
@@ -47,11 +50,11 @@ fn try_lower(text: &str, given: Given) -> Result<AppSpec, Diagnostics> {
 }
 
 fn lowered(text: &str) -> AppSpec {
-    try_lower(text, Given { web: None, ports: BTreeMap::new() }).unwrap_or_else(|found| panic!("{found}"))
+    try_lower(text, Given::default()).unwrap_or_else(|found| panic!("{found}"))
 }
 
 fn refused(text: &str) -> String {
-    let given = Given { web: None, ports: BTreeMap::new() };
+    let given = Given::default();
     try_lower(text, given).expect_err("refused").to_string()
 }
 
@@ -66,8 +69,11 @@ fn access(text: &str) -> BTreeSet<(AccessKind, String)> {
 #[test]
 fn a_whole_package_is_lowered() {
     let text = "services:\n  web:\n    image: wordpress:6\n    restart: unless-stopped\n    user: \"33:34\"\n    depends_on: {db: {condition: service_healthy}, setup: {condition: service_completed_successfully}}\n    environment: {HOST: db, NONE: }\n    volumes: [\"./html:/var/www\", \"./nginx.conf:/etc/nginx.conf:ro\", \"${APP_DATA_DIR}/up:/up\"]\n    configs: [{source: ini, target: /etc/x.ini, mode: 0440}]\n    secrets: [key]\n  db:\n    image: mariadb:11\n    container_name: database\n    volumes: [\"data:/var/lib/mysql\"]\n    stop_grace_period: 1m\n    mem_limit: 256m\n    cpus: 0.5\n    healthcheck: {test: [CMD, check], interval: 10s, retries: 3}\n  setup: {image: wordpress:6, command: setup --now}\nvolumes: {data: {name: someone-elses}}\nconfigs: {ini: {content: \"a=1\"}}\nsecrets: {key: {environment: KEY}}\n";
-    let given =
-        Given { web: Some(web("web", 80, 8080)), ports: BTreeMap::from([("8080/tcp".to_owned(), 9090)]) };
+    let given = Given {
+        web: Some(web("web", 80, 8080)),
+        ports: BTreeMap::from([("8080/tcp".to_owned(), 9090)]),
+        gate: None,
+    };
     insta::assert_json_snapshot!(try_lower(text, given).unwrap_or_else(|found| panic!("{found}")));
 }
 
@@ -175,7 +181,7 @@ fn names_on_the_engine_are_the_apps_own() {
 fn the_owner_moves_ports() {
     let text = "services:\n  a: {image: a, ports: [\"8080:80\", \"53:53/udp\"]}\n";
     let ports = BTreeMap::from([("8080/tcp".to_owned(), 9000), ("53/udp".to_owned(), 5353)]);
-    let spec = try_lower(text, Given { web: Some(web("a", 80, 8080)), ports })
+    let spec = try_lower(text, Given { web: Some(web("a", 80, 8080)), ports, gate: None })
         .unwrap_or_else(|found| panic!("{found}"));
     let binding = |host_port, container_port, protocol| PortBinding {
         host_ip: None,
@@ -191,7 +197,7 @@ fn the_owner_moves_ports() {
 #[test]
 fn the_web_page_follows_a_shared_network() {
     let text = "services:\n  vpn: {image: a}\n  app: {image: b, network_mode: \"service:vpn\"}\n  host: {image: c, network_mode: host}\n";
-    let given = |web| Given { web: Some(web), ports: BTreeMap::new() };
+    let given = |web| Given { web: Some(web), ..Given::default() };
     let spec = try_lower(text, given(web("app", 80, 8080))).unwrap_or_else(|found| panic!("{found}"));
     assert_eq!(service(&spec, "vpn").container.ports.len(), 1);
     let found = try_lower(text, given(web("nobody", 80, 8080))).expect_err("no such service").to_string();
@@ -248,5 +254,38 @@ fn tmpfs_and_anonymous_volumes_are_mounted() {
     assert!(
         matches!(&mounts[1], Mount::Tmpfs { options: Some(options), .. } if options == "size=1m"),
         "{mounts:?}"
+    );
+}
+
+#[test]
+fn a_page_behind_the_agent_is_a_door_and_no_published_port() {
+    let gate = Some(Gate { sign_in: true, ..Gate::default() });
+    let given = |page: WebPage| Given {
+        web: Some(page),
+        ports: BTreeMap::from([("8080/tcp".to_owned(), 9000)]),
+        gate: gate.clone(),
+    };
+    let text = "services:\n  vpn: {image: a, ports: [\"53:53/udp\"]}\n  app: {image: b, network_mode: \"service:vpn\"}\n  host: {image: c, network_mode: host}\n";
+    let published = text.replace("\"53:53", "\"8080:80\", \"53:53");
+    let spec = try_lower(&published, given(web("app", 80, 8080))).unwrap_or_else(|found| panic!("{found}"));
+    let door = spec.door.clone().expect("a door");
+    assert_eq!((door.service.as_str(), door.port, door.host_port), ("vpn", 80, 9000));
+    assert!(door.gate.sign_in);
+    let taken: Vec<(u16, Protocol)> = spec.host_ports().map(|port| (port.port, port.protocol)).collect();
+    assert_eq!(taken, [(53, Protocol::Udp), (9000, Protocol::Tcp)]);
+
+    let spec = try_lower(text, given(web("host", 80, 8080))).unwrap_or_else(|found| panic!("{found}"));
+    assert_eq!(spec.door.map(|door| (door.port, door.host_port)), Some((80, 9000)));
+    let spec = try_lower(text, given(web("host", 8081, 8081))).unwrap_or_else(|found| panic!("{found}"));
+    assert_eq!(spec.door, None, "the container itself has the port");
+    let secure = WebPage { scheme: Scheme::Https, ..web("app", 80, 8080) };
+    let spec = try_lower(text, given(secure)).unwrap_or_else(|found| panic!("{found}"));
+    assert_eq!(spec.door, None, "the agent speaks plain HTTP to apps");
+
+    let twice = "services:\n  a: {image: a}\n  b: {image: b, ports: [\"8080:81\"]}\n";
+    let found = try_lower(twice, given(web("a", 80, 8080))).expect_err("the port is taken").to_string();
+    assert!(
+        found.contains("the port 9000/tcp of the host is published by `the app's web page` and `b`"),
+        "{found}"
     );
 }

@@ -9,7 +9,7 @@ use utoipa::openapi::{OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBui
 use utoipa::{PartialSchema, ToSchema};
 
 use super::ApiState;
-use super::guard::COOKIE;
+use crate::auth::cookie::COOKIE;
 
 /// What answers without a session, besides the document itself.
 const OPEN: [(&str, &str); 4] =

@@ -2,18 +2,14 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum_extra::extract::CookieJar;
 use hearth_model::api::session::{Role, User};
 use hearth_model::desired::Actor;
 use jiff::Timestamp;
 
-use crate::auth::{CheckedSession, Peer};
+use crate::auth::{CheckedSession, Peer, cookie};
 
 use super::ApiState;
 use super::problem::ApiError;
-
-/// The name of the session's cookie.
-pub(super) const COOKIE: &str = "hearth_session";
 
 /// Who asks. Having one proves that the session was checked.
 #[derive(Debug, Clone)]
@@ -78,24 +74,20 @@ async fn find(
     if let Some(Peer::LocalUser(name)) = extensions.get::<Peer>() {
         return Ok(Some(Session::LocalUser(name.clone())));
     }
-    let jar = CookieJar::from_headers(headers);
-    let Some(token) = jar.get(COOKIE).and_then(|cookie| cookie.value().parse().ok()) else {
-        return Ok(None);
-    };
-    let session = state.auth.session(token, Timestamp::now()).await?;
-    Ok(session.map(Session::Account))
+    for token in cookie::tokens(headers) {
+        if let Some(session) = state.auth.session(token, Timestamp::now()).await? {
+            return Ok(Some(Session::Account(session)));
+        }
+    }
+    Ok(None)
 }
 
 /// Resolves when a stream to this session has to end: the service stops, or the session ended meanwhile.
 pub(super) async fn over(state: ApiState, session: Session) {
     let ended = async {
-        let Session::Account(session) = session else { return std::future::pending().await };
-        loop {
-            tokio::time::sleep(CHECK_STREAMS_EVERY).await;
-            // A database that is busy for a moment ends no session.
-            if let Ok(None) = state.auth.session(session.token.clone(), Timestamp::now()).await {
-                return;
-            }
+        match session {
+            Session::Account(session) => state.auth.ended(session).await,
+            Session::LocalUser(_) => std::future::pending().await,
         }
     };
     tokio::select! {
@@ -103,6 +95,3 @@ pub(super) async fn over(state: ApiState, session: Session) {
         () = ended => {}
     }
 }
-
-/// A page that stays open keeps its session in use, and one that was signed out elsewhere goes silent this soon.
-const CHECK_STREAMS_EVERY: std::time::Duration = std::time::Duration::from_secs(30);

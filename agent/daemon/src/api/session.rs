@@ -6,11 +6,12 @@ use hearth_model::api::problem::Problem;
 use hearth_model::api::session::{ChangePassword, Credentials, SessionState};
 use jiff::Timestamp;
 
+use crate::auth::cookie::COOKIE;
 use crate::auth::{ABSOLUTE_LIFETIME, CheckedSession, Peer};
 
 use super::ApiState;
 use super::extract::Json;
-use super::guard::{COOKIE, Session};
+use super::guard::Session;
 use super::problem::ApiError;
 
 /// Where the visitor stands.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use futures_util::stream::BoxStream;
 use hearth_model::api::apps::{AccessRequest, AppSettings, Finding, InstallApp, InstallCheck, LogLine};
 use hearth_model::condition::ReasonCode;
+use hearth_model::container::NetworkMode;
 use hearth_model::desired::{DesiredApp, Run};
 use hearth_model::form::FieldKind;
 use hearth_model::observed::{DataState, EngineState};
@@ -79,16 +80,7 @@ impl Hearth {
             }
         };
         check.access = access_requests(&entry.package, &spec);
-        if entry.package.conventions.gate.as_ref().is_some_and(|gate| gate.sign_in) {
-            check.warnings.push(Finding {
-                code: ReasonCode::ConsentNeeded,
-                message: format!(
-                    "{} was made for a system that asks for a sign-in before its page. Here everybody in your network can open it.",
-                    entry.package.manifest.name
-                ),
-                field: None,
-            });
-        }
+        check.warnings.extend(way_around_the_sign_in(&entry.package, &spec));
         for need in entry.package.conventions.needs.iter().filter(|need| need.is_optional()) {
             check.warnings.push(Finding {
                 code: ReasonCode::PackageInvalid,
@@ -100,7 +92,7 @@ impl Hearth {
                 field: None,
             });
         }
-        let publishes = spec.published_ports().next().is_some();
+        let publishes = spec.host_ports().next().is_some();
         let ports = if publishes { look::Ports::Always } else { look::Ports::WhenNeeded };
         let mut view = look::everything(self, &self.in_force(), ports).await;
         if let EngineState::Unreachable { reason } = &view.observed.engine {
@@ -268,4 +260,26 @@ pub(crate) fn access_requests(package: &Package, spec: &AppSpec) -> Vec<AccessRe
                 .map(|permission| permission.reason.clone()),
         })
         .collect()
+}
+
+/// Returns what the owner should know when a package wants a sign-in in front of its page and there is a way around it.
+fn way_around_the_sign_in(package: &Package, spec: &AppSpec) -> Option<Finding> {
+    package.conventions.gate.as_ref().filter(|gate| gate.sign_in)?;
+    let name = &package.manifest.name;
+    let message = match &spec.door {
+        None => format!(
+            "{name} was made for a system that asks for a sign-in before its page. Here everybody in your network can open it."
+        ),
+        Some(door) => {
+            let network = &spec.services.get(&door.service)?.container.network;
+            if *network != NetworkMode::Host {
+                return None;
+            }
+            format!(
+                "Hearth asks for a sign-in before the page of {name}, at port {}. It uses the network of this box, so everybody in your network can reach the same page at port {} without one.",
+                door.host_port, door.port
+            )
+        }
+    };
+    Some(Finding { code: ReasonCode::ConsentNeeded, message, field: None })
 }

@@ -3,7 +3,7 @@ use hearth_model::api::store::{PackageDetail, PackageSummary, StoreProgress, Sto
 use hearth_model::desired::{Actor, DesiredStore};
 use hearth_model::event::Event;
 use hearth_model::package::PublishedPort;
-use hearth_model::{AppId, Desired, Generation, StoreId};
+use hearth_model::{AppId, AppSpec, Desired, Generation, StoreId};
 
 use crate::catalog::kept::Record;
 use crate::catalog::{Entry, PackageQuery, Store};
@@ -36,12 +36,12 @@ impl Hearth {
         let web = entry.package.manifest.web.as_ref().map(|web| web.host_port);
         let ports = spec
             .iter()
-            .flat_map(|spec| spec.published_ports())
-            .filter_map(|(service, port)| {
-                let number = port.host_port?;
-                let published =
-                    PublishedPort { port: number, protocol: port.protocol, service: service.to_string() };
-                (Some(number) != web).then_some(published)
+            .flat_map(AppSpec::host_ports)
+            .filter(|port| Some(port.port) != web)
+            .map(|port| PublishedPort {
+                port: port.port,
+                protocol: port.protocol,
+                service: port.service.to_string(),
             })
             .collect();
         let mut images: Vec<_> = spec

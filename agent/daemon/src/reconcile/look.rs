@@ -85,7 +85,7 @@ pub(crate) async fn everything(hearth: &Hearth, now: &InForce, ports: Ports) -> 
     let (engine, folders, foreign_ports, host) = tokio::join!(
         hearth.engine.observe(&images),
         folders(hearth, now),
-        listening(wanted_ports),
+        listening(hearth, wanted_ports),
         host(hearth),
     );
     let mut observed = folders.unwrap_or_else(|error| {
@@ -93,6 +93,7 @@ pub(crate) async fn everything(hearth: &Hearth, now: &InForce, ports: Ports) -> 
         Observed::default()
     });
     observed.foreign_ports = foreign_ports;
+    observed.doors = hearth.doors.open();
     observed.host = host;
     match engine {
         Ok(view) => {
@@ -143,20 +144,29 @@ fn about_to_publish(hearth: &Hearth, now: &InForce, specs: &Specs) -> BTreeSet<(
         .iter()
         .filter(|(app, _)| !is_settled(app))
         .filter_map(|(_, spec)| spec.as_ref().ok())
-        .flat_map(|spec| spec.published_ports())
-        .filter_map(|(_, port)| Some((port.protocol, port.host_port?)))
+        .flat_map(AppSpec::host_ports)
+        .map(|port| (port.protocol, port.port))
         .collect()
 }
 
 /// Ports that something listens on, of those that are wanted, less those that Docker holds for containers.
-async fn listening(wanted: Option<BTreeSet<(Protocol, u16)>>) -> BTreeMap<(Protocol, u16), String> {
+async fn listening(
+    hearth: &Hearth,
+    wanted: Option<BTreeSet<(Protocol, u16)>>,
+) -> BTreeMap<(Protocol, u16), String> {
     let look = move || match &wanted {
         Some(wanted) => hearth_host::ports::listening_on(wanted),
         None => hearth_host::ports::listening(),
     };
+    let doors_before = hearth.doors.open();
     let ports = tokio::task::spawn_blocking(look).await;
+    // Hearth's own listeners for apps, which come and go meanwhile, are seen as those of any program.
+    let doors = hearth.doors.open();
+    let is_door = |port: &u16| doors.contains_key(port) || doors_before.contains_key(port);
     let mut ports = ports.ok().and_then(std::result::Result::ok).unwrap_or_default();
-    ports.retain(|_, process| process != "docker-proxy");
+    ports.retain(|(protocol, port), process| {
+        process != "docker-proxy" && !(*protocol == Protocol::Tcp && is_door(port))
+    });
     ports
 }
 

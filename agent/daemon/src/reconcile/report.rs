@@ -9,7 +9,7 @@ use hearth_model::event::Event;
 use hearth_model::package::{DefaultLogin, Package, PublishedPort, Scheme};
 use hearth_model::plan::AppPlan;
 use hearth_model::update::{AppUpdate, UpdatePhase};
-use hearth_model::{AppId, AppSpec, Generation, Plan};
+use hearth_model::{AppId, AppSpec, AppState, Generation, Plan};
 use jiff::Timestamp;
 
 use crate::db;
@@ -60,7 +60,9 @@ async fn installed(
     let hearth = state.hearth.clone();
     let package = hearth.kept_package(&wanted.digest).await.ok().flatten();
     let spec = view.specs.get(app).and_then(|spec| spec.as_ref().ok());
-    let mut reason = plan.reason.clone().or_else(|| hearth.scripts.trouble(app));
+    let door = hearth.doors.trouble(app).filter(|_| plan.state == AppState::Running);
+    let state_now = if door.is_some() { AppState::Unhealthy } else { plan.state };
+    let mut reason = plan.reason.clone().or(door).or_else(|| hearth.scripts.trouble(app));
     if let Some(reason) = &mut reason {
         state.evidence.add(&hearth, app, reason, &view.observed).await;
     }
@@ -74,7 +76,7 @@ async fn installed(
         package: wanted.package.clone(),
         version: wanted.version.clone(),
         update: available_update(&hearth, wanted, update),
-        state: plan.state,
+        state: state_now,
         reason,
         progress: progress(&hearth, app, plan),
         services: spec.map(|spec| services(&hearth, spec, view, plan)).unwrap_or_default(),
@@ -151,10 +153,12 @@ fn open_target(spec: &AppSpec) -> Option<OpenTarget> {
 
 fn other_ports(spec: &AppSpec) -> Vec<PublishedPort> {
     let web = spec.web.as_ref().map(|web| web.host_port);
-    spec.published_ports()
-        .filter_map(|(service, port)| {
-            let number = port.host_port.filter(|number| Some(*number) != web)?;
-            Some(PublishedPort { port: number, protocol: port.protocol, service: service.to_string() })
+    spec.host_ports()
+        .filter(|port| Some(port.port) != web)
+        .map(|port| PublishedPort {
+            port: port.port,
+            protocol: port.protocol,
+            service: port.service.to_string(),
         })
         .collect()
 }

@@ -21,6 +21,10 @@ use super::peer;
 
 /// Connections at once; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 512;
+/// Connections at once at all apps' doors together.
+const MAX_AT_DOORS: usize = 2048;
+/// How long what goes on at a door has to come to its end, once it is closed: a download of hours must not hold that up.
+const DOOR_GRACE: Duration = Duration::from_secs(1);
 /// A client that takes longer to send its request's head is let go, so that slow ones do not fill the places.
 const HEAD_WITHIN: Duration = Duration::from_secs(20);
 /// How long to wait when the system has no more file descriptors.
@@ -28,21 +32,39 @@ const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(500);
 
 /// Everything that connections share. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Connections {
+pub(crate) struct Connections {
     router: Router,
-    places: Arc<Semaphore>,
+    places: Places,
     open: TaskTracker,
     shutdown: CancellationToken,
+    /// How long a connection has to come to its end after the shutdown; as long as the service has when `None`.
+    grace: Option<Duration>,
+}
+
+/// Room for connections. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Places(Arc<Semaphore>);
+
+impl Places {
+    /// Returns room for the connections of all doors.
+    pub(crate) fn for_doors() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_AT_DOORS)))
+    }
 }
 
 impl Connections {
     pub(super) fn new(router: Router, shutdown: CancellationToken) -> Self {
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        Self { router, places, open: TaskTracker::new(), shutdown }
+        let places = Places(Arc::new(Semaphore::new(MAX_CONNECTIONS)));
+        Self { router, places, open: TaskTracker::new(), shutdown, grace: None }
+    }
+
+    /// Returns the connections of one door, which share their places with those of the others.
+    pub(crate) fn at_a_door(router: Router, shutdown: CancellationToken, places: Places) -> Self {
+        Self { router, places, open: TaskTracker::new(), shutdown, grace: Some(DOOR_GRACE) }
     }
 
     /// Accepts connections from the network until the shutdown.
-    pub(super) async fn accept_network(self, listener: TcpListener) {
+    pub(crate) async fn accept_network(self, listener: TcpListener) {
         while let Some(accepted) = self.shutdown.run_until_cancelled(listener.accept()).await {
             match accepted {
                 Ok((stream, address)) => {
@@ -69,7 +91,7 @@ impl Connections {
     }
 
     /// Resolves when every connection is closed. To be called after the shutdown.
-    pub(super) async fn closed(&self) {
+    pub(crate) async fn closed(&self) {
         self.open.close();
         self.open.wait().await;
     }
@@ -79,14 +101,15 @@ impl Connections {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
+        let place = Arc::clone(&self.places.0).acquire_owned();
+        let Some(Ok(place)) = self.shutdown.run_until_cancelled(place).await else { return };
         let router = self.router.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer.clone());
             router.clone().oneshot(request)
         });
-        let shutdown = self.shutdown.clone();
+        let (shutdown, grace) = (self.shutdown.clone(), self.grace);
         self.open.spawn(async move {
             let _place = place;
             let mut connection = std::pin::pin!(
@@ -102,7 +125,10 @@ impl Connections {
                 () = shutdown.cancelled() => {}
             }
             connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
+            match grace {
+                Some(grace) => drop(tokio::time::timeout(grace, connection).await),
+                None => drop(connection.await),
+            }
         });
     }
 }

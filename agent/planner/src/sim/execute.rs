@@ -139,6 +139,7 @@ impl Sim {
             health: None,
             restart_count: 0,
             started_at: None,
+            addresses: std::collections::BTreeMap::new(),
             networks: networks(spec).into_iter().cloned().collect(),
             ports: spec.ports.iter().filter_map(|port| Some((port.protocol, port.host_port?))).collect(),
         };

@@ -52,15 +52,7 @@ pub(super) fn find<'a>(input: &Input<'a>, holders: &Holders<'a>) -> BTreeMap<&'a
         }
     };
     let mut names: BTreeMap<&str, &AppId> = BTreeMap::new();
-    let mut claims: BTreeMap<(Protocol, u16), Vec<Claim<'a>>> = BTreeMap::new();
     for (app, spec) in running_specs(input) {
-        for (service, port) in spec.published_ports() {
-            let Some(host_port) = port.host_port else { continue };
-            let key = (port.protocol, host_port);
-            let seniority = seniority(input, holders, app, key, &spec.services[service].container.name);
-            let address = port.host_ip.as_deref();
-            claims.entry(key).or_default().push(Claim { app, seniority, service: service.as_str(), address });
-        }
         for service in spec.services.values() {
             let name = service.container.name.as_str();
             let holder = input.observed.containers.get(name).map(|container| &container.app);
@@ -75,9 +67,8 @@ pub(super) fn find<'a>(input: &Input<'a>, holders: &Holders<'a>) -> BTreeMap<&'a
         }
         networks_and_volumes(input, app, spec, &mut add);
     }
-    for (port, mut claims) in claims {
+    for (port, claims) in claims(input, holders) {
         let holding: BTreeSet<&AppId> = holders.get(&port).into_iter().flatten().copied().collect();
-        claims.sort_by_key(|claim| (claim.seniority, claim.app));
         for (position, claim) in claims.iter().enumerate() {
             let winner = claims[..position].iter().find(|other| overlap(claim, other));
             if let Some(winner) = winner {
@@ -108,6 +99,60 @@ pub(super) fn find<'a>(input: &Input<'a>, holders: &Holders<'a>) -> BTreeMap<&'a
         }
     }
     clashes
+}
+
+/// Returns who wants which host port, of all apps that should run, who may have it first.
+fn claims<'a>(input: &Input<'a>, holders: &Holders<'a>) -> BTreeMap<(Protocol, u16), Vec<Claim<'a>>> {
+    let mut claims: BTreeMap<(Protocol, u16), Vec<Claim<'a>>> = BTreeMap::new();
+    for (app, spec) in running_specs(input) {
+        for port in spec.host_ports() {
+            let key = (port.protocol, port.port);
+            let container = spec.services.get(port.service).map_or("", |service| &service.container.name);
+            let seniority = seniority(input, holders, app, key, container);
+            let (service, address) = (port.service.as_str(), port.host_ip);
+            claims.entry(key).or_default().push(Claim { app, seniority, service, address });
+        }
+    }
+    for claims in claims.values_mut() {
+        claims.sort_by_key(|claim| (claim.seniority, claim.app));
+    }
+    claims
+}
+
+/// Returns at which TCP ports the agent should listen, and for which app.
+///
+/// An app that should run comes before one that is stopped, whose door says no more than that; among those that should
+/// run the first claim wins. A door that is open stays while its app's spec cannot be told.
+pub(super) fn doors(input: &Input<'_>, holders: &Holders<'_>) -> BTreeMap<u16, AppId> {
+    let observed = input.observed;
+    let mut doors = observed.doors.clone();
+    doors.retain(|_, app| {
+        input.desired.apps.contains_key(app) && !matches!(input.specs.get(app), Some(Ok(_)))
+    });
+    let claims = claims(input, holders);
+    for ((protocol, port), claims) in &claims {
+        let Some(first) = claims.first().filter(|_| *protocol == Protocol::Tcp) else { continue };
+        let is_door = input.spec(first.app).and_then(|spec| spec.door.as_ref());
+        if is_door.is_some_and(|door| door.host_port == *port) {
+            doors.entry(*port).or_insert_with(|| first.app.clone());
+        }
+    }
+    let stopped = input.desired.apps.iter().filter(|(_, entry)| entry.run == Run::Stopped);
+    let of_stopped = stopped.filter_map(|(app, _)| Some((app, input.spec(app)?.door.as_ref()?.host_port)));
+    for (app, port) in of_stopped.filter(|(_, port)| !claims.contains_key(&(Protocol::Tcp, *port))) {
+        let has_it = observed.doors.get(&port) == Some(app);
+        let first = doors.entry(port).or_insert_with(|| app.clone());
+        if has_it {
+            app.clone_into(first);
+        }
+    }
+    // What a container of another app has is given up before the agent takes it.
+    doors.retain(|port, app| {
+        let holding = holders.get(&(Protocol::Tcp, *port)).into_iter().flatten();
+        observed.doors.get(port) == Some(app)
+            || holding.copied().all(|holder| holder == app || observed.doors.get(port) == Some(holder))
+    });
+    doors
 }
 
 fn seniority(

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use hearth_model::container::Protocol;
 use hearth_model::desired::Run;
 use hearth_model::update::{AppUpdate, UpdatePhase};
 use hearth_model::{AppId, AppSpec, AppState, Desired, Digest, Plan, Reason};
@@ -93,6 +94,7 @@ impl Agent {
     /// The agent starts, with what survived.
     pub(crate) fn start(&mut self) {
         self.kill_after = None;
+        self.sim.doors.clear();
         self.failures.clear();
         self.wanted_since = self.desired.apps.keys().map(|app| (app.clone(), self.sim.now)).collect();
     }
@@ -178,6 +180,7 @@ impl Agent {
     /// One turn of the loop. Returns the plan that was executed.
     pub(crate) fn look(&mut self) -> Result<Plan, Killed> {
         self.move_updates_on()?;
+        self.move_doors();
         let plan = self.plan();
         for step in &plan.shared {
             self.act()?;
@@ -205,6 +208,13 @@ impl Agent {
         }
         assert!(self.sim.violations.is_empty(), "{:?}", self.sim.violations);
         Ok(plan)
+    }
+
+    /// Listens where the agent should, as far as nobody else does.
+    fn move_doors(&mut self) {
+        let mut doors = self.with_input(hearth_planner::door::wanted);
+        doors.retain(|port, _| !self.sim.foreign_ports.contains_key(&(Protocol::Tcp, *port)));
+        self.sim.doors = doors;
     }
 
     fn note_failure(&mut self, app: &AppId, reason: Reason) {

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use hearth_model::container::{Endpoint, Healthcheck, NetworkMode, PortBinding, Protocol, RestartPolicy};
+use hearth_model::conventions::Gate;
 use hearth_model::desired::{DesiredApp, Run};
+use hearth_model::door::Door;
 use hearth_model::package::Requirements;
 use hearth_model::spec::{Dependency, DependencyCondition, NetworkSpec, ServiceSpec};
 use hearth_model::{AppId, AppSpec, ContainerSpec, Digest, ServiceName};
@@ -26,6 +28,7 @@ pub(crate) fn app(name: &str) -> AppSpec {
         files: BTreeMap::new(),
         folders: BTreeMap::new(),
         web: None,
+        door: None,
         access: Default::default(),
         requires: Requirements::default(),
         hooks: Default::default(),
@@ -61,6 +64,8 @@ pub(crate) trait Build: Sized {
             });
         })
     }
+    /// Puts the agent in front of a service, on a port of the host.
+    fn door(self, name: &str, port: u16) -> Self;
     fn after(self, name: &str, on: &str, condition: DependencyCondition) -> Self {
         let dependency = Dependency { condition, restart: false, required: true };
         self.with(name, |one| {
@@ -91,6 +96,12 @@ impl Build for AppSpec {
 
     fn with(mut self, name: &str, change: impl FnOnce(&mut ServiceSpec)) -> Self {
         change(self.services.get_mut(&service(name)).expect("a service that was added"));
+        self
+    }
+
+    fn door(mut self, name: &str, port: u16) -> Self {
+        let gate = Gate { sign_in: true, ..Gate::default() };
+        self.door = Some(Door { host_port: port, service: service(name), port: 80, gate });
         self
     }
 

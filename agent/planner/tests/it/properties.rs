@@ -76,6 +76,8 @@ fn build(number: usize, shapes: &[Shape], network: u8, volume: bool) -> AppSpec 
         }
         if shape.port {
             spec = spec.port(&own, 1000 * (number as u16 + 1) + index as u16);
+        } else if !shape.one_shot {
+            spec = spec.door(&own, 500 + number as u16);
         }
         spec = spec.restart(
             &own,

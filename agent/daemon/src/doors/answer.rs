@@ -1,0 +1,177 @@
+use std::net::SocketAddr;
+
+use axum::extract::{Request, State};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hearth_model::AppId;
+use hearth_planner::door;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::headers::Origin;
+use super::page::{self, Visitor};
+use super::{Route, forward};
+use crate::auth::{Auth, CheckedSession, Peer, cookie};
+use crate::hearth::Hearth;
+
+/// Longest path that a visitor comes back to after the sign-in, in bytes; from a longer one the way leads to the app's
+/// first page.
+const LONGEST_WAY_BACK: usize = 4096;
+
+/// What the doors share. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) hearth: Hearth,
+    pub(super) auth: Auth,
+    /// Where Hearth itself answers.
+    pub(super) own_address: SocketAddr,
+    pub(super) shutdown: CancellationToken,
+}
+
+/// One door.
+#[derive(Clone)]
+pub(super) struct Door {
+    pub(super) shared: Shared,
+    pub(super) app: AppId,
+}
+
+/// Answers one request at an app's door.
+pub(super) async fn answer(State(door): State<Door>, request: Request) -> Response {
+    let Door { shared, app } = &door;
+    let mut visitor = Visitor::of(request.headers(), request.method());
+    let dashboard = dashboard(request.headers(), shared.own_address);
+    if request.method() == Method::CONNECT {
+        return page::problem(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "this is no forward proxy",
+        );
+    }
+    // Taken as one value: the gate and what is behind it belong together.
+    let route = shared.hearth.doors.routes().get(app).cloned();
+    let Some(Route { gate, target }) = route else {
+        return page::not_there(&shared.hearth, app, visitor, &dashboard).await;
+    };
+    let session = match session(shared, request.headers()).await {
+        Ok(session) => session,
+        Err(response) => return response,
+    };
+    visitor.is_signed_in = session.is_some();
+    if session.is_none() && !door::is_open(&gate, request.uri().path()) {
+        return sign_in(&request, app, visitor, &dashboard);
+    }
+    let Some(target) = target else {
+        return page::not_there(&shared.hearth, app, visitor, &dashboard).await;
+    };
+    let peer = match request.extensions().get::<Peer>() {
+        Some(Peer::Address(address)) => Some(*address),
+        Some(Peer::LocalUser(_)) | None => None,
+    };
+    let origin = Origin { peer, trusted: gate.trust_upstream };
+    let ended = over(shared.clone(), session.filter(|_| gate.sign_in));
+    match forward::forward(target, request, origin, ended).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            tracing::debug!(app.id = %app, "an app gave no answer: {error}");
+            page::no_answer(&shared.hearth, app, visitor, &dashboard).await
+        }
+    }
+}
+
+/// Returns the session of a request, if it has one that holds.
+async fn session(shared: &Shared, headers: &HeaderMap) -> Result<Option<CheckedSession>, Response> {
+    for token in cookie::tokens(headers) {
+        match shared.auth.session(token, Timestamp::now()).await {
+            Ok(Some(session)) => return Ok(Some(session)),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!("a session could not be looked up: {error}");
+                let detail = "Hearth could not look up who is signed in; try again";
+                return Err(page::problem(StatusCode::SERVICE_UNAVAILABLE, "database", detail));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Sends a browser to Hearth's sign-in, from where it comes back to this very path; tells any other program.
+///
+/// The way back holds the app and a path, never a host: it cannot lead anywhere else.
+fn sign_in(request: &Request, app: &AppId, visitor: Visitor, dashboard: &str) -> Response {
+    if !visitor.is_browser {
+        let detail = format!("sign in at {dashboard} and send the cookie of the session");
+        return page::problem(StatusCode::UNAUTHORIZED, "signed-out", &detail);
+    }
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let path = if path.len() > LONGEST_WAY_BACK { "/" } else { path };
+    let location = format!("{dashboard}/open/{app}/{}", encode(path));
+    let Ok(location) = HeaderValue::from_str(&location) else {
+        return page::problem(
+            StatusCode::BAD_REQUEST,
+            "bad-request",
+            "the request names no host that could be one",
+        );
+    };
+    let no_store = HeaderValue::from_static("no-store");
+    (StatusCode::SEE_OTHER, [(header::LOCATION, location), (header::CACHE_CONTROL, no_store)]).into_response()
+}
+
+/// Returns Hearth's own address, by the name that the visitor has for this host.
+fn dashboard(headers: &HeaderMap, own: SocketAddr) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    let host = host.map_or_else(|| own.ip().to_string(), |host| host.host().to_owned());
+    match own.port() {
+        80 => format!("http://{host}"),
+        port => format!("http://{host}:{port}"),
+    }
+}
+
+/// Resolves when a connection that has changed its protocol has to end: the service stops, or the session is over.
+async fn over(shared: Shared, session: Option<CheckedSession>) {
+    let Some(session) = session else { return shared.shutdown.cancelled().await };
+    tokio::select! {
+        () = shared.shutdown.cancelled() => {}
+        () = shared.auth.ended(session) => {}
+    }
+}
+
+/// Percent-encodes everything but the unreserved characters of
+/// [RFC 3986, section 2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3).
+fn encode(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    path.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_to_the_sign_in_keeps_the_visitors_name_of_the_host() {
+        let own: SocketAddr = "0.0.0.0:8080".parse().unwrap();
+        for (host, expected) in [
+            (Some("hearth.local:3000"), "http://hearth.local:8080"),
+            (Some("[fe80::1]:3000"), "http://[fe80::1]:8080"),
+            (Some("192.168.1.5"), "http://192.168.1.5:8080"),
+            (Some("user@evil.example/x"), "http://0.0.0.0:8080"),
+            (None, "http://0.0.0.0:8080"),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(host) = host {
+                headers.insert(header::HOST, host.parse().unwrap());
+            }
+            assert_eq!(dashboard(&headers, own), expected, "{host:?}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "box:3000".parse().unwrap());
+        assert_eq!(dashboard(&headers, "0.0.0.0:80".parse().unwrap()), "http://box");
+    }
+
+    #[test]
+    fn a_path_is_one_word_of_the_way_back() {
+        assert_eq!(encode("/a b?c=/d&e=%2F"), "%2Fa%20b%3Fc%3D%2Fd%26e%3D%252F");
+    }
+}

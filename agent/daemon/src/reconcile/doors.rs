@@ -1,0 +1,68 @@
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use hearth_model::AppSpec;
+use hearth_model::container::NetworkMode;
+use hearth_model::door::Door;
+use hearth_model::observed::{ContainerState, EngineState, ObservedContainer};
+
+use crate::doors::Route;
+use crate::hearth::InForce;
+use crate::reconcile::Loop;
+use crate::reconcile::look::{self, View};
+
+/// Says where to listen for apps and what is behind, from what was seen.
+pub(super) fn publish(state: &Loop, now: &InForce, view: &View) {
+    let hearth = &state.hearth;
+    let last = hearth.doors.routes();
+    let mut routes = BTreeMap::new();
+    for app in now.desired.apps.keys() {
+        let spec = view.specs.get(app);
+        let route = match spec {
+            Some(Ok(spec)) => spec.door.as_ref().map(|door| route(spec, door, view, last.get(app))),
+            // What runs is left as it is, and so is the way to it.
+            Some(Err(_)) | None => last.get(app).cloned(),
+        };
+        routes.extend(route.map(|route| (app.clone(), route)));
+    }
+    hearth.doors.set_routes(routes);
+    // Without a look at the engine nobody knows who has which port.
+    if matches!(view.observed.engine, EngineState::Ready { .. }) {
+        let input = look::input(hearth, now, view, &state.failures, &state.wanted_since);
+        hearth.doors.set_wanted(hearth_planner::door::wanted(&input));
+    }
+}
+
+fn route(spec: &AppSpec, door: &Door, view: &View, last: Option<&Route>) -> Route {
+    let target = match &view.observed.engine {
+        EngineState::Ready { .. } => target(spec, door, &view.observed.containers),
+        // Apps go on while the engine does not answer.
+        EngineState::Unreachable { .. } | EngineState::Unknown => last.and_then(|last| last.target),
+    };
+    Route { gate: door.gate.clone(), target }
+}
+
+/// Returns where an app's page answers: in the app's own network before those that it shares with others.
+fn target(
+    spec: &AppSpec,
+    door: &Door,
+    containers: &BTreeMap<String, ObservedContainer>,
+) -> Option<SocketAddr> {
+    let container = &spec.services.get(&door.service)?.container;
+    let seen = containers.get(&container.name).filter(|seen| seen.app == spec.app)?;
+    if seen.state != ContainerState::Running {
+        return None;
+    }
+    let address = match &container.network {
+        NetworkMode::Host => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        NetworkMode::Networks(_) => address(spec, seen)?,
+        NetworkMode::None | NetworkMode::Service(_) | NetworkMode::Container(_) => return None,
+    };
+    Some(SocketAddr::new(address, door.port))
+}
+
+fn address(spec: &AppSpec, seen: &ObservedContainer) -> Option<IpAddr> {
+    let is_shared =
+        |name: &String| spec.networks.get(name).is_none_or(|network| network.shared || network.external);
+    seen.addresses.iter().min_by_key(|(name, _)| is_shared(name)).map(|(_, address)| *address)
+}

@@ -1,0 +1,32 @@
+use serde::{Deserialize, Serialize};
+
+use crate::container::Protocol;
+use crate::conventions::Gate;
+use crate::id::ServiceName;
+
+/// The way to an app's web page through the agent: it listens on the app's port, asks for a sign-in where one is wanted,
+/// and forwards to the app. The container publishes no port for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Door {
+    /// TCP port of the host that the agent listens on.
+    pub host_port: u16,
+    /// The service in whose network the page answers; one with the host's own network answers on the host's loopback.
+    pub service: ServiceName,
+    /// The port that it answers at there, with plain HTTP.
+    pub port: u16,
+    /// Who may pass.
+    pub gate: Gate,
+}
+
+/// A port of the host that an app takes while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostPort<'a> {
+    /// The service that answers there.
+    pub service: &'a ServiceName,
+    /// TCP, UDP or SCTP.
+    pub protocol: Protocol,
+    /// The port.
+    pub port: u16,
+    /// The host's address that it is taken on; all of them when `None`.
+    pub host_ip: Option<&'a str>,
+}
