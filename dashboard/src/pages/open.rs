@@ -13,7 +13,9 @@ pub(crate) fn Open(id: String, path: String) -> impl IntoView {
     let app = id.clone();
     Effect::new(move |_| {
         if let Some(open) = live.app(&app).and_then(|app| app.status.with(|status| status.open.clone())) {
-            let _ = window().location().replace(&browser::address_at(&open, &path));
+            // A browser keeps the part after `#` to itself all the way here.
+            let below = window().location().hash().unwrap_or_default();
+            let _ = window().location().replace(&browser::address_at(&open, &format!("{path}{below}")));
         }
     });
     view! { <App id /> }
