@@ -76,7 +76,7 @@ def expect_running(device, vm, what):
 
 
 def identity(vm):
-    return vm.output("cat /etc/machine-id /proc/sys/kernel/hostname; btrfs filesystem show /var | sed -n 's/.*uuid: //p'")
+    return vm.output("cat /etc/machine-id /proc/sys/kernel/hostname; findmnt --noheadings --output UUID /var")
 
 
 def api(vm):
