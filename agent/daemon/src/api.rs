@@ -17,6 +17,8 @@ mod guard;
 mod import;
 /// What apps write.
 mod logs;
+/// The operating system.
+mod os;
 /// Errors as RFC 9457 problems.
 mod problem;
 /// Accounts and sessions.
@@ -146,6 +148,7 @@ fn guarded_routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(import::status, import::cancel))
         .routes(routes!(system::get))
         .routes(routes!(system::set_settings))
+        .routes(routes!(os::get))
         .routes(routes!(events::events))
 }
 

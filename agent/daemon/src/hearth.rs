@@ -12,6 +12,8 @@ mod history;
 mod install;
 /// What apps have to do with each other.
 mod links;
+/// The operating system.
+mod os;
 /// Answers to questions about the stores.
 mod stores;
 /// The box.

@@ -7,6 +7,8 @@ pub mod data;
 pub mod facts;
 /// The operating system's image, onto a disk.
 pub mod flash;
+/// Which operating system runs.
+pub mod os;
 /// Who listens on the host's ports.
 pub mod ports;
 /// Scripts of packages.

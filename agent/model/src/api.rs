@@ -4,6 +4,8 @@ pub mod apps;
 pub mod generations;
 /// Apps of another box.
 pub mod import;
+/// The operating system.
+pub mod os;
 /// Errors.
 pub mod problem;
 /// Accounts and sessions.

@@ -202,3 +202,12 @@ async fn the_document_is_exported_as_json_and_as_yaml() {
     assert_eq!(yaml.header("content-type"), "application/yaml");
     assert!(std::str::from_utf8(&yaml.body).unwrap().contains("hearth: 1\n"), "{yaml:?}");
 }
+
+#[tokio::test]
+async fn a_system_that_hearth_did_not_install_is_not_said_to_be_updated_by_it() {
+    let app = App::signed_in().await;
+    let status = app.get("/os").await.json();
+    assert_eq!((&status["managed"], &status["version"]), (&json!(false), &Value::Null), "{status}");
+    assert!(status["note"].as_str().unwrap().contains("does not update it"), "{status}");
+    assert_eq!(app.get("/system").await.json()["os_managed"], false);
+}
