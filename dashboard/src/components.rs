@@ -2,6 +2,8 @@
 pub(crate) mod access;
 /// An app's or a package's picture.
 pub(crate) mod app_icon;
+/// Other apps that an app talks to.
+pub(crate) mod companions;
 /// A button that copies.
 pub(crate) mod copy;
 /// Dialogs, on the browser's own.

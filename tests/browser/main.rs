@@ -1,6 +1,8 @@
 //! A person's journeys through the dashboard, in Chromium, against a real engine. Each has a machine of its own and leaves
 //! pictures of every page it saw in `target/screenshots/<journey>/`, on a desktop and a phone, light and dark.
 
+/// Apps that need others: what to install first, and which of several.
+mod companions;
 /// The sign-in in front of an app that brings none.
 mod door;
 /// What can go wrong, and how the page explains it.

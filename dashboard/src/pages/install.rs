@@ -4,6 +4,7 @@ use std::time::Duration;
 use hearth_model::AppId;
 use hearth_model::api::apps::{Finding, InstallApp, InstallCheck};
 use hearth_model::api::store::PackageDetail;
+use hearth_model::condition::ReasonCode;
 use hearth_model::package::Access;
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
@@ -11,6 +12,7 @@ use leptos::task::spawn_local;
 
 use crate::client;
 use crate::components::access::Consent;
+use crate::components::companions::Companions;
 use crate::components::dialog::Dialog;
 use crate::components::notice::{FormError, Notice, Tone};
 use crate::components::settings_form::{Ports, PortsForm, SettingsForm};
@@ -45,6 +47,7 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
     let form = RwSignal::new(Form::new(detail.manifest.settings.clone()));
     let (proposed, labels) = ports_of(&detail);
     let ports = RwSignal::new(Ports::new(proposed.clone()));
+    let uses = RwSignal::new(BTreeMap::<AppId, AppId>::new());
     let granted = RwSignal::new(false);
     let busy = RwSignal::new(false);
     let error = RwSignal::new(None::<String>);
@@ -66,7 +69,7 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
             settings: form.with(Form::answers),
             ports: changed,
             granted: if granted { access.clone() } else { BTreeSet::new() },
-            uses: Default::default(),
+            uses: uses.get(),
         })
     });
 
@@ -157,6 +160,7 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
     view! {
         <form class="form install" on:submit=submit novalidate>
             <div class="dialog-scroll">
+                <Companions check uses />
                 {has_settings
                     .then(|| {
                         view! {
@@ -219,7 +223,12 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
 /// What the box found; what is about a port stands beside the port.
 fn findings(check: InstallCheck, size: Option<&str>, says_fine: bool) -> impl IntoView + use<> {
     let clear = check.blockers.is_empty();
-    let blockers = check.blockers.into_iter().filter(|finding| port_key(finding).is_none());
+    // What is about another app stands where that is chosen.
+    let has_companions = !check.companions.is_empty();
+    let elsewhere = |finding: &Finding| {
+        port_key(finding).is_some() || (finding.code == ReasonCode::AppMissing && has_companions)
+    };
+    let blockers = check.blockers.into_iter().filter(|finding| !elsewhere(finding));
     let blockers = blockers
         .map(|finding| view! { <Notice tone=Tone::Bad>{words(&finding.message)}</Notice> })
         .collect_view();

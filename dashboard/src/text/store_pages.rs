@@ -70,6 +70,8 @@ pub(crate) mod install {
     pub(crate) const ACCESS: &str = "What it may access";
     pub(crate) const CANCEL: &str = "Cancel";
     pub(crate) const INSTALL: &str = "Install";
+    pub(crate) const CHOOSE: &str = "Choose…";
+    pub(crate) const COMPANIONS: &str = "Works with";
     pub(crate) const INSTALLING: &str = "Installing…";
     pub(crate) const KEPT_DATA: &str = "Data of an earlier install is still here. The app will find it.";
     pub(crate) const PORTS: &str = "Ports";
@@ -79,6 +81,29 @@ pub(crate) mod install {
     /// The dialog's title.
     pub(crate) fn title(name: &str) -> String {
         format!("Install {name}")
+    }
+
+    /// The installed app that it talks to.
+    pub(crate) fn uses(name: &str) -> String {
+        format!("It uses {name}, which is installed.")
+    }
+
+    /// Which of several apps takes the place of a package.
+    pub(crate) fn use_for(package: &str) -> String {
+        format!("As its {package}")
+    }
+
+    /// What has to be installed first.
+    pub(crate) fn first(package: &str, ways: usize) -> String {
+        match ways {
+            1 => "It needs another app. Install that first:".to_owned(),
+            _ => format!("It needs {package}, or what can take its place. Install one of these first:"),
+        }
+    }
+
+    /// What no store has.
+    pub(crate) fn nowhere(package: &str) -> String {
+        format!("It needs {package}, which none of your stores offers. Add the store that has it.")
     }
 
     /// What a port is for.
