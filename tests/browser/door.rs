@@ -26,6 +26,7 @@ fn archive(starter: &Path) -> Result<Vec<u8>> {
   app_proxy: {{ environment: {{ APP_HOST: ntfy_server_1, APP_PORT: 8080 }} }}
   server:
     image: {image}
+    environment: {{ NTFY_BASE_URL: 'http://127.0.0.1:8411' }}
     volumes: ['${{APP_DATA_DIR}}/data:/data']
 "
     );
