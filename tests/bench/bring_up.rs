@@ -12,8 +12,8 @@ use crate::site::{PATIENCE, Site};
 
 const SERVICES: [usize; 4] = [1, 3, 5, 10];
 const ROUNDS: usize = 7;
-/// Between two questions whether the app runs; the error of a measure.
-const INTERVAL: Duration = Duration::from_millis(5);
+/// Between two questions whether the app runs; half of it is the error of a measure. Asking takes time from the engine.
+const INTERVAL: Duration = Duration::from_millis(20);
 
 /// Measures from the request to install an app until it runs, images being there, beside `docker compose up -d`; the two
 /// take turns.

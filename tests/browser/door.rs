@@ -28,6 +28,8 @@ fn archive(starter: &Path) -> Result<Vec<u8>> {
     image: {image}
     environment: {{ NTFY_BASE_URL: 'http://127.0.0.1:8411' }}
     volumes: ['${{APP_DATA_DIR}}/data:/data']
+    # It answers 503 until its page and its program are both up.
+    healthcheck: {{ test: [CMD, wget, -q, -O, /dev/null, 'http://127.0.0.1:8080/v1/health'], interval: 1s, retries: 60 }}
 "
     );
     Ok(Tarball::default()
