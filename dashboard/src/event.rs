@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// Names that the stream of [`Event`]s uses: those of the variants.
-pub(crate) const NAMES: [&str; 8] =
-    ["app", "app_removed", "progress", "generation", "engine", "store", "store_progress", "reload"];
+pub(crate) const NAMES: [&str; 9] =
+    ["app", "app_removed", "progress", "generation", "engine", "store", "store_progress", "os", "reload"];
 
 /// Name of the events of a followed log.
 pub(crate) const LOG_NAME: &str = "line";
@@ -59,6 +59,7 @@ pub(crate) fn read(name: &str, data: &str) -> Option<Event> {
             let OfStore { id, progress } = json(data)?;
             Event::StoreProgress { id, progress }
         }
+        "os" => Event::Os,
         "reload" => Event::Reload,
         _ => return None,
     })

@@ -46,6 +46,8 @@ pub(crate) struct Live {
     pub(crate) store_changed: Trigger,
     /// Told whenever there is a new generation.
     pub(crate) generation_changed: Trigger,
+    /// An update of the operating system came further.
+    pub(crate) os_changed: Trigger,
 }
 
 thread_local! {
@@ -67,6 +69,7 @@ impl Live {
             store_progress: RwSignal::default(),
             store_changed: Trigger::new(),
             generation_changed: Trigger::new(),
+            os_changed: Trigger::new(),
         }
     }
 
@@ -123,6 +126,7 @@ impl Live {
         self.load_system();
         self.store_changed.notify();
         self.generation_changed.notify();
+        self.os_changed.notify();
     }
 
     /// Loads the box's own facts again: disk and memory move without an event.
@@ -181,6 +185,7 @@ impl Live {
             Event::StoreProgress { id, progress } => {
                 self.store_progress.update(|all| _ = all.insert(id, progress));
             }
+            Event::Os => self.os_changed.notify(),
             Event::Reload => self.load(),
         }
     }

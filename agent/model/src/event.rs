@@ -46,6 +46,8 @@ pub enum Event {
         /// How far.
         progress: StoreProgress,
     },
+    /// An update of the operating system came further; `GET /os` says how far.
+    Os,
     /// Events were missed (the listener was too slow, or was away): load everything again.
     Reload,
 }

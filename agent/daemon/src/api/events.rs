@@ -50,6 +50,7 @@ fn to_sse(event: &Event) -> SseEvent {
         Event::Engine { .. } => "engine",
         Event::Store => "store",
         Event::StoreProgress { .. } => "store_progress",
+        Event::Os => "os",
         Event::Reload => "reload",
     };
     let named = SseEvent::default().event(name).json_data(event);

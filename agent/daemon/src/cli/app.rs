@@ -153,6 +153,7 @@ fn is_about(event: &Event, wanted: &AppId) -> bool {
         | Event::Engine { .. }
         | Event::Store
         | Event::StoreProgress { .. }
+        | Event::Os
         | Event::Reload => false,
     }
 }

@@ -1,6 +1,5 @@
 use clap::Subcommand;
-use hearth_model::api::os::OsStatus;
-use hearth_model::os::BootEntry;
+use hearth_model::api::os::{OsStatus, Slot};
 
 use super::client::Client;
 use super::error::CliError;
@@ -23,22 +22,22 @@ pub(super) async fn run(client: &Client, output: &Output, command: &Command) -> 
 
 fn in_words(status: &OsStatus) -> String {
     let mut text = format!("{}\n{}\n", status.name, status.note);
-    if !status.releases.is_empty() {
-        let rows: Vec<_> = status.releases.iter().map(|entry| row(entry, status)).collect();
+    if !status.slots.is_empty() {
+        let rows: Vec<_> = status.slots.iter().map(row).collect();
         text.push('\n');
         text.push_str(&table(["RELEASE", "STATE"], &rows, ""));
     }
     text
 }
 
-fn row(entry: &BootEntry, status: &OsStatus) -> [String; 2] {
-    let state = match entry.tries_left {
+fn row(slot: &Slot) -> [String; 2] {
+    let state = match slot.tries_left {
         None => "works".to_owned(),
         Some(0) => "did not work, and is not started".to_owned(),
         Some(left) => format!("on trial, {left} tries left"),
     };
-    let runs = if status.version == Some(entry.version) { "runs, " } else { "" };
-    [entry.version.to_string(), format!("{runs}{state}")]
+    let runs = if slot.runs { "runs, " } else { "" };
+    [slot.version.to_string(), format!("{runs}{state}")]
 }
 
 #[cfg(test)]
@@ -49,19 +48,22 @@ mod tests {
 
     #[test]
     fn each_release_is_shown_with_what_it_is_worth() {
-        let entry = |patch, tries_left| BootEntry { version: ReleaseVersion::new(1, 0, patch), tries_left };
-        let status = OsStatus {
-            name: "Hearth 1.0.2".to_owned(),
-            version: Some(ReleaseVersion::new(1, 0, 2)),
-            managed: false,
-            note: "A note.".to_owned(),
-            releases: vec![entry(3, Some(0)), entry(2, Some(1)), entry(1, None)],
+        let slot = |patch, runs, tries_left| Slot {
+            version: ReleaseVersion::new(1, 0, patch),
+            runs,
+            tries_left,
+            installed_at: None,
+            notes: String::new(),
+            declined: None,
+            back: None,
         };
-        let text = in_words(&status);
-        for words in
-            ["A note.", "1.0.3    did not work", "1.0.2    runs, on trial, 1 tries left", "1.0.1    works"]
-        {
-            assert!(text.contains(words), "{words}: {text}");
-        }
+        let rows =
+            [slot(3, false, Some(0)), slot(2, true, Some(1)), slot(1, false, None)].map(|slot| row(&slot));
+        let expected = [
+            ["1.0.3", "did not work, and is not started"],
+            ["1.0.2", "runs, on trial, 1 tries left"],
+            ["1.0.1", "works"],
+        ];
+        assert_eq!(rows, expected.map(|row| row.map(str::to_owned)));
     }
 }

@@ -144,6 +144,7 @@ fn in_words(event: &Event) -> String {
         Event::Engine { engine: EngineState::Unknown } => "Docker was not asked yet".to_owned(),
         Event::Store => "the stores were read anew".to_owned(),
         Event::StoreProgress { id, .. } => format!("{id}: being refreshed"),
+        Event::Os => "an update of the operating system came further".to_owned(),
         Event::Reload => "something was missed".to_owned(),
     }
 }

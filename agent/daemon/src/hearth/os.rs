@@ -1,6 +1,7 @@
 use std::path::Path;
 
-use hearth_model::api::os::OsStatus;
+use hearth_model::api::os::{OsSettings, OsStatus, OsUpdate, Slot};
+use hearth_model::os::{BootEntry, UpdateState};
 
 use crate::hearth::Hearth;
 
@@ -22,12 +23,28 @@ impl Hearth {
                  tools. Your apps are updated here as everywhere."
             }
         };
+        let runs = seen.image_version;
+        let slot = |entry: &BootEntry| Slot {
+            version: entry.version,
+            runs: Some(entry.version) == runs,
+            tries_left: entry.tries_left,
+            installed_at: None,
+            notes: String::new(),
+            declined: None,
+            back: None,
+        };
         OsStatus {
             name: seen.name,
             version: seen.image_version,
             managed: false,
             note: note.to_owned(),
-            releases: seen.entries,
+            update: OsUpdate::from(&UpdateState::Idle),
+            progress: None,
+            checks: Vec::new(),
+            log: Vec::new(),
+            checked_at: None,
+            settings: OsSettings::default(),
+            slots: seen.entries.iter().map(slot).collect(),
         }
     }
 }
