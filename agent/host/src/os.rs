@@ -34,20 +34,10 @@ pub fn observe(root: &Path) -> Os {
 
 fn entries(folder: &Path) -> Vec<BootEntry> {
     let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let mut entries: Vec<BootEntry> = files.filter_map(|file| entry(file.file_name().to_str()?)).collect();
+    let mut entries: Vec<BootEntry> =
+        files.filter_map(|file| BootEntry::of_file(file.file_name().to_str()?)).collect();
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.version));
     entries
-}
-
-/// Reads `hearth_1.4.0.efi`, `hearth_1.4.0+3.efi` or `hearth_1.4.0+2-1.efi`: left, and done
-/// ([boot counting](https://systemd.io/AUTOMATIC_BOOT_ASSESSMENT/)).
-fn entry(file: &str) -> Option<BootEntry> {
-    let stem = file.strip_prefix("hearth_")?.strip_suffix(".efi")?;
-    let Some((version, counter)) = stem.split_once('+') else {
-        return Some(BootEntry { version: stem.parse().ok()?, tries_left: None });
-    };
-    let left = counter.split('-').next()?.parse().ok()?;
-    Some(BootEntry { version: version.parse().ok()?, tries_left: Some(left) })
 }
 
 #[cfg(test)]

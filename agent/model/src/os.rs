@@ -1,3 +1,5 @@
+/// What is done to the slots.
+mod slot;
 /// The number of a release.
 mod version;
 
@@ -5,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use slot::{InvalidSlotTask, SlotAnswer, SlotProgress, SlotTask, SlotVerb};
 pub use version::{InvalidVersion, ReleaseVersion};
 
 use crate::time::Timestamp;
@@ -264,4 +267,17 @@ pub struct BootEntry {
     pub version: ReleaseVersion,
     /// Tries left; `None` once it was blessed, 0 when it is not started any more.
     pub tries_left: Option<u32>,
+}
+
+impl BootEntry {
+    /// Reads the name of a file below `/EFI/Linux`: `hearth_1.4.0.efi`, `hearth_1.4.0+3.efi` or `hearth_1.4.0+2-1.efi`,
+    /// tries left and done ([boot counting](https://systemd.io/AUTOMATIC_BOOT_ASSESSMENT/)). `None` for every other name.
+    pub fn of_file(name: &str) -> Option<Self> {
+        let stem = name.strip_prefix("hearth_")?.strip_suffix(".efi")?;
+        let Some((version, counter)) = stem.split_once('+') else {
+            return Some(Self { version: stem.parse().ok()?, tries_left: None });
+        };
+        let left = counter.split('-').next()?.parse().ok()?;
+        Some(Self { version: version.parse().ok()?, tries_left: Some(left) })
+    }
 }
