@@ -6,6 +6,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -85,10 +86,12 @@ class Preseed(unittest.TestCase):
 
     SCRIPT = """
         mount -t tmpfs none /var/lib
+        mount -t tmpfs none /run
         mkdir -p /var/lib/hearth-system/ssh /var/lib/NetworkManager/system-connections /var/lib/esp
         cat >/var/lib/esp/hearth.conf
         umask 077
         bash "$1" /var/lib/esp/hearth.conf >&2
+        [ ! -e /run/hearth-factory-reset ] || echo "asked for $(cat /run/hearth-factory-reset)"
         cd /var/lib
         find . ! -type d -printf '%m %p -> %l\\n'
         for file in $(find . -type f | sort); do echo "== $file"; cat "$file"; done
@@ -120,13 +123,49 @@ class Preseed(unittest.TestCase):
         self.assertIn("== ./hearth-system/owner\nada\nbattery staple\n", files)
         self.assertNotIn("esp/", files)
 
+    def test_a_reset_leaves_the_other_lines_to_the_device_that_starts_anew(self):
+        for wish in ("everything", "settings"):
+            files, said = self.preseed(f"HOSTNAME=attic\nFACTORY_RESET={wish}\n")
+            self.assertEqual(said, "")
+            self.assertNotIn("hearth-system", files)
+            self.assertIn("esp/hearth.conf\nHOSTNAME=attic\n", files)
+            self.assertIn(f"asked for {wish}\n", files)
+
     def test_a_wrong_line_is_said_and_the_rest_counts(self):
-        files, said = self.preseed("COLOUR=blue\nHOSTNAME=My Box\nTIMEZONE=../../etc/passwd\nOWNER=ada\nOWNER_PASSWORD=short\n")
-        for name in ("COLOUR", "HOSTNAME", "TIMEZONE", "OWNER"):
+        files, said = self.preseed("COLOUR=blue\nHOSTNAME=My Box\nTIMEZONE=../../etc/passwd\nOWNER=ada\nOWNER_PASSWORD=short\nFACTORY_RESET=all\n")
+        for name in ("COLOUR", "HOSTNAME", "TIMEZONE", "OWNER", "FACTORY_RESET"):
             self.assertIn(f"{name}", said)
-        self.assertEqual(said.count("is left out"), 4)
+        self.assertEqual(said.count("is left out"), 5)
         self.assertNotIn("short", said)
         self.assertEqual(files, "")
+
+
+class ResetOfSettings(unittest.TestCase):
+    """What the initrd clears and keeps of the data partition."""
+
+    SCRIPT = HERE / "initrd/tree/usr/lib/hearth/reset-settings"
+    APPS = ["lib/docker/overlay2/layer", "lib/hearth/apps/notes/.env", "lib/hearth/hearth.db", "mnt/disk/photo"]
+    SETTINGS = [
+        *("lib/NetworkManager/system-connections/wifi.nmconnection", "lib/hearth-system/hostname", "lib/hearth-system/ssh/.new"),
+        *("lib/new-in-some-release/setting", "log/journal/entry", ".updated", "home/notes"),
+    ]
+
+    def reset(self, wish):
+        """The files of a data partition after a start, by their paths."""
+        with tempfile.TemporaryDirectory() as var:
+            for name in [*self.APPS, *self.SETTINGS, *wish]:
+                path = pathlib.Path(var, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.touch()
+            subprocess.run(["sh", self.SCRIPT, var], check=True, stdout=subprocess.DEVNULL)
+            return sorted(str(path.relative_to(var)) for path in pathlib.Path(var).rglob("*") if path.is_file())
+
+    def test_apps_stay_and_the_rest_goes(self):
+        found = self.reset(["lib/hearth-system/reset-settings"])
+        self.assertEqual(found, sorted([*self.APPS, "lib/hearth/forget-accounts"]))
+
+    def test_nothing_goes_unasked(self):
+        self.assertEqual(self.reset([]), sorted([*self.APPS, *self.SETTINGS]))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import urllib.request
 from machine import MachineError
 
 OWNER = {"username": "ada", "password": "correct horse battery"}
+# Who owns the device after a reset.
+NEXT_OWNER = {"username": "grace", "password": "staple correct horse"}
 # Argon2 takes a second on a home server and half a minute under emulation.
 REQUEST_SECS = 120
 # How long an app may be failed before that is the result.
@@ -55,8 +57,8 @@ class Api:
     def set_up(self):
         self.call("POST", "setup", OWNER)
 
-    def sign_in(self):
-        self.call("POST", "session", OWNER)
+    def sign_in(self, owner=OWNER):
+        self.call("POST", "session", owner)
 
     def add_store(self, store, folder):
         self.call("POST", "stores", {"id": store, "name": store, "location": folder})

@@ -2,7 +2,7 @@
 
 import base64
 
-from api import OWNER
+from api import NEXT_OWNER
 from device import expect
 from machine import MachineError
 
@@ -41,6 +41,16 @@ def docker_is_set_up(vm):
 def the_command_line_finds_the_service(vm):
     expect("socket", "600 root", vm.output("stat --format '%a %U' /run/hearth/hearth.sock"))
     vm.run("hearth status")
+
+
+def the_agent_may_copy_what_an_app_leaves(vm):
+    """With the agent's own capabilities: without one of them `cp` fails, or drops a bit in silence."""
+    vm.run("mkdir -p /var/copied/from && cd /var/copied && mknod from/null c 1 3 && chgrp 1234 from && chmod 2775 from && cd /")
+    may = vm.output("systemctl show --property CapabilityBoundingSet --value hearth.service")
+    copied = f"systemd-run --quiet --wait --pipe --property=NoNewPrivileges=yes --property='CapabilityBoundingSet={may}'"
+    vm.run(f"{copied} cp --archive /var/copied/from /var/copied/to")
+    expect("copy", "drwxrwsr-x 1234 character special file", vm.output("stat --format '%A %g' /var/copied/to; stat --format %F /var/copied/to/null").replace("\n", " "))
+    vm.run("rm -r /var/copied")
 
 
 def the_screen_shows_where_the_dashboard_is(vm):
@@ -93,10 +103,18 @@ def make_room(vm):
     vm.run("rm -f /var/filler*; sync")
 
 
-def ask_for_a_factory_reset(vm):
+def ask_for_a_reset(vm, of, hostname):
     """As a person does who has the disk in another computer, but without the way there."""
     vm.run(
-        "printf 'FACTORY_RESET=everything\nHOSTNAME=cellar\nOWNER=%s\nOWNER_PASSWORD=%s\n' "
-        f"'{OWNER['username']}' '{OWNER['password']}' >/boot/hearth.conf"
+        f"printf 'FACTORY_RESET={of}\nHOSTNAME={hostname}\nOWNER=%s\nOWNER_PASSWORD=%s\n' "
+        f"'{NEXT_OWNER['username']}' '{NEXT_OWNER['password']}' >/boot/hearth.conf"
     )
     vm.run("systemctl start --no-block hearth-preseed.service")
+
+
+def settings_started_anew(vm):
+    expect("SSH keys", "", vm.output("ls -A /var/lib/hearth-system/ssh"))
+    expect("networks", "", vm.output("ls -A /var/lib/NetworkManager/system-connections"))
+    expect("time zone", "UTC", vm.output("date +%Z"))
+    expect("wish of a reset", 1, vm.run("test -e /var/lib/hearth-system/reset-settings", check=False)[0])
+    expect("wish to forget accounts", 1, vm.run("test -e /var/lib/hearth/forget-accounts", check=False)[0])

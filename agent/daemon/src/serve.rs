@@ -2,6 +2,8 @@
 
 /// Accepts connections and speaks HTTP on them.
 pub(crate) mod connections;
+/// Accounts that start anew.
+mod forget;
 /// Where the service listens.
 mod listen;
 /// One service per state folder.
@@ -80,6 +82,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let local = listen::local(&socket, &lock)?;
     let address = network.local_addr().context("failed to read the address that was bound")?;
     let db = Db::open(&state_dir.join("hearth.db")).await?;
+    forget::when_wished(&state_dir, &db).await?;
     let hearth = Hearth::open(config.core, db.clone()).await.context("failed to open the state")?;
 
     let shutdown = CancellationToken::new();

@@ -76,6 +76,11 @@ pub(crate) async fn change_password(
     Ok(changed == 1)
 }
 
+/// Deletes every account with its sessions, and returns how many accounts there were.
+pub(crate) async fn delete_all(db: &Db) -> sqlx::Result<u64> {
+    Ok(sqlx::query("DELETE FROM accounts").execute(&db.writer).await?.rows_affected())
+}
+
 /// Reads the columns `id` and `username`. Every account is an owner's until there are other roles.
 pub(super) fn account(row: &SqliteRow) -> Account {
     Account { id: row.get("id"), user: User { username: row.get("username"), role: Role::Owner } }
