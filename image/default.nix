@@ -7,6 +7,9 @@
 , epoch ? "1767225600"
   # The tree with usr/bin/hearth that image.mk stages; null leaves the agent out, for tests of the system alone.
 , agent ? null
+  # A directory with what the device trusts and asks for updates: `root.json` and `address`; null, or
+  # without them, for a device that is not updated.
+, releases ? null
   # How erofs compresses the root, in mkfs.erofs's words. `lz4` builds twenty times
   # faster and is 40% larger: for trying things out.
 , compression ? "zstd,6"
@@ -30,7 +33,7 @@ let
 in
 rec {
   inherit toolroot;
-  rootfs = import ./rootfs.nix { inherit derive debs profile version agent; };
+  rootfs = import ./rootfs.nix { inherit derive debs profile version agent releases; };
   root = import ./root.nix { inherit derive rootfs version compression; };
   initrd = import ./initrd.nix { inherit derive debs profile version; };
   uki = import ./uki.nix { inherit derive debs rootfs root initrd profile version; };

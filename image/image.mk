@@ -9,6 +9,8 @@ VERSION ?= 0.0.0
 BOARD ?= x86-64
 # How erofs compresses; `lz4` builds in a fraction of the time.
 COMPRESSION ?= zstd,6
+# How the agent is built: `dev` takes the binary that the tests use, in minutes less; never for what is published.
+AGENT_PROFILE ?= release
 # Secret key of minisign that signs what is published; without it nothing is signed.
 SIGNING_KEY ?=
 # Memory of the virtual machine, in MiB.
@@ -18,10 +20,10 @@ VM_MEMORY ?= 2048
 NIX_BUILD = nice -n 15 nix-build --option build-users-group '' --option substitute false \
 	--option sandbox true --option sandbox-paths /bin/sh=$$(command -v busybox) \
 	image/default.nix --argstr version $(VERSION) --argstr board $(BOARD) --argstr compression $(COMPRESSION) \
-	--arg agent $(CURDIR)/target/image/agent
+	--arg agent $(CURDIR)/target/image/agent --arg releases $(CURDIR)/target/image/releases
 
 # Packages into the store, the agent into target/image, then the disk.
-image: target/image/packages target/image/agent
+image: target/image/packages target/image/agent target/image/releases
 	@$(NIX_BUILD) -A disk --out-link target/image/disk
 	@$(NIX_BUILD) -A sbom --out-link target/image/sbom
 	@ls -lsh target/image/disk/
@@ -38,6 +40,8 @@ image-published: image
 RELEASES ?= target/releases
 # Folder with the keys that sign; `hearth-release keys FOLDER` makes it.
 RELEASE_KEYS ?= target/release-keys
+# Where devices fetch them: the address of that folder on the web server.
+RELEASE_ADDRESS ?=
 # Markdown that says what is new.
 NOTES ?= notes.md
 CHANNEL ?= beta
@@ -55,7 +59,14 @@ target/image/packages: image/debian/lock.json
 
 .PHONY: target/image/agent
 target/image/agent:
-	@image/stage-agent $@
+	@image/stage-agent $@ $(AGENT_PROFILE)
+
+# The root of trust and where releases come from; without keys the device is not updated.
+.PHONY: target/image/releases
+target/image/releases:
+	@rm -rf $@ && mkdir -p $@
+	@if [ -e "$(RELEASE_KEYS)/root.json" ]; then cp "$(RELEASE_KEYS)/root.json" $@/; fi
+	@if [ -n "$(RELEASE_ADDRESS)" ]; then echo "$(RELEASE_ADDRESS)" >$@/address; fi
 
 # For a person: the dashboard is at the address that is printed.
 vm: image

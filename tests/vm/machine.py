@@ -56,7 +56,9 @@ def flash(command, image, path, size_bytes, options):
 
 
 def acceleration():
-    """KVM where the processor offers it, else emulation. HEARTH_VM_ACCEL=kvm or tcg decides otherwise.
+    """(options of QEMU, kernel parameters): KVM where the processor offers it, else emulation.
+
+    HEARTH_VM_ACCEL=kvm or tcg decides otherwise.
 
     The device node alone says too little: some hosts have it and run no guest with it.
     """
@@ -65,9 +67,10 @@ def acceleration():
         raise MachineError(f"expected HEARTH_VM_ACCEL to be kvm or tcg, found `{chosen}`")
     virtualises = re.search(r"^flags\s*:.*\b(vmx|svm)\b", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     if chosen == "kvm" or (chosen is None and virtualises and os.access("/dev/kvm", os.R_OK | os.W_OK)):
-        return ["-machine", "q35", "-accel", "kvm", "-cpu", "host"]
-    # With the HPET a guest under plain emulation hangs; see image/README.md.
-    return ["-machine", "q35,hpet=off", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "kvm64"]
+        return ["-machine", "q35", "-accel", "kvm", "-cpu", "host"], []
+    # With the HPET a guest under plain emulation hangs; see image/README.md. There is no processor to protect from,
+    # and switching page tables at each system call, as its mitigations do, empties the emulator's caches.
+    return ["-machine", "q35,hpet=off", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "kvm64"], ["mitigations=off"]
 
 
 class Machine:
@@ -87,13 +90,14 @@ class Machine:
         variables = self.directory / "vars.fd"
         if not variables.exists():
             shutil.copy(str(code).replace("CODE", "VARS"), variables)
+        accelerated, parameters_of_acceleration = acceleration()
         # On a busy host an emulated timer is late, which the kernel would take for a broken one, and panic.
-        parameters = ["console=ttyS0", "systemd.show_status=1", "no_timer_check", *parameters]
+        parameters = ["console=ttyS0", "systemd.show_status=1", "no_timer_check", *parameters_of_acceleration, *parameters]
         if shell:
             parameters.append("systemd.debug_shell=ttyS1")
         forwards = ",".join(f"hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in self.ports.items())
         command = [
-            "qemu-system-x86_64", "-nodefaults", *acceleration(),
+            "qemu-system-x86_64", "-nodefaults", *accelerated,
             "-smp", "2", "-m", str(memory_mib), "-display", "none", "-no-reboot",
             "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
             "-drive", f"if=pflash,format=raw,unit=1,file={variables}",
