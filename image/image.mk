@@ -1,7 +1,7 @@
 # Targets of the operating-system image; the top-level Makefile includes this file.
 # image/README.md says what each step makes. Long builds run at low priority.
 
-.PHONY: image image-published release vm test-image test-os test-image-bits bench-os relock
+.PHONY: image image-published release vm test-image test-os test-os-update test-image-bits bench-os relock
 
 # The release that is built, also the version that an update compares.
 VERSION ?= 0.0.0
@@ -17,10 +17,11 @@ SIGNING_KEY ?=
 VM_MEMORY ?= 2048
 
 # No sandbox users, no binary caches, no network: the sandbox has a static busybox and our own inputs.
-NIX_BUILD = nice -n 15 nix-build --option build-users-group '' --option substitute false \
+nix_build = nice -n 15 nix-build --option build-users-group '' --option substitute false \
 	--option sandbox true --option sandbox-paths /bin/sh=$$(command -v busybox) \
-	image/default.nix --argstr version $(VERSION) --argstr board $(BOARD) --argstr compression $(COMPRESSION) \
+	image/default.nix --argstr version $(1) --argstr board $(BOARD) --argstr compression $(COMPRESSION) \
 	--arg agent $(CURDIR)/target/image/agent --arg releases $(CURDIR)/target/image/releases
+NIX_BUILD = $(call nix_build,$(VERSION))
 
 # Packages into the store, the agent into target/image, then the disk.
 image: target/image/packages target/image/agent target/image/releases
@@ -80,6 +81,19 @@ test-image:
 test-os: image
 	@.ci/test starter
 	@nice -n 5 tests/vm/test $(CURDIR)/target/image/disk/*.raw
+
+# One device and two releases for it: one that works, one that is spoilt. The keys are of these tests alone.
+test-os-update: RELEASE_KEYS = target/image/test-keys
+test-os-update: target/image/packages target/image/test-keys target/image/agent target/image/releases
+	@$(call nix_build,0.1.0) -A disk --out-link target/image/test-0.1.0
+	@for version in 0.2.0 0.3.0; do $(call nix_build,$$version) -A update --out-link target/image/test-$$version || exit; done
+	@.ci/test starter
+	@nice -n 5 tests/vm/update $(CURDIR)/target/image/test-0.1.0/*.raw target/image/test-keys \
+		0.2.0=target/image/test-0.2.0 0.3.0=target/image/test-0.3.0
+
+target/image/test-keys:
+	@cargo build --quiet --package hearth-release
+	@target/debug/hearth-release keys $@
 
 # Builds the last steps again and compares every bit; minutes with COMPRESSION=lz4.
 test-image-bits: image

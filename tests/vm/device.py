@@ -9,7 +9,7 @@ import tarfile
 import time
 
 import machine
-from api import Api
+from api import Api, wait_for_page
 from machine import MachineError
 
 # Wall time under plain emulation on two busy cores; a real machine takes a hundredth.
@@ -18,6 +18,8 @@ DISK_BYTES = 12 << 30
 # The starter package that is installed, and the port that it proposes for its page.
 APP, APP_PORT = "ntfy", 8083
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+# Where the agent keeps everything.
+STATE = "/var/lib/hearth"
 # What the device is called when it was flashed so.
 FLASHED_NAME = "flashed"
 
@@ -104,6 +106,20 @@ class Registry:
             f"systemd-run --quiet --unit test-registry --socket-property ListenStream=127.0.0.1:{self.port} "
             f"/usr/lib/systemd/systemd-socket-proxyd 10.0.2.2:{self.port}"
         )
+
+
+def install_app(device, vm, owner):
+    """The app of the starter store, from a registry on this machine."""
+    send_folder(vm, device.starter / "store/apps" / APP, f"{STATE}/starter/apps/{APP}")
+    vm.run(f"printf 'id: starter\\nname: Starter\\n' >{STATE}/starter/store.yml")
+    owner.add_store("starter", f"{STATE}/starter")
+    started = time.monotonic()
+    with Registry(device.starter) as registry:
+        registry.open_in(vm)
+        owner.install("starter", APP)
+        owner.wait_until_app_runs(APP, BOOT_SECS)
+    print(f"  {APP} pulled, started and healthy after {time.monotonic() - started:.0f} s", flush=True)
+    expect("the app's page", 200, wait_for_page(vm.ports[APP_PORT], 60)[0])
 
 
 def send_folder(vm, folder, target):

@@ -213,6 +213,16 @@ class Machine:
 
         self._wait("a debug shell", ready, timeout_secs)
 
+    def comes_up(self, timeout_secs):
+        """Whether there is a debug shell; False when the machine ended before."""
+        try:
+            self.wait_for_shell(timeout_secs)
+        except MachineError:
+            if self.process.poll() is None:
+                raise
+            return False
+        return True
+
     def wait_for_text(self, text, timeout_secs):
         """Something that the second serial port says."""
 
