@@ -13,6 +13,8 @@ COMPRESSION ?= zstd,6
 AGENT_PROFILE ?= release
 # Secret key of minisign that signs what is published; without it nothing is signed.
 SIGNING_KEY ?=
+# What `make test-os` and `make test-os-update` run beside the case that the others need: words of their names; all without.
+CASES ?=
 # Memory of the virtual machine, in MiB.
 VM_MEMORY ?= 2048
 
@@ -80,7 +82,7 @@ test-image:
 # The app that the device installs comes from the starter set, so its images are built first.
 test-os: image
 	@.ci/test starter
-	@nice -n 5 tests/vm/test $(CURDIR)/target/image/disk/*.raw
+	@nice -n 5 tests/vm/test $(CURDIR)/target/image/disk/*.raw $(CASES)
 
 # One device and two releases for it: one that works, one that is spoilt. The keys are of these tests alone.
 test-os-update: RELEASE_KEYS = target/image/test-keys
@@ -89,7 +91,7 @@ test-os-update: target/image/packages target/image/test-keys target/image/agent 
 	@for version in 0.2.0 0.3.0; do $(call nix_build,$$version) -A update --out-link target/image/test-$$version || exit; done
 	@.ci/test starter
 	@nice -n 5 tests/vm/update $(CURDIR)/target/image/test-0.1.0/*.raw target/image/test-keys \
-		0.2.0=target/image/test-0.2.0 0.3.0=target/image/test-0.3.0
+		0.2.0=target/image/test-0.2.0 0.3.0=target/image/test-0.3.0 $(CASES)
 
 target/image/test-keys:
 	@cargo build --quiet --package hearth-release
