@@ -21,6 +21,8 @@ mod import;
 mod kills;
 /// Two Hearths on one engine.
 mod neighbours;
+/// The operating system.
+mod os;
 /// Stores at addresses, honest and hostile.
 mod stores;
 /// Updates that are kept and updates that are not.

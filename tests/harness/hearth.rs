@@ -25,6 +25,8 @@ pub struct HearthSetup {
     pub stores: Vec<PathBuf>,
     /// The dashboard's files, for tests with a browser.
     pub assets: Option<PathBuf>,
+    /// The root of the operating system that it sees; the machine's own when `None`.
+    pub os_root: Option<PathBuf>,
     /// Variables of its environment besides the test's.
     pub environment: Vec<(String, String)>,
     /// Its log.
@@ -43,6 +45,7 @@ impl HearthSetup {
             docker_socket,
             stores: vec![store.to_owned()],
             assets: None,
+            os_root: None,
             environment: Vec::new(),
             log: machine.path("hearth.log"),
         })
@@ -61,6 +64,9 @@ impl HearthSetup {
         }
         if let Some(assets) = &self.assets {
             command.arg("--assets").arg(assets);
+        }
+        if let Some(root) = &self.os_root {
+            command.arg("--os-root").arg(root);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let address_file = self.state.join("address");

@@ -149,6 +149,13 @@ fn guarded_routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(system::get))
         .routes(routes!(system::set_settings))
         .routes(routes!(os::get))
+        .routes(routes!(os::check))
+        .routes(routes!(os::update))
+        .routes(routes!(os::cancel))
+        .routes(routes!(os::reboot))
+        .routes(routes!(os::back))
+        .routes(routes!(os::set_settings))
+        .routes(routes!(os::upload))
         .routes(routes!(events::events))
 }
 

@@ -93,7 +93,7 @@ enum Command {
     /// Takes over what another system has on its disk.
     #[command(subcommand)]
     Import(import::Command),
-    /// Shows the operating system of the box.
+    /// Shows and updates the operating system of the box.
     #[command(subcommand)]
     Os(os::Command),
     /// Prints everything that is wanted as one YAML document.
@@ -164,7 +164,7 @@ async fn ask(command: Command, client: &Client, output: &Output) -> Result<(), C
         Command::App(command) => app::run(client, output, command).await,
         Command::Store(command) => store::run(client, output, command).await,
         Command::Import(command) => import::run(client, output, command).await,
-        Command::Os(command) => os::run(client, output, &command).await,
+        Command::Os(command) => os::run(client, output, command).await,
         Command::Setup(args) => setup::run(client, output, args).await,
         Command::Export => generations::export(client, output).await,
         Command::Plan(args) => generations::plan(client, output, &args).await,

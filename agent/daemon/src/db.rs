@@ -2,6 +2,8 @@
 
 /// People who may sign in.
 pub(crate) mod accounts;
+/// Copies from before the data was laid out anew.
+mod copies;
 /// Folders of apps that were made, and the secrets that live as long.
 pub(crate) mod data;
 /// What the owner wants, by generation.
@@ -10,6 +12,8 @@ pub(crate) mod generations;
 pub(crate) mod hooks;
 /// What this box is called.
 pub(crate) mod identity;
+/// Updates of the operating system.
+pub(crate) mod os_update;
 /// Packages that a generation names.
 pub(crate) mod packages;
 /// Seeds that apps brought from another box.
@@ -18,6 +22,8 @@ pub(crate) mod seeds;
 pub(crate) mod sessions;
 /// Apps on their way to another version.
 pub(crate) mod updates;
+
+pub(crate) use copies::{copy_path, has_later_migrations, put_back};
 
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -30,6 +36,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection, Row};
 
+/// Its name in the state folder.
+pub(crate) const FILE: &str = "hearth.db";
 /// Where sqlx records the migrations that were applied.
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 /// How long a connection waits for another process (a backup, a shell) to let go of the file.
@@ -181,6 +189,11 @@ fn migrator() -> Migrator {
     migrator
 }
 
+/// Returns the number of the newest migration that this version knows.
+pub(crate) fn newest_migration() -> i64 {
+    migrator().iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
 /// Damage is found at the start, by name, rather than in the middle of a change.
 async fn check_integrity(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     let verdict = sqlx::query("PRAGMA quick_check(1)").fetch_one(connection).await?;
@@ -205,7 +218,7 @@ async fn copy_before_migration(
     }
     // `VACUUM INTO` gives a whole copy with the write-ahead log folded in; it refuses a file that exists, so the
     // copy takes its name only when it is complete.
-    let copy = with_suffix(path, &format!(".before-{newest:04}"));
+    let copy = copy_path(path, newest);
     let unfinished = with_suffix(path, ".before-unfinished");
     remove_if_present(&unfinished)?;
     sqlx::query("VACUUM INTO ?").bind(unfinished.display().to_string()).execute(connection).await?;

@@ -12,8 +12,6 @@ mod history;
 mod install;
 /// What apps have to do with each other.
 mod links;
-/// The operating system.
-mod os;
 /// Answers to questions about the stores.
 mod stores;
 /// The box.
@@ -44,6 +42,7 @@ use crate::db::{self, Db};
 use crate::doors::Doors;
 use crate::error::{Error, Result};
 use crate::import::Imports;
+use crate::os_update::{self, OsUpdates};
 use crate::reconcile::look::SpecCache;
 use crate::reconcile::run::Reported;
 use crate::reconcile::{self, Wakeup};
@@ -69,6 +68,8 @@ pub struct Options {
     pub stores: Vec<PathBuf>,
     /// How long to wait for what.
     pub timing: Timing,
+    /// The root of the operating system, `/` but in tests.
+    pub os_root: PathBuf,
 }
 
 /// What the owner wants, with its number.
@@ -113,6 +114,7 @@ pub struct Inner {
     pub(crate) specs: Mutex<SpecCache>,
     pub(crate) scripts: Scripts,
     pub(crate) imports: Imports,
+    pub(crate) os: OsUpdates,
     pub(crate) doors: Doors,
     /// Images fetched at once, of all apps together.
     pub(crate) pulls: Semaphore,
@@ -150,6 +152,7 @@ impl Hearth {
         let engine = Engine::connect(&options.docker_socket, hearth_docker::Options::new(box_id));
         let shelf = options.state_dir.join("stores");
         let catalog = Arc::new(Catalog::new(options.stores.clone(), shelf, Limits::default()));
+        let os = OsUpdates::open(&options, &db).await?;
         let (wake, wakeups) = mpsc::channel(WAKEUPS);
         let hearth = Self(Arc::new(Inner {
             db,
@@ -173,6 +176,7 @@ impl Hearth {
             specs: Mutex::default(),
             scripts: Scripts::default(),
             imports: Imports::default(),
+            os,
             doors: Doors::default(),
             pulls: Semaphore::new(PULLS),
             events: broadcast::Sender::new(EVENTS),
@@ -200,7 +204,8 @@ impl Hearth {
         tokio::join!(
             imports,
             reconcile::run(self.clone(), wakeups, shutdown.clone()),
-            fresh::keep_fresh(self.clone(), shutdown.clone())
+            fresh::keep_fresh(self.clone(), shutdown.clone()),
+            os_update::driver::drive(self.clone(), shutdown.clone())
         );
         Ok(())
     }

@@ -25,6 +25,8 @@ pub mod hearth;
 pub(crate) mod import;
 /// What apps write.
 pub(crate) mod logs;
+/// Updates of the operating system.
+pub(crate) mod os_update;
 /// The loop: observe, plan, execute, publish.
 pub(crate) mod reconcile;
 /// From what is wanted to what an app is made of.

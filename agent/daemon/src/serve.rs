@@ -26,9 +26,11 @@ use tokio_util::task::TaskTracker;
 use crate::api::{self, ApiState};
 use crate::assets;
 use crate::auth::Auth;
-use crate::db::Db;
+use crate::db::{self, Db};
 use crate::doors;
 use crate::hearth::{Hearth, Options};
+use crate::os_update::OsUpdates;
+use crate::os_update::copies::put_back_if_due;
 
 use connections::Connections;
 use lock::StateLock;
@@ -36,7 +38,7 @@ use lock::StateLock;
 /// How long open connections and the loop have to come to their end.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// The address that the service listens on, in the state folder, for scripts.
-const ADDRESS_FILE: &str = "address";
+pub(crate) const ADDRESS_FILE: &str = "address";
 
 /// How the service runs.
 #[derive(Debug, Clone)]
@@ -81,7 +83,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
     let local = listen::local(&socket, &lock)?;
     let address = network.local_addr().context("failed to read the address that was bound")?;
-    let db = Db::open(&state_dir.join("hearth.db")).await?;
+    let db = open_database(&config.core).await?;
     forget::when_wished(&state_dir, &db).await?;
     let hearth = Hearth::open(config.core, db.clone()).await.context("failed to open the state")?;
 
@@ -136,6 +138,15 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             anyhow::bail!("the loop ended although nobody asked it to");
         }
     }
+}
+
+/// Opens the database; after the way back from a newer release as it was before that.
+async fn open_database(options: &Options) -> anyhow::Result<Db> {
+    let path = options.state_dir.join(db::FILE);
+    let db = Db::open(&path).await?;
+    let updates = OsUpdates::open(options, &db).await.context("failed to open the state")?;
+    let was_closed = put_back_if_due(&updates, &db, &path).await.context("failed to open the state")?;
+    Ok(if was_closed { Db::open(&path).await? } else { db })
 }
 
 /// Only the service's own user may look into a folder that it makes.

@@ -75,6 +75,15 @@ pub struct Fetched {
     pub left_out: usize,
 }
 
+/// Unpacks an archive that somebody sent, whatever it is called, into the empty folder `tree`. Returns how many entries were
+/// left out because they are neither a file nor a folder.
+///
+/// # Errors
+/// When it is no archive, is damaged, reaches a limit or wants to write outside the folder; when the disk is full.
+pub fn unpack(archive: &Path, tree: &Path, job: &Job<'_>) -> Result<usize> {
+    unpack::archive(archive, tree, job)
+}
+
 /// Fetches a source into the empty folder `scratch`, unless it is still at the revision `known`.
 ///
 /// A process that is killed half-way leaves only what is in `scratch`.

@@ -7,9 +7,13 @@ pub mod data;
 pub mod facts;
 /// The operating system's image, onto a disk.
 pub mod flash;
+/// Ways out of the network.
+pub mod network;
 /// Which operating system runs.
 pub mod os;
 /// Who listens on the host's ports.
 pub mod ports;
 /// Scripts of packages.
 pub mod sandbox;
+/// Units, and the restart of the box.
+pub mod systemd;

@@ -11,9 +11,15 @@ pub struct Os {
     pub name: String,
     /// Which release of Hearth's own image it is. Read from the root that runs, never from what an updater remembers.
     pub image_version: Option<ReleaseVersion>,
+    /// For which kind of box Hearth's own image was made: the name of a folder of `hardware/`.
+    pub board: Option<String>,
     /// What the boot loader can start of Hearth's own image, newest first.
     pub entries: Vec<BootEntry>,
 }
+
+/// Where the boot loader finds what it can start, below the root
+/// ([Boot Loader Specification](https://uapi-group.org/specifications/specs/boot_loader_specification/)).
+pub const ENTRIES: &str = "boot/EFI/Linux";
 
 /// Looks at the system below `root`, which is `/` on a device. What cannot be read is unknown; nothing fails.
 pub fn observe(root: &Path) -> Os {
@@ -28,8 +34,9 @@ pub fn observe(root: &Path) -> Os {
     };
     let is_ours = value("IMAGE_ID").as_deref() == Some("hearth");
     let image_version = value("IMAGE_VERSION").filter(|_| is_ours).and_then(|version| version.parse().ok());
-    let entries = if is_ours { entries(&root.join("boot/EFI/Linux")) } else { Vec::new() };
-    Os { name: value("PRETTY_NAME").unwrap_or_else(|| "Linux".to_owned()), image_version, entries }
+    let board = value("VARIANT_ID").filter(|_| is_ours);
+    let entries = if is_ours { entries(&root.join(ENTRIES)) } else { Vec::new() };
+    Os { name: value("PRETTY_NAME").unwrap_or_else(|| "Linux".to_owned()), image_version, board, entries }
 }
 
 fn entries(folder: &Path) -> Vec<BootEntry> {
@@ -68,7 +75,8 @@ mod tests {
 
     #[test]
     fn releases_on_the_boot_partition_are_read_with_their_counters() {
-        let text = "PRETTY_NAME=\"Hearth 1.10.0\"\nIMAGE_ID=hearth\nIMAGE_VERSION=1.10.0\n";
+        let text =
+            "PRETTY_NAME=\"Hearth 1.10.0\"\nIMAGE_ID=hearth\nIMAGE_VERSION=1.10.0\nVARIANT_ID=x86-64\n";
         let files = [
             "hearth_1.9.0.efi",
             "hearth_1.10.0+2-1.efi",
@@ -78,6 +86,7 @@ mod tests {
         ];
         let seen = observe(root(text, &files).path());
         assert_eq!(seen.image_version, Some(ReleaseVersion::new(1, 10, 0)));
+        assert_eq!(seen.board.as_deref(), Some("x86-64"));
         let read: Vec<_> =
             seen.entries.iter().map(|entry| (entry.version.to_string(), entry.tries_left)).collect();
         let expected = [("1.11.0", Some(0)), ("1.10.0", Some(2)), ("1.9.0", None)];
@@ -87,6 +96,7 @@ mod tests {
     #[test]
     fn a_system_that_says_nothing_is_some_linux() {
         let seen = observe(Path::new("/does/not/exist"));
-        assert_eq!(seen, Os { name: "Linux".to_owned(), image_version: None, entries: Vec::new() });
+        let some = Os { name: "Linux".to_owned(), image_version: None, board: None, entries: Vec::new() };
+        assert_eq!(seen, some);
     }
 }

@@ -29,11 +29,14 @@ pub(super) struct Args {
     /// A folder of packages that comes with this Hearth; may be given several times.
     #[arg(long = "store", value_name = "DIR")]
     stores: Vec<PathBuf>,
+    /// The root of the operating system that is looked at and updated.
+    #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
+    os_root: PathBuf,
 }
 
 pub(super) fn run(state_dir: PathBuf, args: Args) -> Result<(), CliError> {
     log_to_stderr();
-    let Args { listen, port_fallback, docker_socket, assets, stores } = args;
+    let Args { listen, port_fallback, docker_socket, assets, stores, os_root } = args;
     let absolute = |path: PathBuf| {
         std::path::absolute(&path)
             .map_err(|error| CliError::failed(format!("{} is not a path: {error}", path.display())))
@@ -47,6 +50,7 @@ pub(super) fn run(state_dir: PathBuf, args: Args) -> Result<(), CliError> {
             docker_socket,
             stores: stores.into_iter().map(absolute).collect::<Result<_, _>>()?,
             timing: hearth_planner::Timing::default(),
+            os_root: absolute(os_root)?,
         },
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -126,3 +126,41 @@ async fn a_sign_in_with_a_password_that_was_just_changed_leaves_no_session() {
     assert!(!sessions::add(&db, b"late", account.id, "old", at(1)).await.unwrap());
     assert!(!accounts::change_password(&db, account.id, "old", "newer", b"none").await.unwrap());
 }
+
+#[tokio::test]
+async fn a_copy_takes_the_place_of_what_a_newer_release_wrote() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    let db = open(&folder).await;
+    accounts::add_first(&db, "ada", "hash", at(1)).await.unwrap().unwrap();
+    let copy = copy_path(&path, newest_migration());
+    sqlx::query("VACUUM INTO ?").bind(copy.display().to_string()).execute(&db.writer).await.unwrap();
+    assert!(!has_later_migrations(&db).await.unwrap());
+    // What the newer release does.
+    sqlx::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', 1, x'00', 0)")
+        .execute(&db.writer)
+        .await
+        .unwrap();
+    sqlx::query("DELETE FROM accounts").execute(&db.writer).await.unwrap();
+    assert!(has_later_migrations(&db).await.unwrap());
+
+    let memory = crate::os_update::memory::Memory { bytes_per_second: Some(7), ..Default::default() };
+    let kept = put_back(&db, &path, &copy, &Default::default(), &memory).await.unwrap();
+    let db = open(&folder).await;
+    assert!(accounts::any(&db).await.unwrap() && !has_later_migrations(&db).await.unwrap());
+    assert_eq!(os_update::get(&db).await.unwrap().1, memory);
+    assert!(kept.is_file() && !copy.exists(), "{}", kept.display());
+}
+
+#[tokio::test]
+async fn a_damaged_copy_is_left_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    let db = open(&folder).await;
+    accounts::add_first(&db, "ada", "hash", at(1)).await.unwrap().unwrap();
+    let copy = copy_path(&path, newest_migration());
+    std::fs::write(&copy, "this is no database, although it is long enough to be one").unwrap();
+    let error = put_back(&db, &path, &copy, &Default::default(), &Default::default()).await.unwrap_err();
+    assert!(format!("{error:#}").contains("copy"), "{error:#}");
+    assert!(accounts::any(&open(&folder).await).await.unwrap());
+}

@@ -20,8 +20,7 @@ impl Hearth {
             settings: now.desired.settings.clone(),
             generation: now.generation,
             warnings,
-            // On Debian without our image somebody else updates the system.
-            os_managed: false,
+            os_managed: self.is_os_managed().await,
         }
     }
 }

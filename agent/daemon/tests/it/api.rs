@@ -210,4 +210,9 @@ async fn a_system_that_hearth_did_not_install_is_not_said_to_be_updated_by_it() 
     assert_eq!((&status["managed"], &status["version"]), (&json!(false), &Value::Null), "{status}");
     assert!(status["note"].as_str().unwrap().contains("does not update it"), "{status}");
     assert_eq!(app.get("/system").await.json()["os_managed"], false);
+    let back = json!({ "version": "1.0.0" });
+    for (path, body) in [("check", json!({})), ("update", json!({})), ("cancel", json!({})), ("back", back)] {
+        app.post(&format!("/os/{path}"), body).await.is_problem(409, "conflict");
+    }
+    app.json("PUT", "/os/settings", json!({ "channel": "beta" })).await.is_problem(409, "conflict");
 }

@@ -141,5 +141,6 @@ fn options(folder: &Path) -> Options {
         docker_socket: folder.join("no-docker.sock"),
         stores: Vec::new(),
         timing: hearth_planner::Timing::default(),
+        os_root: folder.to_owned(),
     }
 }

@@ -230,6 +230,17 @@ pub struct GoBack {
     pub loses: Vec<String>,
 }
 
+/// `POST /api/v1/os/check`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct CheckOs {
+    /// Where the channel is, this time: the path of a folder, such as that of a USB stick, or an address. `None`: where the
+    /// image says.
+    #[serde(default)]
+    pub from: Option<String>,
+}
+
 /// `POST /api/v1/os/back`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,0 +1,157 @@
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use hearth_model::desired::Run;
+use hearth_model::observed::EngineState;
+use hearth_model::{AppId, AppState};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::db;
+use crate::hearth::Hearth;
+use crate::os_update::restart::Before;
+use crate::serve::ADDRESS_FILE;
+
+/// How long one look may take.
+const LOOK_WITHIN: Duration = Duration::from_secs(10);
+/// Most of an answer that is looked at, in bytes: its first line.
+const HEAD_BYTES: usize = 64;
+
+/// One thing that has to be as it was before the restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Look {
+    /// The agent's data.
+    Database,
+    /// The engine.
+    Docker,
+    /// The way out of the home network.
+    Network,
+    /// The dashboard, over its own door.
+    Dashboard,
+    /// An app that was healthy.
+    App {
+        /// Which.
+        id: AppId,
+        /// What its owner calls it.
+        name: String,
+    },
+}
+
+impl Look {
+    /// Returns everything that has to hold, given how the box was.
+    pub(super) async fn all(hearth: &Hearth, before: &Before) -> Vec<Self> {
+        let mut looks = vec![Self::Database, Self::Docker, Self::Dashboard];
+        if before.has_route {
+            looks.push(Self::Network);
+        }
+        // What is not wanted to run any more need not.
+        let desired = hearth.in_force().desired;
+        let wanted = |id: &&AppId| desired.apps.get(*id).is_some_and(|app| matches!(app.run, Run::Running));
+        let known = hearth.apps().await;
+        looks.extend(before.healthy.iter().filter(wanted).map(|id| {
+            let name = known.iter().find(|app| app.id == *id).map(|app| app.name.clone());
+            Self::App { id: id.clone(), name: name.unwrap_or_else(|| id.to_string()) }
+        }));
+        looks
+    }
+
+    /// Returns what is looked at, for the owner.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Database => "Hearth's own data can be read and written".to_owned(),
+            Self::Docker => "Docker answers".to_owned(),
+            Self::Network => "The network is as before".to_owned(),
+            Self::Dashboard => "The dashboard answers".to_owned(),
+            Self::App { name, .. } => format!("{name} runs as before"),
+        }
+    }
+
+    /// Returns how long it may take after the agent started.
+    pub(super) fn limit(&self) -> Duration {
+        let mins = match self {
+            Self::Database => 1,
+            Self::Dashboard => 2,
+            Self::Network => 3,
+            Self::Docker => 5,
+            // Docker, and then some that take minutes to load.
+            Self::App { .. } => 15,
+        };
+        Duration::from_secs(60 * mins)
+    }
+
+    /// Looks.
+    ///
+    /// # Errors
+    /// Says what was found instead, in a sentence.
+    pub(super) async fn now(&self, hearth: &Hearth) -> Result<(), String> {
+        let look = async {
+            match self {
+                Self::Database => database(hearth).await,
+                Self::Docker => match hearth.engine_state() {
+                    EngineState::Ready { .. } => Ok(()),
+                    EngineState::Unknown => Err("Docker was not asked yet.".to_owned()),
+                    EngineState::Unreachable { reason } => Err(format!("Docker does not answer: {reason}")),
+                },
+                Self::Network => {
+                    if hearth_host::network::has_default_route(&hearth.os.places.root) {
+                        return Ok(());
+                    }
+                    Err("There is no way out of this box's own network, and there was one before.".to_owned())
+                }
+                Self::Dashboard => dashboard(hearth).await,
+                Self::App { id, name } => app(hearth, id, name),
+            }
+        };
+        let late = |_| Err(format!("It did not answer within {} s.", LOOK_WITHIN.as_secs()));
+        tokio::time::timeout(LOOK_WITHIN, look).await.unwrap_or_else(late)
+    }
+}
+
+/// Writes what is remembered, and reads it back.
+async fn database(hearth: &Hearth) -> Result<(), String> {
+    let failed = |error: crate::error::Error| format!("{error}.");
+    hearth.os_note(|_| {}).await.map_err(failed)?;
+    let (record, memory) = db::os_update::get(&hearth.db).await.map_err(failed)?;
+    let held = hearth.os.held();
+    if record == held.record && memory == held.memory {
+        return Ok(());
+    }
+    Err("What was written cannot be read back.".to_owned())
+}
+
+/// Asks for the page as a browser would, at the address that the service listens on.
+async fn dashboard(hearth: &Hearth) -> Result<(), String> {
+    let file = hearth.options.state_dir.join(ADDRESS_FILE);
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| format!("Where the dashboard listens is not known: {error}."))?;
+    let mut address: SocketAddr =
+        text.trim().parse().map_err(|error| format!("`{}` is no address: {error}.", text.trim()))?;
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    let ask = async {
+        let mut stream = TcpStream::connect(address).await?;
+        let request = format!("GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut head = Vec::new();
+        stream.take(HEAD_BYTES as u64).read_to_end(&mut head).await?;
+        Ok::<_, std::io::Error>(String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned())
+    };
+    let answer = ask.await.map_err(|error| format!("{address} does not answer: {error}."))?;
+    if answer.split(' ').nth(1) == Some("200") {
+        return Ok(());
+    }
+    Err(format!("{address} answers `{answer}` in place of the page."))
+}
+
+fn app(hearth: &Hearth, id: &AppId, name: &str) -> Result<(), String> {
+    let apps = hearth.published.borrow().apps.clone();
+    let Some(status) = apps.get(id) else { return Err(format!("{name} was not looked at yet.")) };
+    if status.state == AppState::Running {
+        return Ok(());
+    }
+    let why = status.reason.as_ref().map(|reason| format!(": {}", reason.message)).unwrap_or_default();
+    Err(format!("{name} was healthy before and is not now{}.", why.trim_end_matches('.')))
+}

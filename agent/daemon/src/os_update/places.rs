@@ -1,0 +1,133 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use hearth_model::os::ReleaseVersion;
+use hearth_update::release::FileRole;
+use rustix::fs::{major, minor};
+
+/// Where an erofs has its magic number, and which that is
+/// ([kernel](https://docs.kernel.org/filesystems/erofs.html#on-disk-details)).
+const EROFS_MAGIC: (usize, [u8; 4]) = (1024, [0xe2, 0xe1, 0xf5, 0xe0]);
+/// What a hash tree of dm-verity begins with
+/// ([cryptsetup](https://gitlab.com/cryptsetup/cryptsetup/-/wikis/DMVerity#verity-superblock-format)).
+const VERITY_MAGIC: [u8; 8] = *b"verity\0\0";
+/// Longest address of a channel, in bytes.
+const MAX_ADDRESS_BYTES: u64 = 4096;
+
+/// Where things are: of the system that runs, and of updates.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    /// The root of the system, `/` on a device.
+    pub(crate) root: PathBuf,
+    /// Files of a release under way.
+    pub(crate) partial: PathBuf,
+    /// Files that were checked, from where they are installed; `sysupdate.d` names it.
+    pub(crate) staged: PathBuf,
+    /// What the channel said last.
+    pub(crate) trust: PathBuf,
+    /// A channel that the owner sent.
+    pub(crate) uploads: PathBuf,
+}
+
+impl Places {
+    pub(crate) fn new(root: &Path, state_dir: &Path) -> Self {
+        let updates = state_dir.join("updates");
+        Self {
+            root: root.to_owned(),
+            partial: updates.join("partial"),
+            staged: updates.join("staged"),
+            trust: updates.join("trust"),
+            uploads: updates.join("uploads"),
+        }
+    }
+
+    /// Reads the root of trust that came with the image; `None` when it has none.
+    pub(crate) fn root_of_trust(&self) -> Option<Vec<u8>> {
+        fs::read(self.root.join("usr/share/hearth/releases/root.json")).ok()
+    }
+
+    /// Reads where the image says that releases come from.
+    pub(crate) fn address(&self) -> Option<String> {
+        let mut text = String::new();
+        let file = fs::File::open(self.root.join("usr/share/hearth/releases/address")).ok()?;
+        file.take(MAX_ADDRESS_BYTES).read_to_string(&mut text).ok()?;
+        Some(text.trim().to_owned()).filter(|address| !address.is_empty())
+    }
+
+    /// Reads the kernel's name of this boot.
+    pub(crate) fn boot_id(&self) -> String {
+        fs::read_to_string(self.root.join("proc/sys/kernel/random/boot_id"))
+            .map(|text| text.trim().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// Finds the files and partitions of the release that runs, by what they begin with. What is not found has to be
+    /// fetched, nothing else.
+    pub(crate) fn running(&self, version: ReleaseVersion) -> BTreeMap<FileRole, PathBuf> {
+        let label = self.root.join(format!("dev/disk/by-partlabel/hearth_{version}"));
+        let candidates = self.below_the_root().into_iter().chain([label]);
+        let mut found: BTreeMap<FileRole, PathBuf> =
+            candidates.filter_map(|path| Some((role(&path)?, path))).collect();
+        let entries = fs::read_dir(self.root.join(hearth_host::os::ENTRIES)).into_iter().flatten();
+        let names = [format!("hearth_{version}.efi"), format!("hearth_{version}+")];
+        let kernel = entries.filter_map(Result::ok).map(|entry| entry.path()).find(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            *name == names[0] || name.starts_with(&names[1])
+        });
+        found.extend(kernel.map(|path| (FileRole::Uki, path)));
+        found
+    }
+
+    /// Returns the partitions that the device of the root is put together from: both have the same label.
+    fn below_the_root(&self) -> Vec<PathBuf> {
+        let Ok(root) = fs::metadata(&self.root) else { return Vec::new() };
+        let device = format!("sys/dev/block/{}:{}/slaves", major(root.dev()), minor(root.dev()));
+        let slaves = fs::read_dir(self.root.join(device)).into_iter().flatten().filter_map(Result::ok);
+        slaves.map(|slave| self.root.join("dev").join(slave.file_name())).collect()
+    }
+}
+
+/// Tells what a partition holds.
+fn role(path: &Path) -> Option<FileRole> {
+    let mut head = [0; EROFS_MAGIC.0 + 4];
+    fs::File::open(path).ok()?.read_exact(&mut head).ok()?;
+    if head.starts_with(&VERITY_MAGIC) {
+        return Some(FileRole::Verity);
+    }
+    (head[EROFS_MAGIC.0..] == EROFS_MAGIC.1).then_some(FileRole::Root)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_is_found_by_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let places = Places::new(root, Path::new("/var/lib/hearth"));
+        let version = ReleaseVersion::new(1, 2, 3);
+        assert!(places.running(version).is_empty());
+
+        let labels = root.join("dev/disk/by-partlabel");
+        let entries = root.join(hearth_host::os::ENTRIES);
+        fs::create_dir_all(&labels).unwrap();
+        fs::create_dir_all(&entries).unwrap();
+        let mut erofs = vec![0; 4096];
+        erofs[1024..1028].copy_from_slice(&EROFS_MAGIC.1);
+        fs::write(labels.join("hearth_1.2.3"), &erofs).unwrap();
+        for name in ["hearth_1.2.30.efi", "hearth_1.2.3+2-1.efi", "hearth_1.2.4.efi"] {
+            fs::write(entries.join(name), "").unwrap();
+        }
+        let found = places.running(version);
+        assert_eq!(found[&FileRole::Root], labels.join("hearth_1.2.3"));
+        assert_eq!(found[&FileRole::Uki], entries.join("hearth_1.2.3+2-1.efi"));
+
+        // The label may lead to the hash tree as well.
+        fs::write(labels.join("hearth_1.2.3"), [&VERITY_MAGIC[..], &[0; 4096]].concat()).unwrap();
+        assert_eq!(places.running(version).keys().next(), Some(&FileRole::Verity));
+    }
+}

@@ -1,0 +1,59 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use hearth_host::systemd::Systemd;
+use hearth_model::{AppId, AppState};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::slots::sentence;
+use crate::hearth::Hearth;
+
+/// How long a restart may take to end the agent, which systemd does before it stops apps.
+const GONE_WITHIN: Duration = Duration::from_secs(5 * 60);
+
+/// How the box was before a restart: the release that comes has to bring it there again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Before {
+    /// When it was looked at, UTC.
+    pub(crate) at: Option<Timestamp>,
+    /// Apps that ran and were healthy.
+    pub(crate) healthy: BTreeSet<AppId>,
+    /// Whether there was a way out of the home network.
+    pub(crate) has_route: bool,
+}
+
+impl Before {
+    /// Looks at the box as it is.
+    pub(super) fn look(hearth: &Hearth) -> Self {
+        let apps = hearth.published.borrow().apps.clone();
+        let healthy = apps.iter().filter(|(_, status)| status.state == AppState::Running);
+        Self {
+            at: Some(Timestamp::now()),
+            healthy: healthy.map(|(id, _)| id.clone()).collect(),
+            has_route: hearth_host::network::has_default_route(&hearth.os.places.root),
+        }
+    }
+}
+
+/// Restarts the box into a release that has to show that it works. Resolves only when the restart did not come, and says why.
+pub(super) async fn restart_to_try(hearth: &Hearth) -> String {
+    let before = Before::look(hearth);
+    if let Err(error) = hearth.os_note(|memory| memory.before = Some(before)).await {
+        tracing::error!("how the box was before its restart cannot be kept: {error}");
+    }
+    restart().await
+}
+
+/// Restarts the box. Apps are systemd's to stop, each within its own grace period (`hearth-apps.service`), as for every
+/// restart. Resolves only when the restart did not come, and says why.
+pub(super) async fn restart() -> String {
+    tracing::info!("the box restarts");
+    let asked = async { Systemd::connect().await?.reboot().await };
+    if let Err(error) = asked.await {
+        return sentence(&error);
+    }
+    tokio::time::sleep(GONE_WITHIN).await;
+    format!("The box did not restart within {} s.", GONE_WITHIN.as_secs())
+}
