@@ -54,10 +54,14 @@ class Handler(http.server.SimpleHTTPRequestHandler):
             self.end_headers()
             file.seek(first)
             left = last + 1 - first
-            while left and (data := file.read(min(left, 1 << 16))):
-                self.wfile.write(data)
-                left -= len(data)
-                self.server.sent_bytes += len(data)
+            try:
+                while left and (data := file.read(min(left, 1 << 16))):
+                    self.wfile.write(data)
+                    left -= len(data)
+                    self.server.sent_bytes += len(data)
+            except ConnectionError:
+                # The device has what it wants.
+                self.close_connection = True
 
     def log_message(self, *_):
         pass
