@@ -3,11 +3,13 @@
 //! The root of trust comes with the image. What a channel said last is kept in a folder, so that an older copy of it is
 //! found out; the folder changes only when everything of an answer was verified, and as a whole.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use futures_util::stream;
 use hearth_model::os::{Channel, Release};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 use tough::error::Error as Tuf;
 use tough::{
@@ -117,19 +119,22 @@ impl Trust {
         Ok(fresh)
     }
 
-    /// Puts what was verified in the place of what was remembered. Cut off between the two renames, a box remembers
-    /// nothing: it then trusts the root of its image alone, as on its first day.
+    /// Puts what was verified in the place of what was remembered, in one step: after a cut at any instant a box remembers
+    /// the one or the other, and never nothing, which would have it believe an older copy of the channel.
     fn keep_memory(&self, fresh: &Path) -> Result<()> {
-        let old = self.beside("old");
-        let swapped = remove(&old).and_then(|()| {
-            match fs::rename(&self.memory, &old) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+        let kept = sync_all(fresh).and_then(|()| {
+            let exchanged = renameat_with(CWD, fresh, CWD, &self.memory, RenameFlags::EXCHANGE);
+            match exchanged {
+                Err(Errno::NOENT) => fs::rename(fresh, &self.memory)?,
+                exchanged => exchanged?,
             }
-            fs::rename(fresh, &self.memory)?;
-            remove(&old)
+            if let Some(folder) = self.memory.parent() {
+                File::open(folder)?.sync_all()?;
+            }
+            // After an exchange this is what was remembered before.
+            remove(fresh)
         });
-        swapped.map_err(|source| Error::Disk { what: "written", path: self.memory.clone(), source })
+        kept.map_err(|source| Error::Disk { what: "written", path: self.memory.clone(), source })
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {
@@ -138,6 +143,14 @@ impl Trust {
         name.push(suffix);
         self.memory.with_file_name(name)
     }
+}
+
+/// Returns when the files of a folder, and their names, are on the disk.
+fn sync_all(folder: &Path) -> std::io::Result<()> {
+    for file in fs::read_dir(folder)? {
+        File::open(file?.path())?.sync_all()?;
+    }
+    File::open(folder)?.sync_all()
 }
 
 fn remove(folder: &Path) -> std::io::Result<()> {
@@ -266,4 +279,43 @@ fn explain_transport(error: &TransportError) -> Error {
 
 fn file_name(url: &str) -> String {
     url.rsplit('/').next().unwrap_or(url).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_there_at_every_instant() {
+        let folder = tempfile::tempdir().unwrap();
+        let trust =
+            Trust { root: Vec::new(), memory: folder.path().join("memory"), board: "x86-64".to_owned() };
+        let keep = |number: u32| {
+            let fresh = trust.copy_memory().unwrap();
+            fs::write(fresh.join("timestamp.json"), number.to_string()).unwrap();
+            trust.keep_memory(&fresh).unwrap();
+        };
+        keep(0);
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let looker = scope.spawn(|| {
+                let mut looks = 0_u32;
+                while !is_over.load(Ordering::Relaxed) {
+                    // An open folder stays the one that it was, so its name is what is looked at.
+                    assert!(trust.memory.exists(), "look {looks}");
+                    looks += 1;
+                }
+                looks
+            });
+            for number in 1..100 {
+                keep(number);
+            }
+            is_over.store(true, Ordering::Relaxed);
+            assert!(looker.join().unwrap() > 0);
+        });
+        assert_eq!(fs::read(trust.memory.join("timestamp.json")).unwrap(), b"99");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }
