@@ -31,6 +31,8 @@ mod qr;
 mod serve;
 /// The first owner.
 mod setup;
+/// The slots of the operating system.
+mod slot;
 /// Server-sent events.
 mod sse;
 /// The box at a glance.
@@ -113,6 +115,9 @@ enum Command {
     Setup(setup::Args),
     /// Puts an image of Hearth on a disk, or lists the disks that could take one; needs no service.
     Flash(flash::Args),
+    /// Changes the slots of this device; for `hearth-slot@.service`.
+    #[command(hide = true)]
+    Slot(slot::Args),
     /// Draws a QR code in the terminal; needs no service.
     Qr(qr::Args),
     /// Prints the completions for a shell.
@@ -146,6 +151,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         }
         Command::Qr(args) => qr::run(&output, &args),
         Command::Flash(args) => flash::run(&output, &args),
+        Command::Slot(args) => slot::run(&args),
         Command::Store(store::Command::Lint(args)) => lint::run(&output, &args),
         Command::Store(store::Command::Check(args)) => check::run(&output, &args),
         Command::Store(store::Command::Schema) => lint::schema(&output),
@@ -172,6 +178,7 @@ async fn ask(command: Command, client: &Client, output: &Output) -> Result<(), C
         Command::Generations(args) => generations::list(client, output, &args).await,
         Command::Rollback(args) => generations::roll_back(client, output, &args).await,
         Command::Serve(_)
+        | Command::Slot(_)
         | Command::Compose(_)
         | Command::Flash(_)
         | Command::Qr(_)

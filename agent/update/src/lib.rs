@@ -1,8 +1,8 @@
 //! Releases of the operating system: what a channel serves, whether it can be trusted, and how a box gets what it lacks.
 //!
 //! A channel is a folder of static files: TUF metadata, and targets that it names by hash. [`trust`] says which release it
-//! offers; [`download`] puts its files together from what the box has and what it fetches. Everything blocks, nothing is
-//! decided here but whether bytes are what was signed, and no slot is touched.
+//! offers; [`download`] puts its files together from what the box has and what it fetches; [`slot`] writes them, in a
+//! process of its own. Everything blocks, and nothing is decided here but whether bytes are what was signed.
 
 /// Content-defined chunks.
 pub mod chunk;
@@ -14,6 +14,8 @@ mod error;
 pub mod index;
 /// What a channel says about a release.
 pub mod release;
+/// The slots and the boot loader's entries.
+pub mod slot;
 /// Where a channel is.
 pub mod source;
 /// Whether a channel can be trusted.
