@@ -73,6 +73,83 @@ class Accounts(unittest.TestCase):
             self.assertEqual(len(numbers), len(set(numbers)))
 
 
+class Trial(unittest.TestCase):
+    """The end of a release's trial, in a mount namespace with a boot partition and a clock of its own."""
+
+    SCRIPT = """
+        mount -t tmpfs none /boot
+        mkdir -p /boot/EFI/Linux /boot/credentials
+        touch "/boot/EFI/Linux/$2"
+        [ -z "$4" ] || printf '%s' "$4" >/boot/credentials/hearth.trial_minutes
+        printf 'ID=hearth\nIMAGE_VERSION=1.4.0\n' >/boot/os-release
+        echo "$3 1" >/boot/uptime
+        printf '#!/bin/sh\necho "bless-boot $*"\n' >/boot/systemd-bless-boot
+        chmod +x /boot/systemd-bless-boot
+        mount --bind /boot/os-release "$(realpath /usr/lib/os-release)"
+        mount --bind /boot/uptime /proc/uptime
+        mkdir /boot/lib
+        cp /boot/systemd-bless-boot /boot/lib/
+        mount --bind /boot/lib /usr/lib/systemd
+        sleep() { echo "sleep $*"; }
+        export -f sleep
+        CREDENTIALS_DIRECTORY=/boot/credentials bash "$1" 2>&1 || echo "ended $?"
+    """
+
+    def trial(self, kernel, uptime, minutes=""):
+        script = HERE.parent / "system-config/usr/lib/hearth/trial"
+        command = ["unshare", "--map-root-user", "--mount", "bash", "-euc", self.SCRIPT, "test", script, kernel, uptime, minutes]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if "unshare" in done.stderr:
+            self.skipTest(f"no namespace of its own: {done.stderr.strip()}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_a_release_that_was_blessed_meanwhile_stays(self):
+        self.assertEqual(self.trial("hearth_1.4.0.efi", "100.55"), "sleep 1700\n")
+
+    def test_one_that_was_not_is_given_up_and_the_box_restarts(self):
+        said = self.trial("hearth_1.4.0+2-1.efi", "1800.00")
+        self.assertTrue(said.startswith("Release 1.4.0 was not found to work within 30 minutes"), said)
+        self.assertTrue(said.endswith("bless-boot bad\nended 1\n"), said)
+
+    def test_who_starts_the_machine_may_give_it_longer(self):
+        self.assertEqual(self.trial("hearth_1.4.0.efi", "60.0", "90"), "sleep 5340\n")
+        self.assertIn("is no number from 1 to 999; the trial lasts 30\nsleep 1740\n", self.trial("hearth_1.4.0.efi", "60.0", "for ever"))
+
+
+class StopApps(unittest.TestCase):
+    """What a shutdown asks of the engine, which is a script here."""
+
+    ENGINE = """#!/bin/bash
+        case $1 in
+          ps) printf '%s' "$CONTAINERS" | tr ' ' '\n' ;;
+          inspect) printf '%s\n' $SECONDS_OF_EACH ;;
+          stop) echo "$*" >&2; [ -z "${HANGS-}" ] ;;
+        esac
+    """
+
+    def stop(self, containers, seconds):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in (("docker", self.ENGINE), ("timeout", '#!/bin/bash\n[ "$3" != stop ] || echo "within $1" >&2; shift; exec "$@"\n')):
+                path = pathlib.Path(folder, name)
+                path.write_text(text)
+                path.chmod(0o755)
+            script = HERE.parent / "system-config/usr/lib/hearth/stop-apps"
+            environment = {"PATH": f"{folder}:/usr/bin:/bin", "CONTAINERS": containers, "SECONDS_OF_EACH": seconds}
+            done = subprocess.run(["bash", script], env=environment, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stderr
+
+    def test_all_are_stopped_at_once_with_the_longest_grace_and_a_little(self):
+        self.assertEqual(self.stop("a b c\n", "null 45 1"), "within 55\nstop a b c\n")
+
+    def test_no_app_holds_a_restart_up_for_hours(self):
+        self.assertEqual(self.stop("a\n", "86400"), "within 610\nstop a\n")
+
+    def test_without_apps_the_engine_is_left_alone(self):
+        self.assertEqual(self.stop("", ""), "")
+
+
 class Sysconfig(unittest.TestCase):
     def test_every_link_of_the_tree_is_relative_or_dev_null(self):
         for path in (HERE.parent / "system-config").rglob("*"):
