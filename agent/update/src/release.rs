@@ -72,7 +72,7 @@ impl FileRole {
         }
     }
 
-    /// Returns what its file name ends with, here and in `sysupdate.d`.
+    /// Returns what its file name ends with, here and in the transfers of sysupdate.
     pub const fn suffix(self) -> &'static str {
         match self {
             FileRole::Root => "root",

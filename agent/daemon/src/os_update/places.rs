@@ -24,7 +24,7 @@ pub(crate) struct Places {
     pub(crate) root: PathBuf,
     /// Files of a release under way.
     pub(crate) partial: PathBuf,
-    /// Files that were checked, from where they are installed; `sysupdate.d` names it.
+    /// Files that were checked, from where they are installed; the transfers of sysupdate name it.
     pub(crate) staged: PathBuf,
     /// What the channel said last.
     pub(crate) trust: PathBuf,
