@@ -1,6 +1,7 @@
 use hearth_model::api::apps::{
     AppSettings, Changed, ConfigureApp, DataChoice, InstallApp, InstallCheck, UpdateApp,
 };
+use hearth_model::api::os::{GoBackRequest, OsSettings, OsStatus};
 use hearth_model::api::session::{ChangePassword, Credentials, SessionState};
 use hearth_model::api::store::{AddStore, PackageDetail, PackageSummary, StoreSummary};
 use hearth_model::api::system::SystemInfo;
@@ -9,7 +10,7 @@ use hearth_model::{AppId, AppStatus, Generation, StoreId};
 use serde::Deserialize;
 
 use self::http::Method::{Delete, Get, Patch, Post, Put};
-use self::http::{order, order_body, send, send_body};
+use self::http::{order, order_body, order_file, send, send_body};
 use crate::route::encode;
 
 /// Requests and their errors.
@@ -181,6 +182,59 @@ pub(crate) async fn restore(generation: Generation) -> Answer<Changed> {
 /// The box.
 pub(crate) async fn system() -> Answer<SystemInfo> {
     send(Get, "system").await
+}
+
+/// The operating system.
+pub(crate) async fn os() -> Answer<OsStatus> {
+    send(Get, "os").await
+}
+
+/// What can be asked of the operating system without a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OsVerb {
+    /// Ask whether there is a newer release.
+    Check,
+    /// Install the one that there is.
+    Update,
+    /// Give that up.
+    Cancel,
+    /// Restart into what is installed.
+    Reboot,
+}
+
+/// Asks something of the operating system.
+pub(crate) async fn tell_os(verb: OsVerb) -> Answer<()> {
+    let verb = match verb {
+        OsVerb::Check => "check",
+        OsVerb::Update => "update",
+        OsVerb::Cancel => "cancel",
+        OsVerb::Reboot => "reboot",
+    };
+    order(Post, &format!("os/{verb}")).await
+}
+
+/// Asks a folder on the box, such as that of a USB stick, whether it has a newer release.
+pub(crate) async fn check_os_folder(folder: &str) -> Answer<()> {
+    #[derive(serde::Serialize)]
+    struct Check<'a> {
+        from: &'a str,
+    }
+    order_body(Post, "os/check", &Check { from: folder }).await
+}
+
+/// Gives the box a release as a file.
+pub(crate) async fn upload_os(file: &web_sys::File) -> Answer<()> {
+    order_file(Post, "os/upload", file).await
+}
+
+/// Restarts the box into another release that it has.
+pub(crate) async fn go_back_os(request: &GoBackRequest) -> Answer<()> {
+    order_body(Post, "os/back", request).await
+}
+
+/// Changes how updates come.
+pub(crate) async fn change_os_settings(settings: &OsSettings) -> Answer<()> {
+    order_body(Put, "os/settings", settings).await
 }
 
 /// Changes the settings of the box.

@@ -2,6 +2,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use hearth_model::api::os::OsStatus;
 use hearth_model::api::store::StoreProgress;
 use hearth_model::api::system::SystemInfo;
 use hearth_model::condition::Progress;
@@ -46,8 +47,7 @@ pub(crate) struct Live {
     pub(crate) store_changed: Trigger,
     /// Told whenever there is a new generation.
     pub(crate) generation_changed: Trigger,
-    /// An update of the operating system came further.
-    pub(crate) os_changed: Trigger,
+    os: RwSignal<Option<OsStatus>>,
 }
 
 thread_local! {
@@ -69,7 +69,7 @@ impl Live {
             store_progress: RwSignal::default(),
             store_changed: Trigger::new(),
             generation_changed: Trigger::new(),
-            os_changed: Trigger::new(),
+            os: RwSignal::new(None),
         }
     }
 
@@ -106,6 +106,7 @@ impl Live {
         self.apps.set(Vec::new());
         self.loaded.set(false);
         self.system.set(None);
+        self.os.set(None);
         self.lost.set(false);
         self.generation.set_value(None);
     }
@@ -126,7 +127,7 @@ impl Live {
         self.load_system();
         self.store_changed.notify();
         self.generation_changed.notify();
-        self.os_changed.notify();
+        self.load_os();
     }
 
     /// Loads the box's own facts again: disk and memory move without an event.
@@ -134,6 +135,19 @@ impl Live {
         spawn_local(async move {
             if let Ok(system) = client::system().await {
                 self.system.set(Some(system));
+            }
+        });
+    }
+
+    /// Loads again how far an update of the operating system is.
+    pub(crate) fn load_os(self) {
+        spawn_local(async move {
+            let Ok(os) = client::os().await else { return };
+            let runs = os.version;
+            let before = self.os.try_update(|known| known.replace(os)).flatten();
+            // Another release has another dashboard.
+            if before.is_some_and(|before| before.version != runs) {
+                let _ = window().location().reload();
             }
         });
     }
@@ -185,7 +199,7 @@ impl Live {
             Event::StoreProgress { id, progress } => {
                 self.store_progress.update(|all| _ = all.insert(id, progress));
             }
-            Event::Os => self.os_changed.notify(),
+            Event::Os => self.load_os(),
             Event::Reload => self.load(),
         }
     }
@@ -242,6 +256,11 @@ impl Live {
     /// Why the apps could not be loaded.
     pub(crate) fn failure(self) -> Option<client::Error> {
         self.failed.get()
+    }
+
+    /// The operating system; the caller hears of changes.
+    pub(crate) fn os(self) -> Option<OsStatus> {
+        self.os.get()
     }
 
     /// The box.

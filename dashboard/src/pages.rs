@@ -20,3 +20,5 @@ pub(crate) mod settings;
 pub(crate) mod sign_in;
 /// What can be installed.
 pub(crate) mod store;
+/// The operating system.
+pub(crate) mod system;

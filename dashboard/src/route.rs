@@ -32,6 +32,8 @@ pub(crate) enum Route {
     History,
     /// Settings of the box, the account and the stores.
     Settings,
+    /// The operating system and its updates.
+    System,
     /// An address that leads nowhere.
     NotFound,
 }
@@ -66,6 +68,7 @@ impl Route {
             }
             ["history"] => Route::History,
             ["settings"] => Route::Settings,
+            ["settings", "system"] => Route::System,
             _ => Route::NotFound,
         }
     }
@@ -99,6 +102,7 @@ impl fmt::Display for Route {
             Route::Open { id, path } => write!(f, "/open/{}/{}", encode(id), encode(path)),
             Route::History => f.write_str("/history"),
             Route::Settings => f.write_str("/settings"),
+            Route::System => f.write_str("/settings/system"),
             Route::NotFound => f.write_str("/not-found"),
         }
     }
@@ -156,6 +160,7 @@ mod tests {
             Route::Open { id: "wiki".into(), path: "/a b//c?d=/e%2F&f".into() },
             Route::History,
             Route::Settings,
+            Route::System,
         ] {
             assert_eq!(Route::parse(&route.to_string()), route, "{route}");
         }

@@ -97,7 +97,7 @@ impl Place {
             Place::Home => matches!(route, Route::Home | Route::App { .. } | Route::Open { .. }),
             Place::Store => matches!(route, Route::Store | Route::Package { .. }),
             Place::History => matches!(route, Route::History),
-            Place::Settings => matches!(route, Route::Settings),
+            Place::Settings => matches!(route, Route::Settings | Route::System),
         }
     }
 }
@@ -167,6 +167,7 @@ fn page(route: &Route) -> AnyView {
         Route::Open { id, path } => view! { <pages::open::Open id path /> }.into_any(),
         Route::History => view! { <pages::history::History /> }.into_any(),
         Route::Settings => view! { <pages::settings::Settings /> }.into_any(),
+        Route::System => view! { <pages::system::System /> }.into_any(),
         Route::NotFound => view! { <pages::not_found::NotFound /> }.into_any(),
     }
 }

@@ -18,6 +18,8 @@ pub(crate) mod home;
 mod settings_page;
 /// Everything about packages.
 mod store_pages;
+/// The operating system.
+mod system_page;
 
 pub(crate) use self::app::logs;
 pub(crate) use self::app_dialogs::{uninstall, update};
@@ -25,6 +27,7 @@ pub(crate) use self::common::{access, error, form, format, not_found, session, s
 pub(crate) use self::home::history;
 pub(crate) use self::settings_page::{settings, stores};
 pub(crate) use self::store_pages::{install, package, store};
+pub(crate) use self::system_page::system;
 
 /// The title of a page, as the browser's tab shows it.
 pub(crate) fn title(route: &Route) -> String {
@@ -37,6 +40,7 @@ pub(crate) fn title(route: &Route) -> String {
         Route::App { id, tab: AppTab::Settings } => return format!("Settings of {id} · Hearth"),
         Route::History => "History",
         Route::Settings => "Settings",
+        Route::System => "Operating system",
         Route::NotFound => "Not found",
     };
     format!("{page} · Hearth")

@@ -90,8 +90,22 @@ pub(crate) async fn order_body(method: Method, path: &str, body: &impl Serialize
     exchange(method, path, Some(write(body)?)).await.map(drop)
 }
 
-fn write(body: &impl Serialize) -> Result<String, Error> {
-    serde_json::to_string(body).map_err(|error| Error::Unreadable(error.to_string()))
+/// Sends a file as it is; the answer is of no interest.
+pub(crate) async fn order_file(method: Method, path: &str, file: &web_sys::File) -> Result<(), Error> {
+    exchange(method, path, Some(Body { content: file.into(), kind: "application/octet-stream" }))
+        .await
+        .map(drop)
+}
+
+/// What a request brings.
+struct Body {
+    content: JsValue,
+    kind: &'static str,
+}
+
+fn write(body: &impl Serialize) -> Result<Body, Error> {
+    let json = serde_json::to_string(body).map_err(|error| Error::Unreadable(error.to_string()))?;
+    Ok(Body { content: JsValue::from_str(&json), kind: "application/json" })
 }
 
 fn read<T: DeserializeOwned>(answer: &str) -> Result<T, Error> {
@@ -99,7 +113,7 @@ fn read<T: DeserializeOwned>(answer: &str) -> Result<T, Error> {
 }
 
 /// One request and its answer as text; on its own and not generic, so that it is compiled once.
-async fn exchange(method: Method, path: &str, body: Option<String>) -> Result<String, Error> {
+async fn exchange(method: Method, path: &str, body: Option<Body>) -> Result<String, Error> {
     let init = RequestInit::new();
     init.set_method(match method {
         Method::Get => "GET",
@@ -109,12 +123,12 @@ async fn exchange(method: Method, path: &str, body: Option<String>) -> Result<St
         Method::Delete => "DELETE",
     });
     if let Some(body) = &body {
-        init.set_body(&JsValue::from_str(body));
+        init.set_body(&body.content);
     }
     let request =
         Request::new_with_str_and_init(&format!("/api/v1/{path}"), &init).map_err(|_| Error::Unreachable)?;
-    if body.is_some() {
-        let _ = request.headers().set("Content-Type", "application/json");
+    if let Some(body) = body {
+        let _ = request.headers().set("Content-Type", body.kind);
     }
     let answer = JsFuture::from(leptos::prelude::window().fetch_with_request(&request)).await;
     let answer =

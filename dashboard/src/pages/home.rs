@@ -38,11 +38,13 @@ pub(crate) fn Home() -> impl IntoView {
             (true, _) => text::summary(&states),
         }
     };
+    let news = Memo::new(move |_| live.os().as_ref().and_then(text::system_news));
     view! {
         <header class="page-head">
             <h1 class="display">{greeting}</h1>
             <p class="lead page-summary">{summary}</p>
         </header>
+        {move || news.get().map(news_of_the_system)}
         {move || match (live.is_loaded(), live.failure()) {
             (true, _) => apps().into_any(),
             (false, Some(error)) => {
@@ -65,6 +67,15 @@ pub(crate) fn Home() -> impl IntoView {
             }}
         </section>
         {move || live.system().map(|system| warnings(&system))}
+    }
+}
+
+fn news_of_the_system((is_bad, news): (bool, String)) -> impl IntoView {
+    let tone = if is_bad { Tone::Warn } else { Tone::Info };
+    view! {
+        <Notice tone>
+            <span>{news} " " <a href=Route::System.to_string()>{text::SYSTEM_MORE}</a></span>
+        </Notice>
     }
 }
 

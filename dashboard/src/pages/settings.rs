@@ -14,6 +14,7 @@ use crate::components::skeleton::Skeleton;
 use crate::components::toast::use_toasts;
 use crate::format;
 use crate::live::use_live;
+use crate::route::Route;
 use crate::session::use_session;
 use crate::text::settings as text;
 use crate::text::{architecture, common};
@@ -204,6 +205,7 @@ fn about(system: &SystemInfo) -> impl IntoView + use<> {
         </p>
         <dl class="facts">{rows.collect_view()}</dl>
         <p class="links">
+            <a href=Route::System.to_string()>{Icon::Update.draw()} {crate::text::system::TO_PAGE}</a>
             <a href="/api/v1/openapi.json" target="_blank">
                 {text::API}
                 {Icon::Open.draw()}

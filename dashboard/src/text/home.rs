@@ -1,4 +1,5 @@
 use hearth_model::AppState;
+use hearth_model::api::os::{OsStatus, UpdatePhase};
 
 pub(crate) const ADD: &str = "Add an app";
 pub(crate) const DISK: &str = "Disk";
@@ -10,6 +11,7 @@ pub(crate) const ENGINE_NEEDED: &str = "Apps can be installed as soon as Docker 
 pub(crate) const ENGINE_UNKNOWN: &str = "Looking…";
 pub(crate) const HEALTH: &str = "How the box is";
 pub(crate) const MEMORY: &str = "Memory";
+pub(crate) const SYSTEM_MORE: &str = "Look at it";
 pub(crate) const TO_STORE: &str = "Look around the store";
 pub(crate) const UPDATE: &str = "A newer version is there";
 
@@ -52,6 +54,26 @@ pub(crate) fn summary(states: &[AppState]) -> String {
         troubled => sentences.push(format!("{troubled} need a look.")),
     }
     if sentences.is_empty() { "Nothing is running.".to_owned() } else { sentences.join(" ") }
+}
+
+/// What there is to say about the operating system, and whether it is bad news.
+pub(crate) fn system_news(os: &OsStatus) -> Option<(bool, String)> {
+    let version = os.update.version?;
+    Some(match os.update.state {
+        UpdatePhase::Available => {
+            (false, format!("Release {version} of the operating system can be installed."))
+        }
+        UpdatePhase::ReadyToReboot => {
+            (false, format!("Release {version} of the operating system is ready: restart when it suits you."))
+        }
+        UpdatePhase::Trying | UpdatePhase::Failing => {
+            (false, format!("Release {version} of the operating system runs on trial."))
+        }
+        UpdatePhase::WentBack => {
+            (true, format!("Release {version} of the operating system was not kept. The one before is back."))
+        }
+        _ => return None,
+    })
 }
 
 /// A state with its share in percent.

@@ -90,41 +90,41 @@ pub enum UpdatePhase {
 impl From<&UpdateState> for OsUpdate {
     fn from(state: &UpdateState) -> Self {
         let plain = |state| Self { state, release: None, version: None, reason: None, at: None };
-        let of = |state, release: &Release| Self {
-            release: Some(release.clone()),
+        let of = |state, release: Release| Self {
             version: Some(release.version),
+            release: Some(release),
             ..plain(state)
         };
-        let about = |state, version: &ReleaseVersion| Self { version: Some(*version), ..plain(state) };
-        match state {
+        let about = |state, version| Self { version: Some(version), ..plain(state) };
+        // Taken apart rather than looked at: a moment is not `Copy` in the browser.
+        match state.clone() {
             UpdateState::Idle => plain(UpdatePhase::Idle),
             UpdateState::Checking => plain(UpdatePhase::Checking),
             UpdateState::Available { release } => of(UpdatePhase::Available, release),
-            UpdateState::Downloading { release, waiting, .. } => Self {
-                reason: waiting.as_ref().map(|waiting| waiting.reason.clone()),
-                at: waiting.as_ref().map(|waiting| waiting.until),
-                ..of(UpdatePhase::Downloading, release)
-            },
+            UpdateState::Downloading { release, waiting, .. } => {
+                let (reason, at) = waiting.map(|waiting| (waiting.reason, waiting.until)).unzip();
+                Self { reason, at, ..of(UpdatePhase::Downloading, release) }
+            }
             UpdateState::Verified { release } => of(UpdatePhase::Verified, release),
             UpdateState::Installing { release } => of(UpdatePhase::Installing, release),
             UpdateState::ReadyToReboot { release } => of(UpdatePhase::ReadyToReboot, release),
             UpdateState::Rebooting { release } => of(UpdatePhase::Rebooting, release),
             UpdateState::Withdrawing { release } => of(UpdatePhase::Withdrawing, release),
             UpdateState::Trying { version, since } => {
-                Self { at: Some(*since), ..about(UpdatePhase::Trying, version) }
+                Self { at: Some(since), ..about(UpdatePhase::Trying, version) }
             }
             UpdateState::Failing { version, reason } => {
-                Self { reason: Some(reason.clone()), ..about(UpdatePhase::Failing, version) }
+                Self { reason: Some(reason), ..about(UpdatePhase::Failing, version) }
             }
             UpdateState::Blessed { version, at } => {
-                Self { at: Some(*at), ..about(UpdatePhase::Blessed, version) }
+                Self { at: Some(at), ..about(UpdatePhase::Blessed, version) }
             }
             UpdateState::WentBack { from, reason, at } => {
-                Self { reason: Some(reason.clone()), at: Some(*at), ..about(UpdatePhase::WentBack, from) }
+                Self { reason: Some(reason), at: Some(at), ..about(UpdatePhase::WentBack, from) }
             }
             UpdateState::GoingBack { to } => about(UpdatePhase::GoingBack, to),
             UpdateState::Refused { reason, at } => {
-                Self { reason: Some(reason.clone()), at: Some(*at), ..plain(UpdatePhase::Refused) }
+                Self { reason: Some(reason), at: Some(at), ..plain(UpdatePhase::Refused) }
             }
         }
     }
