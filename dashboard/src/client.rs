@@ -1,7 +1,7 @@
 use hearth_model::api::apps::{
     AppSettings, Changed, ConfigureApp, DataChoice, InstallApp, InstallCheck, UpdateApp,
 };
-use hearth_model::api::os::{GoBackRequest, OsSettings, OsStatus};
+use hearth_model::api::os::{CheckOs, GoBackRequest, OsSettings, OsStatus};
 use hearth_model::api::session::{ChangePassword, Credentials, SessionState};
 use hearth_model::api::store::{AddStore, PackageDetail, PackageSummary, StoreSummary};
 use hearth_model::api::system::SystemInfo;
@@ -215,11 +215,7 @@ pub(crate) async fn tell_os(verb: OsVerb) -> Answer<()> {
 
 /// Asks a folder on the box, such as that of a USB stick, whether it has a newer release.
 pub(crate) async fn check_os_folder(folder: &str) -> Answer<()> {
-    #[derive(serde::Serialize)]
-    struct Check<'a> {
-        from: &'a str,
-    }
-    order_body(Post, "os/check", &Check { from: folder }).await
+    order_body(Post, "os/check", &CheckOs { from: Some(folder.to_owned()) }).await
 }
 
 /// Gives the box a release as a file.

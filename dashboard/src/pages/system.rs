@@ -43,7 +43,10 @@ pub(crate) fn System() -> impl IntoView {
 fn Managed() -> impl IntoView {
     let live = use_live();
     // What moves every second is drawn by itself; the rest must not be made anew under somebody's hands.
-    let step = part(|os| (os.update.clone(), os.checks.clone(), os.log.clone(), os.checked_at));
+    let step = part(|os| {
+        let OsStatus { update, checks, log, checked_at, .. } = os.clone();
+        (update, checks, log, checked_at)
+    });
     let slots = part(|os| os.slots.clone());
     let settings = part(|os| os.settings.clone());
     let progress = Memo::new(move |_| live.os().and_then(|os| os.progress));
