@@ -19,7 +19,7 @@ pub(super) fn list(title: &'static str, checks: Vec<HealthCheck>, log: Vec<Strin
             .then(|| {
                 view! {
                     <details class="refused is-news">
-                        <summary>{text::LOG}</summary>
+                        <summary>{Icon::Info.draw()} {text::LOG}</summary>
                         <pre class="last-words" tabindex="0">{log.join("\n")}</pre>
                     </details>
                 }

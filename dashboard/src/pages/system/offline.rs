@@ -4,6 +4,7 @@ use leptos::task::spawn_local;
 
 use crate::client::{self, Error};
 use crate::components::field::{FieldFrame, TextField};
+use crate::components::icon::Icon;
 use crate::components::notice::FormError;
 use crate::components::progress::bar;
 use crate::live::use_live;
@@ -41,7 +42,7 @@ pub(super) fn Offline() -> impl IntoView {
     };
     view! {
         <details class="card">
-            <summary>{text::OFFLINE}</summary>
+            <summary>{Icon::Disk.draw()} {text::OFFLINE}</summary>
             <form class="form" on:submit=look novalidate>
                 <p class="muted">{text::OFFLINE_WORDS}</p>
                 <TextField id="folder" label=text::FOLDER value=folder help=text::FOLDER_HELP />

@@ -25,7 +25,7 @@ fn row(slot: Slot) -> AnyView {
     let notes = (!slot.notes.is_empty()).then(|| {
         view! {
             <details class="refused is-news">
-                <summary>{text::NOTES}</summary>
+                <summary>{Icon::Info.draw()} {text::NOTES}</summary>
                 {markdown(&slot.notes)}
             </details>
         }
