@@ -212,6 +212,11 @@ class Machine:
             return None
 
         self._wait("a debug shell", ready, timeout_secs)
+        # A shell that is just starting sets its terminal anew, and what is typed would be echoed into every answer.
+        for _ in range(5):
+            if self.output("stty -echo") == "":
+                return
+        raise MachineError(f"expected a debug shell that does not echo, found: {self.received[-500:]}")
 
     def comes_up(self, timeout_secs):
         """Whether there is a debug shell; False when the machine ended before."""
