@@ -10,14 +10,17 @@ pub(crate) mod look;
 mod report;
 /// Runs the steps of one app.
 pub(crate) mod run;
+/// What every app is made of.
+pub(crate) mod specs;
 /// The way of apps from one version to the next.
 mod updates;
+/// What steps depend on.
+mod wanted;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use hearth_model::desired::DesiredApp;
 use hearth_model::event::Event;
 use hearth_model::observed::{DataState, EngineState};
 use hearth_model::{AppId, Plan};
@@ -29,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::hearth::{Hearth, InForce};
 use crate::reconcile::look::{Ports, View};
 use crate::reconcile::run::Outcome;
+use crate::reconcile::wanted::Wanted;
 
 /// A look at least so often, in case an event was lost.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -64,22 +68,6 @@ struct Running {
     /// What they were planned for: when that changes they stop at the next step.
     wanted: Wanted,
     cancel: CancellationToken,
-}
-
-/// What the steps of an app depend on: its wish, and whether its update is on its way back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Wanted {
-    app: Option<DesiredApp>,
-    reverting: bool,
-}
-
-impl Wanted {
-    fn of(app: &AppId, now: &InForce) -> Self {
-        let reverting = now.updates.get(app).is_some_and(|update| {
-            matches!(update.phase, hearth_model::update::UpdatePhase::Reverting { .. })
-        });
-        Self { app: now.desired.apps.get(app).cloned(), reverting }
-    }
 }
 
 struct Loop {

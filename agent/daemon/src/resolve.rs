@@ -65,18 +65,27 @@ pub(crate) struct Links {
     pub(crate) data: Option<AppData>,
 }
 
+/// What an app is resolved from, besides what other apps add.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    /// The app; it need not be installed.
+    pub(crate) app: &'a AppId,
+    /// The owner's wish.
+    pub(crate) desired: &'a DesiredApp,
+    /// Its package.
+    pub(crate) package: &'a Package,
+    /// Answers that Hearth made, by the name of the setting.
+    pub(crate) secrets: &'a BTreeMap<String, String>,
+    /// The box.
+    pub(crate) around: &'a Surroundings,
+}
+
 /// Resolves an installed app.
 ///
 /// # Errors
 /// The reason for the owner: a wrong answer, a package that does not resolve, a consent that is missing.
-pub(crate) fn resolve(
-    app: &AppId,
-    desired: &DesiredApp,
-    package: &Package,
-    secrets: &BTreeMap<String, String>,
-    around: &Surroundings,
-    links: &Links,
-) -> Result<AppSpec, Reason> {
+pub(crate) fn resolve(subject: Subject<'_>, links: &Links) -> Result<AppSpec, Reason> {
+    let Subject { desired, package, .. } = subject;
     let errors = form::check_all(&package.manifest.settings, &desired.settings);
     if !errors.is_empty() {
         let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
@@ -92,7 +101,7 @@ pub(crate) fn resolve(
             format!("{} needs what Hearth cannot give it yet: {}.", package.manifest.name, needs.join("; ")),
         ));
     }
-    let spec = lower(app, desired, package, secrets, around, links)?;
+    let spec = lower(subject, links)?;
     let missing: Vec<String> =
         missing_consent(&spec, &desired.granted).iter().map(hearth_compose::means).collect();
     if missing.is_empty() {
@@ -153,19 +162,14 @@ pub(crate) fn rehearse(package: &Package) -> Result<AppSpec, Reason> {
         seeds: Seeds::default(),
     };
     let secrets = placeholders(&package.manifest.settings, &BTreeMap::new());
-    lower(&package.manifest.id, &desired, package, &secrets, &around, &Links::default())
+    let app = &package.manifest.id;
+    let subject = Subject { app, desired: &desired, package, secrets: &secrets, around: &around };
+    lower(subject, &Links::default())
 }
 
 /// Resolves an app as if the owner had agreed to everything.
-pub(crate) fn rehearse_with(
-    app: &AppId,
-    desired: &DesiredApp,
-    package: &Package,
-    secrets: &BTreeMap<String, String>,
-    around: &Surroundings,
-    links: &Links,
-) -> Result<AppSpec, Reason> {
-    lower(app, desired, package, secrets, around, links)
+pub(crate) fn rehearse_with(subject: Subject<'_>, links: &Links) -> Result<AppSpec, Reason> {
+    lower(subject, links)
 }
 
 /// Returns what the spec may do that the owner has not agreed to.
@@ -179,20 +183,14 @@ fn undeclared(package: &Package, spec: &AppSpec) -> BTreeSet<Access> {
     spec.access.iter().filter(|access| !declared.contains(&access.kind)).cloned().collect()
 }
 
-fn lower(
-    app: &AppId,
-    desired: &DesiredApp,
-    package: &Package,
-    secrets: &BTreeMap<String, String>,
-    around: &Surroundings,
-    links: &Links,
-) -> Result<AppSpec, Reason> {
+fn lower(subject: Subject<'_>, links: &Links) -> Result<AppSpec, Reason> {
+    let Subject { app, desired, package, secrets: _, around } = subject;
     let name = &package.manifest.name;
     let invalid = |problem: String| {
         Reason::new(ReasonCode::PackageInvalid, format!("The package of {name} cannot be used: {problem}"))
     };
     let app_dir = around.app_dir(app);
-    let environment = variables::of(app, desired, package, secrets, around, links).map_err(invalid)?;
+    let environment = variables::of(subject, links).map_err(invalid)?;
     let hooks = hearth_adapters::scripts::hooks(package);
     let reader = files::PackageAndFolder {
         package,

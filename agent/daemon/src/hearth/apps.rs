@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::hearth::Hearth;
 use crate::logs::LogQuery;
 use crate::reconcile::look;
+use crate::resolve::Subject;
 use crate::scripts::Folder;
 use crate::{logs, resolve};
 
@@ -206,14 +207,15 @@ impl Hearth {
             Ok(circle) => circle,
             Err(reason) => return Ok(Err(reason)),
         };
-        let links = self.links(app, wanted, package, &secrets, &around, &circle, Folder::StandIn).await;
+        let subject = Subject { app, desired: wanted, package, secrets: &secrets, around: &around };
+        let links = self.links(subject, &circle, Folder::StandIn).await;
         let links = match links {
             Ok(links) => links,
             Err(reason) => return Ok(Err(reason)),
         };
-        Ok(match resolve::resolve(app, wanted, package, &secrets, &around, &links) {
+        Ok(match resolve::resolve(subject, &links) {
             Err(reason) if reason.code == ReasonCode::ConsentNeeded => {
-                resolve::rehearse_with(app, wanted, package, &secrets, &around, &links)
+                resolve::rehearse_with(subject, &links)
             }
             other => other,
         })

@@ -8,7 +8,7 @@ use hearth_model::{AppId, Desired, Reason};
 use crate::error::Result;
 use crate::hearth::Hearth;
 use crate::resolve::circle::{self, Packages};
-use crate::resolve::{self, Circle, Links, Surroundings};
+use crate::resolve::{self, Circle, Links, Subject};
 use crate::scripts::Folder;
 
 impl Hearth {
@@ -65,22 +65,17 @@ impl Hearth {
     ///
     /// # Errors
     /// The reason for the owner: a script that failed.
-    #[expect(clippy::too_many_arguments, reason = "each is a part of what an app is resolved from")]
     pub(crate) async fn links(
         &self,
-        app: &AppId,
-        wanted: &DesiredApp,
-        package: &Package,
-        secrets: &BTreeMap<String, String>,
-        around: &Surroundings,
+        subject: Subject<'_>,
         circle: &Circle,
         folder: Folder,
     ) -> std::result::Result<Links, Reason> {
         let mut links =
             Links { exported: BTreeMap::new(), is_shared: circle.is_shared, data: Some(self.data.clone()) };
-        let environment = resolve::variables::of(app, wanted, package, secrets, around, &links)
+        let environment = resolve::variables::of(subject, &links)
             .map_err(|problem| Reason::new(hearth_model::condition::ReasonCode::PackageInvalid, problem))?;
-        links.exported = self.exported(app, package, around, circle, environment, folder).await?;
+        links.exported = self.exported(subject, circle, environment, folder).await?;
         Ok(links)
     }
 }

@@ -16,7 +16,7 @@ use crate::db;
 use crate::hearth::{Hearth, InForce, Published};
 use crate::reconcile::Loop;
 use crate::reconcile::look::View;
-use crate::resolve;
+use crate::resolve::{self, Subject};
 
 /// Publishes the state of every app, and tells listeners what changed.
 pub(super) async fn publish(state: &mut Loop, now: &InForce, view: &View, plan: &Plan) {
@@ -174,7 +174,8 @@ async fn default_login(
     let login = package.manifest.default_login.as_ref()?;
     let secrets = db::data::secrets(&hearth.db, app).await.unwrap_or_default();
     let around = hearth.surroundings(&now.desired);
-    let fill = |text: &str| resolve::fill(text, app, wanted, package, &secrets, &around);
+    let subject = Subject { app, desired: wanted, package, secrets: &secrets, around: &around };
+    let fill = |text: &str| resolve::fill(text, subject);
     Some(DefaultLogin { username: fill(&login.username), password: fill(&login.password) })
 }
 

@@ -1,21 +1,11 @@
 use std::collections::BTreeMap;
 
-use hearth_model::AppId;
-use hearth_model::desired::DesiredApp;
-use hearth_model::package::Package;
-
-use super::{Links, Surroundings};
+use super::{Links, Subject};
 
 /// Returns the variables of the Compose file: the box's, the package's settings in their order, those of its store's
 /// system, and what it and the apps that it talks to export.
-pub(crate) fn of(
-    app: &AppId,
-    desired: &DesiredApp,
-    package: &Package,
-    secrets: &BTreeMap<String, String>,
-    around: &Surroundings,
-    links: &Links,
-) -> Result<BTreeMap<String, String>, String> {
+pub(crate) fn of(subject: Subject<'_>, links: &Links) -> Result<BTreeMap<String, String>, String> {
+    let Subject { app, desired, package, secrets, around } = subject;
     let mut variables = BTreeMap::from([
         ("APPS_DIR".to_owned(), around.apps_dir.clone()),
         ("LIBRARY_DIR".to_owned(), around.library_dir()),
@@ -50,15 +40,8 @@ pub(crate) fn of(
 }
 
 /// Fills `${…}` of a text of the manifest, such as its first sign-in.
-pub(crate) fn fill(
-    text: &str,
-    app: &AppId,
-    desired: &DesiredApp,
-    package: &Package,
-    secrets: &BTreeMap<String, String>,
-    around: &Surroundings,
-) -> String {
-    of(app, desired, package, secrets, around, &Links::default())
+pub(crate) fn fill(text: &str, subject: Subject<'_>) -> String {
+    of(subject, &Links::default())
         .ok()
         .and_then(|variables| hearth_compose::interpolate(text, &variables).ok())
         .unwrap_or_else(|| text.to_owned())

@@ -12,7 +12,7 @@ use hearth_model::{AppId, Reason};
 
 use super::platform::{self, Folder, Run};
 use crate::hearth::Hearth;
-use crate::resolve::{Circle, Surroundings};
+use crate::resolve::{Circle, Subject, Surroundings};
 
 /// How long all exports of one app may take.
 const TIME: Duration = Duration::from_secs(30);
@@ -31,13 +31,12 @@ impl Hearth {
     /// Why they cannot be told.
     pub(crate) async fn exported(
         &self,
-        app: &AppId,
-        package: &Package,
-        around: &Surroundings,
+        subject: Subject<'_>,
         circle: &Circle,
         environment: BTreeMap<String, String>,
         folder: Folder,
     ) -> Result<BTreeMap<String, String>, Reason> {
+        let Subject { app, package, around, .. } = subject;
         let exporters = self.exporters(app, package, circle).await;
         if exporters.is_empty() {
             return Ok(BTreeMap::new());

@@ -10,7 +10,7 @@ use super::{Scripts, Trouble};
 use crate::db;
 use crate::error::Result;
 use crate::hearth::Hearth;
-use crate::resolve;
+use crate::resolve::{self, Subject};
 
 /// How long a hook may take.
 const TIME: Duration = Duration::from_secs(300);
@@ -54,8 +54,9 @@ impl Hearth {
         let around = self.surroundings(&desired);
         let circle = self.circle(app, wanted, package, &desired).await.map_err(broken)??;
         let secrets = db::data::secrets(&self.db, app).await.map_err(broken)?;
-        let links = self.links(app, wanted, package, &secrets, &around, &circle, Folder::Own).await?;
-        let environment = resolve::variables::of(app, wanted, package, &secrets, &around, &links)
+        let subject = Subject { app, desired: wanted, package, secrets: &secrets, around: &around };
+        let links = self.links(subject, &circle, Folder::Own).await?;
+        let environment = resolve::variables::of(subject, &links)
             .map_err(|problem| Reason::new(ReasonCode::PackageInvalid, problem))?;
         let path = self.data.path(app).join(hook.path());
         let run = Run {
