@@ -78,6 +78,10 @@ impl Reader for PackageReader<'_> {
         let may_be_made = has_scripts && !path.starts_with('/');
         if may_be_made { Ok(found.unwrap_or_default()) } else { found }
     }
+
+    fn exists(&self, path: &str) -> bool {
+        MemoryFiles(&self.0.files).exists(path)
+    }
 }
 
 fn given(name: &str, package: &Package, app_dir: &str) -> String {
@@ -89,6 +93,7 @@ fn given(name: &str, package: &Package, app_dir: &str) -> String {
         "APP_WEB_PORT" => {
             package.manifest.web.as_ref().map(|web| web.host_port.to_string()).unwrap_or_default()
         }
+        "APP_ONION" => "not-enabled.onion".to_owned(),
         "DEVICE_IP" => "192.0.2.1".to_owned(),
         "LIBRARY_DIR" => "/var/lib/hearth/library".to_owned(),
         "TZ" => "Etc/UTC".to_owned(),

@@ -31,6 +31,14 @@ impl Reader for PackageAndFolder<'_> {
             Err(error) => Err(error.to_string()),
         }
     }
+
+    /// What scripts may still make is not there: a mount that is missing is a folder until one of them made a file of it.
+    fn exists(&self, path: &str) -> bool {
+        let in_folder = self.folder.is_some_and(|(data, app)| {
+            !path.starts_with('/') && !matches!(data.read_text(app, Path::new(path)), Ok(None))
+        });
+        in_folder || MemoryFiles(&self.package.files).exists(path)
+    }
 }
 
 /// Adds a package's files to what the app is made of, templates filled.
