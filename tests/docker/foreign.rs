@@ -10,6 +10,8 @@ mod runtipi;
 mod scripts;
 /// Packages in the format of umbrelOS that talk to each other.
 mod together;
+/// Packages that use the box's Tor, or bring their own.
+mod tor;
 /// Packages in the format of umbrelOS that change, or ask for much.
 mod updates;
 

@@ -21,6 +21,8 @@ pub struct HearthSetup {
     pub state: PathBuf,
     /// Where it finds the engine.
     pub docker_socket: PathBuf,
+    /// Where it listens: `host:port`.
+    pub listen: String,
     /// Stores that it offers.
     pub stores: Vec<PathBuf>,
     /// The dashboard's files, for tests with a browser.
@@ -43,6 +45,7 @@ impl HearthSetup {
             command: paths::hearth_command("debug")?,
             state: machine.path("state"),
             docker_socket,
+            listen: "127.0.0.1:0".to_owned(),
             stores: vec![store.to_owned()],
             assets: None,
             os_root: None,
@@ -57,7 +60,7 @@ impl HearthSetup {
     /// When it ends, or does not answer within 30 s.
     pub fn start(&self) -> Result<Hearth> {
         let mut command = Command::new(&self.command);
-        command.arg("serve").arg("--state-dir").arg(&self.state).args(["--listen", "127.0.0.1:0"]);
+        command.arg("serve").arg("--state-dir").arg(&self.state).args(["--listen", &self.listen]);
         command.arg("--docker-socket").arg(&self.docker_socket);
         for store in &self.stores {
             command.arg("--store").arg(store);

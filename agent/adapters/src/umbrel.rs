@@ -203,15 +203,14 @@ fn core_variables(about: &Value, used_in: Option<&str>) -> Vec<Variable> {
         variables::derived("APP_PASSWORD", &format!("{seed}-APP_PASSWORD")),
         variables::text("DEVICE_DOMAIN_NAME", "${DEVICE_HOSTNAME}.local"),
         variables::text("APP_DOMAIN", "${DEVICE_HOSTNAME}.local"),
-        variables::text("APP_HIDDEN_SERVICE", "not-enabled.onion"),
+        variables::text("APP_HIDDEN_SERVICE", "${APP_ONION}"),
         variables::text("APP_PROXY_PORT", "${APP_WEB_PORT}"),
         variables::text("NETWORK_IP", "10.21.0.0"),
         variables::text("GATEWAY_IP", "10.21.0.1"),
         variables::text("TOR_PROXY_IP", "10.21.21.11"),
         variables::text("TOR_PROXY_PORT", "9050"),
         variables::text("TOR_DATA_DIR", "${APP_DATA_DIR}/tor"),
-        // There is no proxy that would ask for it.
-        variables::text("TOR_PASSWORD", ""),
+        variables::text("TOR_PASSWORD", "${TOR_CONTROL_PASSWORD}"),
         variables::text("BITCOIN_NETWORK", "mainnet"),
         variables::text("UMBREL_ROOT", "${APPS_DIR}"),
     ];

@@ -9,16 +9,19 @@ use sha2::{Digest, Sha256};
 ///
 /// `APPS_DIR` holds the apps' folders, `APP_DATA_DIR` is the app's own, `LIBRARY_DIR` the folder of files that apps share
 /// with the owner's consent, `APP_WEB_PORT` the host port that the app's page got, `DEVICE_IP` the box's address in its
-/// own network.
-pub const GIVEN: [&str; 9] = [
+/// own network, `APP_ONION` the app's address in the Tor network or `not-enabled.onion`, `TOR_CONTROL_PASSWORD` opens the
+/// control port of the box's Tor.
+pub const GIVEN: [&str; 11] = [
     "APPS_DIR",
     "APP_DATA_DIR",
     "APP_ID",
+    "APP_ONION",
     "APP_VERSION",
     "APP_WEB_PORT",
     "DEVICE_HOSTNAME",
     "DEVICE_IP",
     "LIBRARY_DIR",
+    "TOR_CONTROL_PASSWORD",
     "TZ",
 ];
 

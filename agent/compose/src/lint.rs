@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hearth_model::form::{Field, FieldKind};
-use hearth_model::package::Manifest;
-use hearth_model::{AppSpec, Digest};
+use hearth_model::package::{Manifest, TorDaemon};
+use hearth_model::{AppSpec, Digest, ServiceName};
 
 use crate::diagnostics::Diagnostics;
 use crate::interpolate;
@@ -14,8 +14,8 @@ use crate::reader::Reader;
 use crate::source::{At, Problems, Sources};
 
 /// Variables that every package gets, besides those of its settings.
-pub const GIVEN_VARIABLES: [&str; 6] =
-    ["APP_ID", "APP_DATA_DIR", "APP_VERSION", "APP_WEB_PORT", "DEVICE_HOSTNAME", "TZ"];
+pub const GIVEN_VARIABLES: [&str; 7] =
+    ["APP_ID", "APP_DATA_DIR", "APP_ONION", "APP_VERSION", "APP_WEB_PORT", "DEVICE_HOSTNAME", "TZ"];
 
 /// Longest line under an app's name that the store shows whole, in characters.
 const MAX_TAGLINE: usize = 80;
@@ -47,6 +47,7 @@ pub fn lint(package: &Lint<'_>) -> Diagnostics {
     let (spec, found) = resolve(package, &manifest);
     if let Some(spec) = spec {
         check_access(&manifest, &spec, &mut page);
+        check_tor(&manifest, &spec, &mut page);
         check_images(&manifest, &spec, &mut page);
     }
     page.finish().and(found)
@@ -131,6 +132,9 @@ fn check_manifest(manifest: &Manifest, folder: &str, page: &mut Page<'_>) {
             page.error("web", format!("`path` of `web` is `{}`; it begins with `/`", web.path));
         }
     }
+    if manifest.gate.is_some() && manifest.web.is_none() {
+        page.error("gate", "`gate` stands in front of `web`, which is missing");
+    }
     for permission in manifest.permissions.iter().filter(|permission| permission.reason.trim().is_empty()) {
         page.error(
             "permissions",
@@ -212,7 +216,7 @@ fn resolve(package: &Lint<'_>, manifest: &Manifest) -> (Option<AppSpec>, Diagnos
         package_digest: Digest::of(package.compose.as_bytes()),
         version: manifest.version.clone(),
         web: manifest.web.clone(),
-        gate: None,
+        gate: manifest.gate.as_ref(),
         ports: &BTreeMap::new(),
         requires: manifest.requires,
         naming: ContainerNaming::Compose,
@@ -232,6 +236,15 @@ fn check_access(manifest: &Manifest, spec: &AppSpec, page: &mut Page<'_>) {
     let used: BTreeSet<_> = spec.access.iter().map(|access| access.kind).collect();
     for kind in declared.difference(&used) {
         page.warning("permissions", format!("no service needs the permission {kind:?}; remove it"));
+    }
+}
+
+fn check_tor(manifest: &Manifest, spec: &AppSpec, page: &mut Page<'_>) {
+    let Some(TorDaemon { service }) = &manifest.tor else { return };
+    if !spec.services.keys().any(|name| name.as_str() == service) {
+        let names: Vec<&str> = spec.services.keys().map(ServiceName::as_str).collect();
+        let message = format!("`tor.service` is `{service}`; the services are `{}`", names.join("`, `"));
+        page.error("tor", message);
     }
 }
 

@@ -117,6 +117,7 @@ impl Lowerer<'_> {
             folders: std::mem::take(&mut self.folders),
             web,
             door,
+            onion: None,
             access: std::mem::take(&mut self.access),
             requires: self.context.requires,
             hooks: BTreeSet::new(),

@@ -102,6 +102,8 @@ pub struct Inner {
     pub(crate) stores_changed: Notify,
     pub(crate) hostname: String,
     pub(crate) address: String,
+    /// The port of the dashboard, once the service listens.
+    pub(crate) port: OnceLock<u16>,
     pub(crate) seeds: RwLock<Seeds>,
     /// Where the engine keeps images, once it was asked.
     pub(crate) engine_dir: OnceLock<PathBuf>,
@@ -162,6 +164,7 @@ impl Hearth {
             stores_changed: Notify::new(),
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             address: own_address(),
+            port: OnceLock::new(),
             seeds: RwLock::new(seeds),
             engine_dir: OnceLock::new(),
             editing: tokio::sync::Mutex::new(()),
@@ -249,6 +252,7 @@ impl Hearth {
                 .clone()
                 .unwrap_or_else(|| host_time_zone(Path::new("/etc"))),
             address: self.address.clone(),
+            port: self.port.get().copied(),
             seeds: self.seeds.read().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }

@@ -25,6 +25,8 @@ pub mod hearth;
 pub(crate) mod import;
 /// What apps write.
 pub(crate) mod logs;
+/// Onion services' keys and addresses.
+mod onion;
 /// Updates of the operating system.
 pub(crate) mod os_update;
 /// The loop: observe, plan, execute, publish.

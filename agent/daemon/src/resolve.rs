@@ -10,6 +10,8 @@ mod secrets;
 mod seeds;
 /// The network that apps which talk to each other share.
 mod shared;
+/// The box's Tor.
+pub(crate) mod tor;
 /// Variables of the Compose file.
 pub(crate) mod variables;
 
@@ -18,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hearth_compose::{Lowering, ProjectInput, SourceFile};
 use hearth_host::data::AppData;
 use hearth_model::condition::ReasonCode;
+use hearth_model::conventions::Gate;
 use hearth_model::desired::DesiredApp;
 use hearth_model::package::{Access, Package};
 use hearth_model::{AppId, AppSpec, Reason, form};
@@ -25,6 +28,7 @@ use hearth_model::{AppId, AppSpec, Reason, form};
 pub(crate) use circle::Circle;
 pub(crate) use secrets::{generate, placeholders, to_generate};
 pub(crate) use seeds::Seeds;
+pub(crate) use tor::Tor;
 pub(crate) use variables::fill;
 
 /// What a package is told of the box that it runs on.
@@ -38,6 +42,8 @@ pub(crate) struct Surroundings {
     pub(crate) time_zone: String,
     /// The box's address in its own network.
     pub(crate) address: String,
+    /// The port of the dashboard, once it is known.
+    pub(crate) port: Option<u16>,
     /// What secrets that packages derive are made from.
     pub(crate) seeds: Seeds,
 }
@@ -61,6 +67,8 @@ pub(crate) struct Links {
     pub(crate) exported: BTreeMap<String, String>,
     /// Whether the app joins the network that apps share.
     pub(crate) is_shared: bool,
+    /// What the box's Tor means for it.
+    pub(crate) tor: Tor,
     /// Where scripts leave files that are read as the package's own.
     pub(crate) data: Option<AppData>,
 }
@@ -159,6 +167,7 @@ pub(crate) fn rehearse(package: &Package) -> Result<AppSpec, Reason> {
         hostname: "hearth".to_owned(),
         time_zone: "Etc/UTC".to_owned(),
         address: "192.0.2.1".to_owned(),
+        port: None,
         seeds: Seeds::default(),
     };
     let secrets = placeholders(&package.manifest.settings, &BTreeMap::new());
@@ -211,7 +220,7 @@ fn lower(subject: Subject<'_>, links: &Links) -> Result<AppSpec, Reason> {
         package_digest: desired.digest.clone(),
         version: desired.version.clone(),
         web: package.manifest.web.clone(),
-        gate: package.conventions.gate.as_ref(),
+        gate: gate(package),
         ports: &desired.ports,
         requires: package.manifest.requires,
         naming: package.conventions.naming,
@@ -232,8 +241,14 @@ fn lower(subject: Subject<'_>, links: &Links) -> Result<AppSpec, Reason> {
     if links.is_shared {
         shared::join(&mut spec);
     }
+    links.tor.add(&mut spec, subject).map_err(invalid)?;
     spec.hooks = hooks;
     Ok(spec)
+}
+
+/// Returns who may pass to a package's page, when Hearth stands in front of it.
+pub(crate) fn gate(package: &Package) -> Option<&Gate> {
+    package.conventions.gate.as_ref().or(package.manifest.gate.as_ref())
 }
 
 /// Returns the package's Compose file, and what its adapter lays over it.

@@ -86,6 +86,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let db = open_database(&config.core).await?;
     forget::when_wished(&state_dir, &db).await?;
     let hearth = Hearth::open(config.core, db.clone()).await.context("failed to open the state")?;
+    let _first = hearth.port.set(address.port());
 
     let shutdown = CancellationToken::new();
     let auth = Auth::new(db.clone());

@@ -161,6 +161,9 @@ pub struct AppStatus {
     pub services: Vec<ServiceStatus>,
     /// Where it answers.
     pub open: Option<OpenTarget>,
+    /// Its page's address in the Tor network, `….onion`, when the box has a Tor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onion: Option<String>,
     /// Other ports that it publishes.
     pub ports: Vec<PublishedPort>,
     /// First sign-in that the software ships with, with settings filled in.

@@ -164,7 +164,7 @@ pub enum Need {
     FixedAddresses,
     /// Fill [templates](Conventions::templates).
     Templates,
-    /// A Tor proxy and an onion service of the box; it runs without, and reaches nothing over Tor.
+    /// The Tor proxy of the box, when there is one; it runs without, and reaches nothing over Tor.
     Tor,
     /// Make a key pair for web push messages (VAPID).
     PushKeys,

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::container::Protocol;
-use crate::conventions::Conventions;
+use crate::conventions::{Conventions, Gate};
 use crate::form::Field;
 use crate::id::{AppId, Digest, StoreId};
 
@@ -53,6 +53,12 @@ pub struct Manifest {
     /// The page that "open" leads to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web: Option<WebPage>,
+    /// Who may pass to that page, when Hearth stands in front of it; `None` publishes it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
+    /// The Tor daemon that it brings for the whole box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tor: Option<TorDaemon>,
     /// What it needs to run well.
     #[serde(default)]
     pub requires: Requirements,
@@ -89,6 +95,8 @@ impl Manifest {
             license: None,
             architectures: Vec::new(),
             web: None,
+            gate: None,
+            tor: None,
             requires: Requirements::default(),
             settings: Vec::new(),
             permissions: Vec::new(),
@@ -189,6 +197,18 @@ pub enum Scheme {
     #[default]
     Http,
     Https,
+}
+
+/// A Tor daemon that all apps of the box may use.
+///
+/// Its folder gets `torrc`, and `onions` with the keys of the apps' onion services, which the `torrc` looks for in
+/// `/onions`; Tor keeps its own files in `/data`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
+pub struct TorDaemon {
+    /// The service that it runs in.
+    pub service: String,
 }
 
 /// What an app needs to run well.

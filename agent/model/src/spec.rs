@@ -38,6 +38,9 @@ pub struct AppSpec {
     /// The agent's own way to that page; `None` when a container publishes it itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub door: Option<Door>,
+    /// The page's address in the Tor network, `….onion`, when the box has a Tor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onion: Option<String>,
     /// What the app may do beyond its own folder and network.
     #[serde(default)]
     pub access: BTreeSet<Access>,

@@ -137,6 +137,7 @@ fn spec(number: u16) -> AppSpec {
         folders: BTreeMap::new(),
         web: None,
         door: None,
+        onion: None,
         access: Default::default(),
         requires: Requirements::default(),
         hooks: Default::default(),

@@ -3,6 +3,7 @@ use crate::format;
 pub(crate) const ACCESS: &str = "What it may access";
 pub(crate) const ADDRESS: &str = "Address";
 pub(crate) const BACK: &str = "Home";
+pub(crate) const COPY_ONION: &str = "Copy the address for Tor Browser";
 pub(crate) const DETAILS: &str = "Details";
 pub(crate) const GO_BACK: &str = "Go back to it";
 pub(crate) const LOGIN: &str = "First sign-in";
@@ -14,6 +15,7 @@ pub(crate) const NOT_INSTALLED: &str = "This app is not installed";
 pub(crate) const NOT_INSTALLED_WORDS: &str =
     "It may have been uninstalled in the meantime. The store has it still.";
 pub(crate) const NO_SETTINGS: &str = "This app asks for no settings and publishes no ports.";
+pub(crate) const ONION: &str = "In the Tor network";
 pub(crate) const OPEN: &str = "Open";
 pub(crate) const OVERVIEW: &str = "Overview";
 pub(crate) const PACKAGE: &str = "Package";

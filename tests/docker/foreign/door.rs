@@ -1,3 +1,4 @@
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use hearth_tests::machine::on_a_machine;
 use hearth_tests::wait::{Answer, wait_for};
 
 use super::{install, site};
-use crate::apps::PATIENCE;
+use crate::apps::{PATIENCE, Site};
 
 const PORT: u16 = 8401;
 /// What is uploaded in one piece.
@@ -248,6 +249,26 @@ fn a_door_says_what_the_app_does_and_comes_and_goes_with_it() -> Result<()> {
         client.act("DELETE", "apps/wiki?data=delete")?;
         client.wait_until_gone("wiki", PATIENCE)?;
         wait_for("the door to close", PATIENCE, || Ok(Answer::when(connect(PORT).is_err(), "open")))?;
+        Ok(())
+    })
+}
+
+#[test]
+fn a_package_of_ours_may_ask_for_the_sign_in() -> Result<()> {
+    on_a_machine(|machine| {
+        let mut site = Site::new(machine)?;
+        site.offer_page("page", "1", PORT)?;
+        let manifest = site.store.path().join("apps/page/app.yml");
+        let gate = "gate: { sign_in: true, open_paths: [/index.html] }\n";
+        fs::write(&manifest, fs::read_to_string(&manifest)? + gate)?;
+        let (_hearth, client) = site.set_up()?;
+        install(&client, "page")?;
+        let page = wait_for_page(&session(&client))?;
+        ensure!(page.contains("it works"), "{page}");
+        ensure!(ask("/", &[])?.starts_with("HTTP/1.1 401"), "a stranger passes");
+        ensure!(ask("/index.html", &[])?.starts_with("HTTP/1.1 200"), "the open path is closed");
+        let published = site.engine.docker(&["port", "page-web-1"])?;
+        ensure!(published.trim().is_empty(), "the container is reached around the door: {published}");
         Ok(())
     })
 }

@@ -25,6 +25,18 @@ fn what_does_not_fit_together_is_found() {
 }
 
 #[test]
+fn a_sign_in_and_a_tor_need_something_to_stand_in_front_of_and_to_run_in() {
+    let good = format!("{MANIFEST}gate: {{sign_in: true, open_paths: [/api/*]}}\ntor: {{service: app}}\n");
+    assert_eq!(check(&good, COMPOSE), "");
+    let wrong = good
+        .replace("web: {service: app, port: 80, host_port: 8080}\n", "")
+        .replace("tor: {service: app}", "tor: {service: onion}");
+    let found = check(&wrong, COMPOSE);
+    assert!(found.contains("`gate` stands in front of `web`, which is missing"), "{found}");
+    assert!(found.contains("`tor.service` is `onion`; the services are `app`"), "{found}");
+}
+
+#[test]
 fn a_package_that_does_not_resolve_says_why() {
     insta::assert_snapshot!(check(&MANIFEST.replace("service: app", "service: web"), COMPOSE));
     insta::assert_snapshot!(check(MANIFEST, "services:\n  app: {imag: x}\n"));

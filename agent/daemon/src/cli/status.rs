@@ -84,6 +84,9 @@ pub(super) fn app(app: &AppStatus) -> String {
     if let Some(open) = &app.open {
         text.push_str(&format!("Open     {}://<this box>:{}{}\n", open.scheme, open.port, open.path));
     }
+    if let Some(onion) = &app.onion {
+        text.push_str(&format!("Tor      {onion}\n"));
+    }
     if let Some(login) = &app.default_login {
         text.push_str(&format!("Sign-in  {} / {}\n", login.username, login.password));
     }

@@ -173,6 +173,7 @@ mod tests {
             services: Vec::new(),
             open: None,
             ports: Vec::new(),
+            onion: None,
             default_login: None,
             last_update: None,
             generation: Generation(generation),

@@ -14,6 +14,7 @@ use super::page::{self, Visitor};
 use super::{Route, forward};
 use crate::auth::{Auth, CheckedSession, Peer, cookie};
 use crate::hearth::Hearth;
+use crate::resolve::tor::SIGN_IN_PORT;
 
 /// Longest path that a visitor comes back to after the sign-in, in bytes; from a longer one the way leads to the app's
 /// first page.
@@ -122,6 +123,8 @@ fn dashboard(headers: &HeaderMap, own: SocketAddr) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
     let host = host.map_or_else(|| own.ip().to_string(), |host| host.host().to_owned());
     match own.port() {
+        // At an onion address the app has port 80.
+        _ if host.ends_with(".onion") => format!("http://{host}:{SIGN_IN_PORT}"),
         80 => format!("http://{host}"),
         port => format!("http://{host}:{port}"),
     }
@@ -157,6 +160,7 @@ mod tests {
             (Some("[fe80::1]:3000"), "http://[fe80::1]:8080"),
             (Some("192.168.1.5"), "http://192.168.1.5:8080"),
             (Some("user@evil.example/x"), "http://0.0.0.0:8080"),
+            (Some("abc.onion"), "http://abc.onion:2000"),
             (None, "http://0.0.0.0:8080"),
         ] {
             let mut headers = HeaderMap::new();

@@ -5,6 +5,7 @@ use futures_util::stream::BoxStream;
 use hearth_model::api::apps::{AccessRequest, AppSettings, Finding, InstallApp, InstallCheck, LogLine};
 use hearth_model::condition::ReasonCode;
 use hearth_model::container::NetworkMode;
+use hearth_model::conventions::Need;
 use hearth_model::desired::{DesiredApp, Run};
 use hearth_model::form::FieldKind;
 use hearth_model::observed::{DataState, EngineState};
@@ -18,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::hearth::Hearth;
 use crate::logs::LogQuery;
 use crate::reconcile::look;
-use crate::resolve::Subject;
+use crate::resolve::{Subject, tor};
 use crate::scripts::Folder;
 use crate::{logs, resolve};
 
@@ -82,17 +83,8 @@ impl Hearth {
         };
         check.access = access_requests(&entry.package, &spec);
         check.warnings.extend(way_around_the_sign_in(&entry.package, &spec));
-        for need in entry.package.conventions.needs.iter().filter(|need| need.is_optional()) {
-            check.warnings.push(Finding {
-                code: ReasonCode::PackageInvalid,
-                message: format!(
-                    "{} can use {}, which this box does not have: what needs that will not work.",
-                    entry.package.manifest.name,
-                    need.means()
-                ),
-                field: None,
-            });
-        }
+        let packages = self.packages_of(&self.in_force().desired).await?;
+        check.warnings.extend(about_tor(&entry.package, tor::provider(&packages).is_some()));
         let publishes = spec.host_ports().next().is_some();
         let ports = if publishes { look::Ports::Always } else { look::Ports::WhenNeeded };
         let mut view = look::everything(self, &self.in_force(), ports).await;
@@ -264,9 +256,24 @@ pub(crate) fn access_requests(package: &Package, spec: &AppSpec) -> Vec<AccessRe
         .collect()
 }
 
+/// Returns what the owner should know when a package is the box's Tor, or could use one.
+fn about_tor(package: &Package, is_there: bool) -> Option<Finding> {
+    let name = &package.manifest.name;
+    let message = if package.manifest.tor.is_some() {
+        format!(
+            "{name} gives every app that has a page an address in the Tor network: whoever knows it reaches that page from anywhere, as if they were in your network. Apps that know Tor use it for their own connections."
+        )
+    } else if package.conventions.needs.contains(&Need::Tor) && !is_there {
+        format!("{name} can use Tor, which this box does not have: install the app Tor for what needs it.")
+    } else {
+        return None;
+    };
+    Some(Finding { code: ReasonCode::PackageInvalid, message, field: None })
+}
+
 /// Returns what the owner should know when a package wants a sign-in in front of its page and there is a way around it.
 fn way_around_the_sign_in(package: &Package, spec: &AppSpec) -> Option<Finding> {
-    package.conventions.gate.as_ref().filter(|gate| gate.sign_in)?;
+    resolve::gate(package).filter(|gate| gate.sign_in)?;
     let name = &package.manifest.name;
     let message = match &spec.door {
         None => format!(

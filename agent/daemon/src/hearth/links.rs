@@ -71,8 +71,12 @@ impl Hearth {
         circle: &Circle,
         folder: Folder,
     ) -> std::result::Result<Links, Reason> {
-        let mut links =
-            Links { exported: BTreeMap::new(), is_shared: circle.is_shared, data: Some(self.data.clone()) };
+        let mut links = Links {
+            exported: BTreeMap::new(),
+            is_shared: circle.is_shared,
+            tor: circle.tor.clone(),
+            data: Some(self.data.clone()),
+        };
         let environment = resolve::variables::of(subject, &links)
             .map_err(|problem| Reason::new(hearth_model::condition::ReasonCode::PackageInvalid, problem))?;
         links.exported = self.exported(subject, circle, environment, folder).await?;

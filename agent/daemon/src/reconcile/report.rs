@@ -81,6 +81,7 @@ async fn installed(
         progress: progress(&hearth, app, plan),
         services: spec.map(|spec| services(&hearth, spec, view, plan)).unwrap_or_default(),
         open: spec.and_then(open_target),
+        onion: spec.and_then(|spec| spec.onion.clone()),
         ports: spec.map(other_ports).unwrap_or_default(),
         default_login: default_login(&hearth, now, app, wanted, package.as_deref()).await,
         last_update: update.and_then(last_update),

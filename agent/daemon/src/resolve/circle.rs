@@ -8,6 +8,8 @@ use hearth_model::desired::DesiredApp;
 use hearth_model::package::Package;
 use hearth_model::{AppId, Desired, Digest, Reason};
 
+use super::Tor;
+
 /// The packages of the installed apps.
 pub(crate) type Packages = BTreeMap<AppId, Arc<Package>>;
 
@@ -20,6 +22,8 @@ pub(crate) struct Circle {
     pub(crate) talks_to: Vec<(AppId, Digest)>,
     /// Whether it joins the network that apps which talk to each other share.
     pub(crate) is_shared: bool,
+    /// What the box's Tor means for it.
+    pub(crate) tor: Tor,
     /// Every installed app, where a script asks for them.
     pub(crate) installed: BTreeSet<AppId>,
 }
@@ -41,11 +45,14 @@ pub(crate) fn find(
     let runs_scripts = |package: &Package| !hearth_adapters::scripts::hooks(package).is_empty();
     let asks = runs_scripts(package)
         || talks_to.iter().any(|other| packages.get(other).is_some_and(|package| runs_scripts(package)));
+    let tor = Tor::of(app, package, desired, packages);
     Ok(Circle {
         package: Some(wanted.digest.clone()),
         is_shared: package.conventions.needs.contains(&Need::FixedAddresses)
             || !package.conventions.apps.is_empty()
+            || tor.is_joined_by(package)
             || desired.apps.iter().any(|(other, wanted)| other != app && uses(other, wanted, app, packages)),
+        tor,
         talks_to: talks_to
             .into_iter()
             .filter_map(|other| Some((other.clone(), desired.apps.get(&other)?.digest.clone())))

@@ -5,10 +5,10 @@ use hearth_model::container::{Endpoint, NetworkMode};
 use hearth_model::spec::{IpamPool, NetworkSpec};
 
 /// The network that apps which talk to each other share. Packages of umbrelOS name fixed addresses in it.
-const NAME: &str = "hearth_shared";
+pub(super) const NAME: &str = "hearth_shared";
 /// [Its range and gateway on umbrelOS](https://github.com/getumbrel/umbrel): packages rely on both.
-const SUBNET: &str = "10.21.0.0/16";
-const GATEWAY: &str = "10.21.0.1";
+pub(super) const SUBNET: &str = "10.21.0.0/16";
+pub(super) const GATEWAY: &str = "10.21.0.1";
 /// Addresses for containers that name none: apart from 10.21.21.0 and 10.21.22.0, where packages name theirs.
 const FREE_RANGE: &str = "10.21.128.0/17";
 

@@ -16,6 +16,7 @@ pub(crate) fn of(subject: Subject<'_>, links: &Links) -> Result<BTreeMap<String,
         ("DEVICE_HOSTNAME".to_owned(), around.hostname.clone()),
         ("TZ".to_owned(), around.time_zone.clone()),
     ]);
+    variables.extend(links.tor.variables(subject));
     if let Some(web) = &package.manifest.web {
         let port = desired.ports.get(&format!("{}/tcp", web.host_port)).unwrap_or(&web.host_port);
         variables.insert("APP_WEB_PORT".to_owned(), port.to_string());

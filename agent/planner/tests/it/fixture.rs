@@ -29,6 +29,7 @@ pub(crate) fn app(name: &str) -> AppSpec {
         folders: BTreeMap::new(),
         web: None,
         door: None,
+        onion: None,
         access: Default::default(),
         requires: Requirements::default(),
         hooks: Default::default(),

@@ -189,6 +189,19 @@ fn details(app: &AppStatus) -> impl IntoView + use<> {
                         </div>
                     }
                 })}
+            {app.onion.clone()
+                .map(|onion| {
+                    let what = onion.clone();
+                    view! {
+                        <div>
+                            <dt>{text::ONION}</dt>
+                            <dd class="onion">
+                                <code>{onion}</code>
+                                <CopyButton what=move |()| what.clone() label=text::COPY_ONION />
+                            </dd>
+                        </div>
+                    }
+                })}
             {has_ports.then(|| view! { <div><dt>{text::PORTS}</dt><dd>{ports}</dd></div> })}
             <div>
                 <dt>{text::VERSION}</dt>
