@@ -1,4 +1,5 @@
 use std::fmt::Write as _;
+use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -40,6 +41,16 @@ impl Site {
     pub(crate) fn offer(&self, id: &str, services: usize) -> Result<()> {
         let compose = compose_file(&self.image, services);
         self.store.write(&TestPackage { id, version: "1", web: None, compose: &compose })
+    }
+
+    /// Offers an app of one service that does nothing, with a page that Hearth stands in front of.
+    pub(crate) fn offer_behind_a_door(&self, id: &str, port: u16) -> Result<()> {
+        let compose = compose_file(&self.image, 1);
+        let web = Some(("s1", 80, port));
+        self.store.write(&TestPackage { id, version: "1", web, compose: &compose })?;
+        let manifest = self.store.path().join("apps").join(id).join("app.yml");
+        let text = fs::read_to_string(&manifest)? + "gate: { sign_in: true }\n";
+        Ok(fs::write(manifest, text)?)
     }
 
     /// Starts Hearth with the owner's account made.
