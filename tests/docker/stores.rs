@@ -1,6 +1,8 @@
+/// Stores behind HTTPS.
+mod https;
+
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use hearth_model::AppState;
@@ -9,10 +11,9 @@ use hearth_tests::client::{Client, Refused};
 use hearth_tests::git::Repository;
 use hearth_tests::hearth::HearthSetup;
 use hearth_tests::machine::{Machine, on_a_machine};
-use hearth_tests::process::{Process, run};
+use hearth_tests::process::run;
 use hearth_tests::store::{StoreFolder, TestPackage};
 use hearth_tests::tarball::{Kind, Tarball};
-use hearth_tests::wait::{Answer, wait_for};
 use hearth_tests::web::{Page, WebServer};
 use serde_json::Value;
 
@@ -270,57 +271,4 @@ fn list(folder: &Path) -> Result<Vec<String>> {
     let mut names: Vec<String> = found.lines().map(str::to_owned).collect();
     names.sort();
     Ok(names)
-}
-
-/// Makes an authority and a certificate of its for 127.0.0.1.
-const CERTIFICATES: &str = "cd \"$1\" &&
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=Test authority' -keyout ca.key -out ca.pem &&
-openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=127.0.0.1' -keyout own.key -out own.csr &&
-printf 'subjectAltName=IP:127.0.0.1\\nbasicConstraints=CA:FALSE\\n' >own.ext &&
-openssl x509 -req -in own.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile own.ext -out own.pem";
-/// Serves the files of its folder over HTTPS.
-const SERVER: &str = "import http.server, ssl
-server = http.server.HTTPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler)
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain('own.pem', 'own.key')
-server.socket = context.wrap_socket(server.socket, server_side=True)
-open('port', 'w').write(str(server.server_port))
-server.serve_forever()
-";
-
-#[test]
-fn a_store_behind_https_is_taken_from_whom_the_box_trusts() -> Result<()> {
-    on_a_machine(|machine| {
-        let mut shop = Shop::new(machine)?;
-        let folder = machine.path("tls");
-        fs::create_dir(&folder)?;
-        run("sh", &["-c", CERTIFICATES, "sh", folder.to_str().context("text")?])?;
-        fs::write(folder.join("store.tar"), archive("notes", "1").finish())?;
-        let mut server = Command::new("python3");
-        server.args(["-c", SERVER]).current_dir(&folder);
-        let _server = Process::start(server, &machine.path("tls.log"))?;
-        let port = wait_for("the server's port", PATIENCE, || {
-            Ok(match fs::read_to_string(folder.join("port")) {
-                Ok(port) if !port.is_empty() => Answer::Is(port),
-                _ => Answer::NotYet("no port".to_owned()),
-            })
-        })?;
-        let address = format!("https://127.0.0.1:{port}/store.tar");
-
-        let hearth = shop.setup.start()?;
-        let client = hearth.client();
-        client.set_up()?;
-        let refused = reason(add(&client, "mine", address.clone()))?;
-        ensure!(refused.contains("cannot be fetched"), "{refused}");
-        hearth.stop()?;
-
-        let authority = folder.join("ca.pem").to_str().context("text")?.to_owned();
-        shop.setup.environment.push(("SSL_CERT_FILE".to_owned(), authority));
-        let hearth = shop.setup.start()?;
-        let client = hearth.client();
-        client.sign_in()?;
-        let added = add(&client, "mine", address)?;
-        ensure!(added.store.packages == 1 && packages(&client)? == ["notes 1"], "{added:?}");
-        Ok(())
-    })
 }

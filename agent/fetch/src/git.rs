@@ -36,18 +36,10 @@ const ENVIRONMENT: [(&str, &str); 8] = [
     ("LC_ALL", "C"),
 ];
 /// Variables that git needs of ours: where programs are, and how to get out of this network.
-const INHERITED: [&str; 10] = [
-    "PATH",
-    "http_proxy",
-    "https_proxy",
-    "HTTPS_PROXY",
-    "all_proxy",
-    "ALL_PROXY",
-    "no_proxy",
-    "NO_PROXY",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-];
+const INHERITED: [&str; 8] =
+    ["PATH", "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"];
+/// Variables that say whom to trust, as the rest of Hearth reads them, and git's own names for the same.
+const TRUST: [(&str, &str); 2] = [("SSL_CERT_FILE", "GIT_SSL_CAINFO"), ("SSL_CERT_DIR", "GIT_SSL_CAPATH")];
 
 /// A repository on a server, and the bare one that it is fetched into.
 pub(crate) struct Repository<'a> {
@@ -175,9 +167,10 @@ impl<'a> Repository<'a> {
             command.args(["-c", &setting]);
         }
         command.env_clear().envs(ENVIRONMENT).env("HOME", "/nonexistent").current_dir("/");
-        for name in INHERITED {
-            if let Some(value) = std::env::var_os(name) {
-                command.env(name, value);
+        let same = INHERITED.map(|name| (name, name));
+        for (ours, its) in same.into_iter().chain(TRUST) {
+            if let Some(value) = std::env::var_os(ours) {
+                command.env(its, value);
             }
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
