@@ -1,3 +1,6 @@
+/// Imports that do not come to their end.
+mod cut_off;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
