@@ -125,6 +125,14 @@ impl Client {
         Ok(apps.into_iter().map(|app| (app.id.to_string(), app)).collect())
     }
 
+    /// Returns an installed app.
+    ///
+    /// # Errors
+    /// [`Refused`], also when it is not installed, or when Hearth does not answer.
+    pub fn app(&self, id: &str) -> Result<AppStatus> {
+        self.get(&format!("apps/{id}"))
+    }
+
     /// Waits until an app is in `state`, and returns all of it.
     ///
     /// # Errors
