@@ -8,6 +8,8 @@ mod door;
 mod runtipi;
 /// Packages in the format of umbrelOS with scripts.
 mod scripts;
+/// Packages whose page speaks HTTPS.
+mod secure;
 /// Packages in the format of umbrelOS that talk to each other.
 mod together;
 /// Packages that use the box's Tor, or bring their own.

@@ -16,12 +16,15 @@ mod headers;
 pub(crate) mod keep;
 /// What a visitor reads when the app does not answer.
 mod page;
+/// Connections to apps.
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hearth_model::conventions::Gate;
+use hearth_model::package::Scheme;
 use hearth_model::{AppId, Reason};
 use tokio::sync::watch;
 
@@ -32,6 +35,8 @@ pub(crate) struct Route {
     pub(crate) gate: Gate,
     /// Where the app's page answers; `None` while it has no container that runs.
     pub(crate) target: Option<SocketAddr>,
+    /// What it speaks there.
+    pub(crate) scheme: Scheme,
 }
 
 /// Ports, and the app of each.

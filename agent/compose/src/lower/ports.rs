@@ -82,9 +82,16 @@ impl Lowerer<'_> {
             }
         }
         let container = &mut services.get_mut(&name)?.container;
-        let gate = self.context.gate.filter(|_| web.scheme == Scheme::Http);
-        let door =
-            gate.map(|gate| Door { host_port, service: name.clone(), port: web.port, gate: gate.clone() });
+        let door = self.context.gate.map(|gate| Door {
+            host_port,
+            service: name.clone(),
+            port: web.port,
+            scheme: web.scheme,
+            gate: gate.clone(),
+        });
+        // A door itself speaks HTTP.
+        let scheme = if door.is_some() { Scheme::Http } else { web.scheme };
+        let web = WebPage { scheme, ..web };
         match &container.network {
             NetworkMode::Networks(_) | NetworkMode::Service(_) => {}
             NetworkMode::Host if host_port == web.port => return Some((web, None)),

@@ -51,7 +51,7 @@ pub(super) async fn answer(State(door): State<Door>, request: Request) -> Respon
     }
     // Taken as one value: the gate and what is behind it belong together.
     let route = shared.hearth.doors.routes().get(app).cloned();
-    let Some(Route { gate, target }) = route else {
+    let Some(Route { gate, target, scheme }) = route else {
         return page::not_there(&shared.hearth, app, visitor, &dashboard).await;
     };
     let session = match session(shared, request.headers()).await {
@@ -71,7 +71,7 @@ pub(super) async fn answer(State(door): State<Door>, request: Request) -> Respon
     };
     let origin = Origin { peer, trusted: gate.trust_upstream };
     let ended = over(shared.clone(), session.filter(|_| gate.sign_in));
-    match forward::forward(target, request, origin, ended).await {
+    match forward::forward((target, scheme), request, origin, ended).await {
         Ok(answer) => answer,
         Err(error) => {
             tracing::debug!(app.id = %app, "an app gave no answer: {error}");

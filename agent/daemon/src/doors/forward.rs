@@ -1,20 +1,17 @@
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::uri::PathAndQuery;
 use axum::http::{StatusCode, Uri, Version};
 use axum::response::Response;
+use hearth_model::package::Scheme;
 use hyper::client::conn::http1;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use super::headers::{self, Origin};
-
-/// How long an app's container may take to accept a connection, which is on this host.
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+use super::upstream;
 
 /// Why the app gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +32,7 @@ pub(super) enum Error {
 /// Each request has a connection of its own: it ends when the visitor goes away, and none that the app has closed is ever
 /// used. `ended` cuts a connection that has changed its protocol.
 pub(super) async fn forward(
-    target: SocketAddr,
+    (target, scheme): (SocketAddr, Scheme),
     request: Request,
     origin: Origin,
     ended: impl Future<Output = ()> + Send + 'static,
@@ -49,7 +46,8 @@ pub(super) async fn forward(
     parts.version = Version::HTTP_11;
     parts.extensions.clear();
 
-    let stream = connect(target).await.map_err(|source| Error::Connect { target, source })?;
+    let stream =
+        upstream::connect(target, scheme).await.map_err(|source| Error::Connect { target, source })?;
     let failed = |source| Error::Answer { target, source };
     let mut builder = http1::Builder::new();
     builder.ignore_invalid_headers_in_responses(true);
@@ -64,13 +62,6 @@ pub(super) async fn forward(
     }
     headers::to_visitor(answer.headers_mut(), is_upgrade);
     Ok(answer.map(Body::new))
-}
-
-async fn connect(target: SocketAddr) -> std::io::Result<TcpStream> {
-    let stream = tokio::time::timeout(CONNECT_WITHIN, TcpStream::connect(target)).await??;
-    // Small messages of a WebSocket should not wait for more to send.
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 /// Carries bytes both ways until both sides have ended, or `ended` is over.

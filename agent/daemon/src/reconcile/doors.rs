@@ -39,7 +39,7 @@ fn route(spec: &AppSpec, door: &Door, view: &View, last: Option<&Route>) -> Rout
         // Apps go on while the engine does not answer.
         EngineState::Unreachable { .. } | EngineState::Unknown => last.and_then(|last| last.target),
     };
-    Route { gate: door.gate.clone(), target }
+    Route { gate: door.gate.clone(), target, scheme: door.scheme }
 }
 
 /// Returns where an app's page answers: in the app's own network before those that it shares with others.

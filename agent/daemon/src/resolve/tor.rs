@@ -125,11 +125,12 @@ fn services(tor: &AppId, desired: &Desired, packages: &Packages) -> BTreeMap<App
     let service = |(app, wanted): (&AppId, &hearth_model::desired::DesiredApp)| {
         let package = packages.get(app)?;
         let web = package.manifest.web.as_ref()?;
+        let gate = super::gate(package);
         let chosen = wanted.ports.get(&format!("{}/tcp", web.host_port));
         let service = OnionService {
             port: chosen.copied().unwrap_or(web.host_port),
-            scheme: web.scheme,
-            sign_in: super::gate(package).is_some_and(|gate| gate.sign_in),
+            scheme: if gate.is_some() { Scheme::Http } else { web.scheme },
+            sign_in: gate.is_some_and(|gate| gate.sign_in),
         };
         Some((app.clone(), service))
     };

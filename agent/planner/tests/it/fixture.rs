@@ -4,7 +4,7 @@ use hearth_model::container::{Endpoint, Healthcheck, NetworkMode, PortBinding, P
 use hearth_model::conventions::Gate;
 use hearth_model::desired::{DesiredApp, Run};
 use hearth_model::door::Door;
-use hearth_model::package::Requirements;
+use hearth_model::package::{Requirements, Scheme};
 use hearth_model::spec::{Dependency, DependencyCondition, NetworkSpec, ServiceSpec};
 use hearth_model::{AppId, AppSpec, ContainerSpec, Digest, ServiceName};
 
@@ -102,7 +102,8 @@ impl Build for AppSpec {
 
     fn door(mut self, name: &str, port: u16) -> Self {
         let gate = Gate { sign_in: true, ..Gate::default() };
-        self.door = Some(Door { host_port: port, service: service(name), port: 80, gate });
+        let scheme = Scheme::Http;
+        self.door = Some(Door { host_port: port, service: service(name), port: 80, scheme, gate });
         self
     }
 
