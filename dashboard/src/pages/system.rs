@@ -55,7 +55,7 @@ fn Managed() -> impl IntoView {
         <div class="columns">
             <div class="column">
                 {move || step.get().map(|(update, checks, log, asked)| {
-                    update::card(update, checks, log, asked, progress, busy)
+                    update::card(update, checks, &log, asked, progress, busy)
                 })}
                 <section class="card">
                     <h2>{text::RELEASES}</h2>

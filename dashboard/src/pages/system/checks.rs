@@ -5,7 +5,7 @@ use crate::components::icon::Icon;
 use crate::text::system as text;
 
 /// What was looked at, and the log behind it. Nothing when there is nothing of either.
-pub(super) fn list(title: &'static str, checks: Vec<HealthCheck>, log: Vec<String>) -> AnyView {
+pub(super) fn list(title: &'static str, checks: Vec<HealthCheck>, log: &[String]) -> AnyView {
     let rows = checks.into_iter().map(row).collect::<Vec<_>>();
     view! {
         {(!rows.is_empty())

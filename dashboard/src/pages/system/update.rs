@@ -18,7 +18,7 @@ use crate::text::system as text;
 pub(super) fn card(
     update: OsUpdate,
     checked: Vec<HealthCheck>,
-    log: Vec<String>,
+    log: &[String],
     asked: Option<Timestamp>,
     progress: Memo<Option<OsProgress>>,
     busy: RwSignal<bool>,
@@ -29,8 +29,7 @@ pub(super) fn card(
     let body = match state {
         UpdatePhase::Idle | UpdatePhase::Blessed => {
             let worked = (state == UpdatePhase::Blessed).then(|| text::works(&version));
-            let checks =
-                (state == UpdatePhase::Blessed).then(|| checks::list(text::CHECKS, checked, Vec::new()));
+            let checks = (state == UpdatePhase::Blessed).then(|| checks::list(text::CHECKS, checked, &[]));
             view! {
                 {head(text::UP_TO_DATE.to_owned(), worked)}
                 {asked.map(|at| view! { <p class="muted">{text::asked(&format::ago(&at, browser::now_ms()))}</p> })}
@@ -82,7 +81,7 @@ pub(super) fn card(
         UpdatePhase::GoingBack => under_way(text::release(&version), text::GOING_BACK),
         UpdatePhase::Trying => view! {
             {under_way(text::release(&version), text::TRYING)}
-            {checks::list(text::CHECKS_NOW, checked, Vec::new())}
+            {checks::list(text::CHECKS_NOW, checked, &[])}
         }
         .into_any(),
         UpdatePhase::Failing => view! {
