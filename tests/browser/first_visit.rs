@@ -107,6 +107,9 @@ fn visit_other_pages(person: &Person) -> Result<()> {
     browser.find("heading", "Settings")?;
     browser.wait_for_text("Stores", PATIENCE)?;
     browser.screenshots("06-settings")?;
+    browser.press("link", "Updates and releases")?;
+    browser.wait_for_text("does not update it", PATIENCE)?;
+    browser.screenshots("06-system")?;
     person.go("/no/such/page")?;
     browser.find("link", "Go home")?;
     browser.press("link", "Go home")?;

@@ -9,6 +9,8 @@ mod door;
 mod failures;
 /// The first minutes: an account, the store, the pages.
 mod first_visit;
+/// Another release of the operating system, and the way back.
+mod os;
 /// A person at the dashboard.
 mod person;
 /// A store by its address, from its first fetch to its removal.

@@ -1,9 +1,5 @@
-/// A box with Hearth's own image, and a channel.
-mod ground;
 /// From one release to the next.
 mod journeys;
-/// What answers for systemd.
-mod systemd;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,19 +13,12 @@ use hearth_model::os::Channel;
 use hearth_tests::client::{Client, Refused};
 use hearth_tests::disk::{Disk, FileSystem};
 use hearth_tests::machine::on_a_machine;
+use hearth_tests::os::device::{
+    Device, Publisher, ROOT_BYTES, changed_root, reason, root, status, version, wait_for_phase,
+};
 use hearth_tests::process::run;
 use hearth_tests::wait::{Answer, wait_for};
 use hearth_tests::web::Page;
-
-use ground::{Device, Publisher, ROOT_BYTES, noise, reason, root, status, version, wait_for_phase};
-
-/// A root that differs from that of release 1.0.1 in the middle.
-fn changed_root() -> Vec<u8> {
-    let mut changed = root(1);
-    let (from, to) = (1_000_000, 1_200_000);
-    changed[from..to].copy_from_slice(&noise(to - from, 7));
-    changed
-}
 
 /// Everything below a folder, by path.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {

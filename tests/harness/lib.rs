@@ -17,6 +17,8 @@ pub mod git;
 pub mod hearth;
 /// A network and mounts of its own for the test's thread, and a folder.
 pub mod machine;
+/// A box with Hearth's own image.
+pub mod os;
 /// Where things are in this checkout.
 pub mod paths;
 /// A process that ends with its owner.

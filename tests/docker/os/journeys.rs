@@ -9,10 +9,12 @@ use hearth_model::os::{Channel, ReleaseVersion};
 use hearth_tests::client::Client;
 use hearth_tests::hearth::Hearth;
 use hearth_tests::machine::{Machine, on_a_machine};
+use hearth_tests::os::device::{
+    Device, changed_root, reason, root, status, version, wait_for_phase, wait_for_phase_within,
+};
+use hearth_tests::os::systemd::{Systemd, set_entry};
 
-use super::ground::{Device, reason, root, status, version, wait_for_phase, wait_for_phase_within};
-use super::systemd::{Systemd, set_entry};
-use super::{changed_root, post};
+use super::post;
 use crate::apps::{PATIENCE, Site};
 
 /// A box with an app, and everything that it takes to restart it.
@@ -42,8 +44,7 @@ impl Journey {
 
     /// Starts the box with the release that the boot loader took.
     fn boot(&self, running: ReleaseVersion, boot_id: &str) -> Result<(Hearth, Client)> {
-        self.device.runs(running)?;
-        self.device.write("proc/sys/kernel/random/boot_id", boot_id.as_bytes())?;
+        self.device.boots(running, boot_id)?;
         let hearth = self.device.setup.start()?;
         let client = hearth.client();
         Ok((hearth, client))

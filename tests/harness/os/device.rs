@@ -2,29 +2,30 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::client::Client;
+use crate::hearth::HearthSetup;
+use crate::machine::Machine;
+use crate::wait::{Answer, wait_for};
+use crate::web::{Page, WebServer};
 use anyhow::{Result, anyhow};
 use hearth_model::api::os::{OsStatus, UpdatePhase};
 use hearth_model::os::{Channel, ReleaseVersion};
 use hearth_release::keys::Keys;
 use hearth_release::repository::{NewRelease, Repository};
-use hearth_tests::client::Client;
-use hearth_tests::hearth::HearthSetup;
-use hearth_tests::machine::Machine;
-use hearth_tests::wait::{Answer, wait_for};
-use hearth_tests::web::{Page, WebServer};
 use hearth_update::verity;
 use jiff::Timestamp;
 
 const BOARD: &str = "x86-64";
 /// Size of the roots of test releases, in bytes.
-pub(crate) const ROOT_BYTES: usize = 3_000_000;
+pub const ROOT_BYTES: usize = 3_000_000;
 
-pub(crate) fn version(patch: u32) -> ReleaseVersion {
+/// Returns release 1.0.`patch`.
+pub fn version(patch: u32) -> ReleaseVersion {
     ReleaseVersion::new(1, 0, patch)
 }
 
 /// Bytes without a pattern, the same for the same seed.
-pub(crate) fn noise(bytes: usize, mut seed: u64) -> Vec<u8> {
+pub fn noise(bytes: usize, mut seed: u64) -> Vec<u8> {
     let mut noise = Vec::with_capacity(bytes);
     while noise.len() < bytes {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -34,28 +35,36 @@ pub(crate) fn noise(bytes: usize, mut seed: u64) -> Vec<u8> {
 }
 
 /// A channel with keys of its own: what a release server has.
-pub(crate) struct Publisher {
+pub struct Publisher {
     folder: PathBuf,
 }
 
 impl Publisher {
-    pub(crate) fn new(folder: PathBuf) -> Result<Self> {
+    /// Makes the keys in a folder.
+    ///
+    /// # Errors
+    /// When the disk cannot be written or read.
+    pub fn new(folder: PathBuf) -> Result<Self> {
         fs::create_dir_all(&folder)?;
         Keys::make(&folder.join("keys"))?;
         Ok(Self { folder })
     }
 
     /// Returns the folder that a web server serves.
-    pub(crate) fn served(&self) -> PathBuf {
+    pub fn served(&self) -> PathBuf {
         self.folder.join("served")
     }
 
-    pub(crate) fn root_of_trust(&self) -> Result<Vec<u8>> {
+    /// Returns what an image carries of the keys.
+    ///
+    /// # Errors
+    /// When the disk cannot be written or read.
+    pub fn root_of_trust(&self) -> Result<Vec<u8>> {
         Ok(fs::read(Keys::open(&self.folder.join("keys")).root_path())?)
     }
 
     /// Writes the three files of a release and returns their folder.
-    pub(crate) fn files(&self, version: ReleaseVersion, root: &[u8]) -> Result<PathBuf> {
+    pub fn files(&self, version: ReleaseVersion, root: &[u8]) -> Result<PathBuf> {
         let folder = self.folder.join(version.to_string());
         fs::create_dir_all(&folder)?;
         let tree = tree(root);
@@ -67,7 +76,11 @@ impl Publisher {
         Ok(folder)
     }
 
-    pub(crate) fn publish(&self, version: ReleaseVersion, channel: Channel, root: &[u8]) -> Result<()> {
+    /// Publishes a release that is made of this root.
+    ///
+    /// # Errors
+    /// When the disk cannot be written or read.
+    pub fn publish(&self, version: ReleaseVersion, channel: Channel, root: &[u8]) -> Result<()> {
         let files = self.files(version, root)?;
         let new = NewRelease {
             version,
@@ -95,22 +108,38 @@ fn tree(root: &[u8]) -> Vec<u8> {
 }
 
 /// A root file system, as far as it is looked at: an erofs by its magic number.
-pub(crate) fn root(seed: u64) -> Vec<u8> {
+pub fn root(seed: u64) -> Vec<u8> {
     let mut root = noise(ROOT_BYTES, seed);
     root[1024..1028].copy_from_slice(&[0xe2, 0xe1, 0xf5, 0xe0]);
     root
 }
 
+/// A root that differs from that of release 1.0.1 in the middle.
+pub fn changed_root() -> Vec<u8> {
+    let mut changed = root(1);
+    let (from, to) = (1_000_000, 1_200_000);
+    changed[from..to].copy_from_slice(&noise(to - from, 7));
+    changed
+}
+
 /// A box that runs release 1.0.1 of Hearth's own image, as far as the agent sees of it, and a channel that it asks.
-pub(crate) struct Device {
-    pub(crate) root: PathBuf,
-    pub(crate) setup: HearthSetup,
-    pub(crate) publisher: Publisher,
-    pub(crate) server: WebServer,
+pub struct Device {
+    /// The folder that stands for the root of the system.
+    pub root: PathBuf,
+    /// How Hearth is started on it.
+    pub setup: HearthSetup,
+    /// Who makes its releases.
+    pub publisher: Publisher,
+    /// Where they are served, below `/os/`.
+    pub server: WebServer,
 }
 
 impl Device {
-    pub(crate) fn new(machine: &Machine) -> Result<Self> {
+    /// Lays the box out. It has neither an engine nor a bus that answers.
+    ///
+    /// # Errors
+    /// When the disk cannot be written or read.
+    pub fn new(machine: &Machine) -> Result<Self> {
         let root_dir = machine.path("system");
         let mut setup = HearthSetup::new(machine, machine.path("no-engine.sock"), machine.folder())?;
         setup.stores.clear();
@@ -132,36 +161,47 @@ impl Device {
     }
 
     /// Makes a release the one that runs.
-    pub(crate) fn runs(&self, version: ReleaseVersion) -> Result<()> {
+    pub fn runs(&self, version: ReleaseVersion) -> Result<()> {
         let text = format!(
             "PRETTY_NAME=\"Hearth {version}\"\nIMAGE_ID=hearth\nIMAGE_VERSION={version}\nVARIANT_ID={BOARD}\n"
         );
         self.write("etc/os-release", text.as_bytes())
     }
 
-    pub(crate) fn write(&self, path: &str, bytes: &[u8]) -> Result<()> {
+    /// Has the next start of Hearth be one of the box, with a release that the boot loader took.
+    pub fn boots(&self, version: ReleaseVersion, boot_id: &str) -> Result<()> {
+        self.runs(version)?;
+        self.write("proc/sys/kernel/random/boot_id", boot_id.as_bytes())
+    }
+
+    /// Writes a file of the root.
+    pub fn write(&self, path: &str, bytes: &[u8]) -> Result<()> {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().unwrap_or(Path::new("/")))?;
         Ok(fs::write(path, bytes)?)
     }
 
     /// Returns the folder of the state where updates lie.
-    pub(crate) fn updates(&self) -> PathBuf {
+    pub fn updates(&self) -> PathBuf {
         self.setup.state.join("updates")
     }
 }
 
-pub(crate) fn status(client: &Client) -> Result<OsStatus> {
+/// Returns what the API says about the system.
+///
+/// # Errors
+/// When it does not answer.
+pub fn status(client: &Client) -> Result<OsStatus> {
     client.get("os")
 }
 
 /// Waits until an update is in a state.
-pub(crate) fn wait_for_phase(client: &Client, phase: UpdatePhase) -> Result<OsStatus> {
+pub fn wait_for_phase(client: &Client, phase: UpdatePhase) -> Result<OsStatus> {
     wait_for_phase_within(client, phase, 60)
 }
 
 /// The same, within so many seconds.
-pub(crate) fn wait_for_phase_within(client: &Client, phase: UpdatePhase, secs: u64) -> Result<OsStatus> {
+pub fn wait_for_phase_within(client: &Client, phase: UpdatePhase, secs: u64) -> Result<OsStatus> {
     wait_for(&format!("the update to be {phase:?}"), Duration::from_secs(secs), || {
         let status = status(client)?;
         if status.update.state == phase {
@@ -173,6 +213,6 @@ pub(crate) fn wait_for_phase_within(client: &Client, phase: UpdatePhase, secs: u
 }
 
 /// Returns the reason of a refusal.
-pub(crate) fn reason(status: &OsStatus) -> Result<&str> {
+pub fn reason(status: &OsStatus) -> Result<&str> {
     status.update.reason.as_deref().ok_or_else(|| anyhow!("no reason: {:?}", status.update))
 }

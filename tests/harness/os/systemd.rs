@@ -8,18 +8,18 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::machine::Machine;
+use crate::process::Process;
+use crate::wait::{Answer, wait_for};
 use anyhow::{Context as _, Result};
 use hearth_model::os::{BootEntry, ReleaseVersion, SlotAnswer, SlotTask, SlotVerb};
-use hearth_tests::machine::Machine;
-use hearth_tests::process::Process;
-use hearth_tests::wait::{Answer, wait_for};
 use tokio::runtime::Runtime;
 use zbus::{Connection, ObjectServer, OwnedObjectPath, fdo, interface};
 
 const JOB: &str = "/org/freedesktop/systemd1/job/1";
 
 /// The bus, and what was asked of systemd and logind there. They go with this value.
-pub(crate) struct Systemd {
+pub struct Systemd {
     address: String,
     shared: Arc<Shared>,
     _runtime: Runtime,
@@ -37,7 +37,7 @@ struct Shared {
 
 impl Systemd {
     /// Starts a bus; `root` is the root of the system whose boot partition is changed.
-    pub(crate) fn start(machine: &Machine, root: &Path) -> Result<Self> {
+    pub fn start(machine: &Machine, root: &Path) -> Result<Self> {
         let socket = machine.path("bus.sock");
         let config = machine.path("bus.conf");
         fs::write(
@@ -71,22 +71,22 @@ impl Systemd {
     }
 
     /// Returns the bus's address.
-    pub(crate) fn address(&self) -> &str {
+    pub fn address(&self) -> &str {
         &self.address
     }
 
     /// Returns everything that was asked for, in order: units by name, and `reboot`.
-    pub(crate) fn asked(&self) -> Vec<String> {
+    pub fn asked(&self) -> Vec<String> {
         lock(&self.shared.asked).clone()
     }
 
     /// Has the next task on the slots fail.
-    pub(crate) fn fail_next(&self, reason: &str) {
+    pub fn fail_next(&self, reason: &str) {
         *lock(&self.shared.fails) = Some(reason.to_owned());
     }
 
     /// Waits until the box is to restart for the `times`th time.
-    pub(crate) fn wait_for_reboot(&self, times: usize) -> Result<()> {
+    pub fn wait_for_reboot(&self, times: usize) -> Result<()> {
         wait_for("the restart", Duration::from_secs(30), || {
             let asked = self.asked();
             let reboots = asked.iter().filter(|what| *what == "reboot").count();
@@ -176,7 +176,7 @@ impl Shared {
 }
 
 /// Gives the boot loader's entry of a release another counter, makes it, or removes it.
-pub(crate) fn set_entry(root: &Path, version: ReleaseVersion, counter: Option<&str>) -> Result<()> {
+pub fn set_entry(root: &Path, version: ReleaseVersion, counter: Option<&str>) -> Result<()> {
     let folder = root.join("boot/EFI/Linux");
     for entry in fs::read_dir(&folder)? {
         let path = entry?.path();
