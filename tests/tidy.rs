@@ -30,18 +30,21 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("hearth-dashboard", &["hearth-model"]),
     ("hearth-dashboard-build", &[]),
-    ("hearth-tests", &["hearth-model"]),
+    // It is also who publishes the releases that Hearth is offered.
+    ("hearth-tests", &["hearth-model", "hearth-update", "hearth-release"]),
 ];
 
 /// Libraries that only these crates may use.
 const WALLS: &[(&str, &[&str])] = &[
     ("bollard", &["hearth-docker"]),
-    ("zbus", &["hearth-host"]),
+    // Tests answer for systemd.
+    ("zbus", &["hearth-host", "hearth-tests"]),
     ("sqlx", &["hearth-daemon"]),
     ("axum", &["hearth-daemon"]),
     ("argon2", &["hearth-daemon"]),
     ("leptos", &["hearth-dashboard"]),
-    ("rustls", &["hearth-fetch"]),
+    // With servers of stores, and with apps behind doors.
+    ("rustls", &["hearth-fetch", "hearth-daemon"]),
     ("tar", &["hearth-fetch"]),
     ("zip", &["hearth-fetch"]),
     // TUF, and what comes with it.

@@ -89,7 +89,7 @@ mod tests {
             "open": null, "ports": [], "default_login": null, "last_update": null, "generation": 1
         });
         let app: AppStatus = serde_json::from_value(app).expect("an app");
-        let events = [
+        let events: [Event; NAMES.len()] = [
             Event::App { app: Box::new(app) },
             Event::AppRemoved { id: id.clone() },
             Event::Progress { id, progress: Progress::default() },
@@ -100,6 +100,7 @@ mod tests {
                 id: "mine".parse().expect("valid"),
                 progress: StoreProgress { phase: StorePhase::Fetching, bytes: 1, total: None },
             },
+            Event::Os,
             Event::Reload,
         ];
         for (name, event) in NAMES.into_iter().zip(events) {

@@ -280,7 +280,7 @@ fn a_page_behind_the_agent_is_a_door_and_no_published_port() {
     assert_eq!(spec.door, None, "the container itself has the port");
     let secure = WebPage { scheme: Scheme::Https, ..web("app", 80, 8080) };
     let spec = try_lower(text, given(secure)).unwrap_or_else(|found| panic!("{found}"));
-    assert_eq!(spec.door, None, "the agent speaks plain HTTP to apps");
+    assert_eq!(spec.door.map(|door| door.scheme), Some(Scheme::Https), "the door speaks HTTPS with the app");
 
     let twice = "services:\n  a: {image: a}\n  b: {image: b, ports: [\"8080:81\"]}\n";
     let found = try_lower(twice, given(web("a", 80, 8080))).expect_err("the port is taken").to_string();
