@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hearth_host::systemd::Systemd;
@@ -20,8 +20,8 @@ pub(crate) struct Before {
     pub(crate) at: Option<Timestamp>,
     /// Apps that ran and were healthy.
     pub(crate) healthy: BTreeSet<AppId>,
-    /// Whether there was a way out of the home network.
-    pub(crate) has_route: bool,
+    /// Network cards over which there was a way out of the home network: hardware address, and what it was called.
+    pub(crate) ways_out: BTreeMap<String, String>,
 }
 
 impl Before {
@@ -32,7 +32,7 @@ impl Before {
         Self {
             at: Some(Timestamp::now()),
             healthy: healthy.map(|(id, _)| id.clone()).collect(),
-            has_route: hearth_host::network::has_default_route(&hearth.os.places.root),
+            ways_out: hearth_host::network::ways_out(&hearth.os.places.root),
         }
     }
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -24,8 +25,11 @@ pub(super) enum Look {
     Database,
     /// The engine.
     Docker,
-    /// The way out of the home network.
-    Network,
+    /// The ways out of the home network.
+    Network {
+        /// Network cards that had one: hardware address, and what it was called.
+        before: BTreeMap<String, String>,
+    },
     /// The dashboard, over its own door.
     Dashboard,
     /// An app that was healthy.
@@ -41,8 +45,8 @@ impl Look {
     /// Returns everything that has to hold, given how the box was.
     pub(super) async fn all(hearth: &Hearth, before: &Before) -> Vec<Self> {
         let mut looks = vec![Self::Database, Self::Docker, Self::Dashboard];
-        if before.has_route {
-            looks.push(Self::Network);
+        if !before.ways_out.is_empty() {
+            looks.push(Self::Network { before: before.ways_out.clone() });
         }
         // What is not wanted to run any more need not.
         let desired = hearth.in_force().desired;
@@ -60,7 +64,7 @@ impl Look {
         match self {
             Self::Database => "Hearth's own data can be read and written".to_owned(),
             Self::Docker => "Docker answers".to_owned(),
-            Self::Network => "The network is as before".to_owned(),
+            Self::Network { .. } => "The network is as before".to_owned(),
             Self::Dashboard => "The dashboard answers".to_owned(),
             Self::App { name, .. } => format!("{name} runs as before"),
         }
@@ -71,7 +75,7 @@ impl Look {
         let mins = match self {
             Self::Database => 1,
             Self::Dashboard => 2,
-            Self::Network => 3,
+            Self::Network { .. } => 3,
             Self::Docker => 5,
             // Docker, and then some that take minutes to load.
             Self::App { .. } => 15,
@@ -92,11 +96,8 @@ impl Look {
                     EngineState::Unknown => Err("Docker was not asked yet.".to_owned()),
                     EngineState::Unreachable { reason } => Err(format!("Docker does not answer: {reason}")),
                 },
-                Self::Network => {
-                    if hearth_host::network::has_default_route(&hearth.os.places.root) {
-                        return Ok(());
-                    }
-                    Err("There is no way out of this box's own network, and there was one before.".to_owned())
+                Self::Network { before } => {
+                    network(before, &hearth_host::network::ways_out(&hearth.os.places.root))
                 }
                 Self::Dashboard => dashboard(hearth).await,
                 Self::App { id, name } => app(hearth, id, name),
@@ -105,6 +106,16 @@ impl Look {
         let late = |_| Err(format!("It did not answer within {} s.", LOOK_WITHIN.as_secs()));
         tokio::time::timeout(LOOK_WITHIN, look).await.unwrap_or_else(late)
     }
+}
+
+/// Looks for the cards that had a way out; what else there is now does not count.
+fn network(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Result<(), String> {
+    let lost = before.iter().filter(|(address, _)| !now.contains_key(*address));
+    let lost: Vec<String> = lost.map(|(address, name)| format!("{name} ({address})")).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Err(format!("There is no way out of the home network over {}, and there was one before.", lost.join(", ")))
 }
 
 /// Writes what is remembered, and reads it back.
@@ -154,4 +165,25 @@ fn app(hearth: &Hearth, id: &AppId, name: &str) -> Result<(), String> {
     }
     let why = status.reason.as_ref().map(|reason| format!(": {}", reason.message)).unwrap_or_default();
     Err(format!("{name} was healthy before and is not now{}.", why.trim_end_matches('.')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_that_lost_its_way_out_is_named_and_a_new_name_does_not_count() {
+        let cards = |cards: &[(&str, &str)]| -> BTreeMap<String, String> {
+            cards.iter().map(|(address, name)| ((*address).to_owned(), (*name).to_owned())).collect()
+        };
+        let before = cards(&[("52:54:00:12:34:56", "eth0"), ("02:00:00:00:00:01", "wlan0")]);
+        let renamed = cards(&[
+            ("52:54:00:12:34:56", "enp1s0"),
+            ("02:00:00:00:00:01", "wlan0"),
+            ("02:00:00:00:00:02", "eth1"),
+        ]);
+        assert_eq!(network(&before, &renamed), Ok(()));
+        let lost = network(&before, &cards(&[("52:54:00:12:34:56", "eth0")])).unwrap_err();
+        assert!(lost.contains("wlan0 (02:00:00:00:00:01)"), "{lost}");
+    }
 }
