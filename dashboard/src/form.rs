@@ -18,8 +18,7 @@ pub(crate) struct Form {
 impl Form {
     /// Returns the form of a package that is not installed, with the package's own answers.
     pub(crate) fn new(fields: Vec<Field>) -> Self {
-        let answers =
-            fields.iter().filter_map(|field| Some((field.name.clone(), plain_default(field)?.to_owned())));
+        let answers = fields.iter().filter_map(|field| Some((field.name.clone(), plain_default(field)?)));
         Self { answers: answers.collect(), fields, ..Self::default() }
     }
 
@@ -92,20 +91,25 @@ impl Form {
     pub(crate) fn answers(&self) -> BTreeMap<String, String> {
         let answered = self.visible().filter_map(|field| {
             let answer = self.answer(&field.name);
-            let own = !answer.is_empty() && plain_default(field) != Some(answer);
+            let own = !answer.is_empty() && plain_default(field).as_deref() != Some(answer);
             own.then(|| (field.name.clone(), answer.to_owned()))
         });
         answered.collect()
     }
 }
 
-/// The package's own answer, where it can be shown: one that refers to other fields is filled in by the box.
-fn plain_default(field: &Field) -> Option<&str> {
+/// The package's own answer, where it can be shown: one that refers to other fields is filled in by the box. `$$` stands
+/// for a `$`.
+fn plain_default(field: &Field) -> Option<String> {
     let default = field.default.as_deref();
     match (field.kind, default) {
-        (FieldKind::Boolean, None) => Some("false"),
+        (FieldKind::Boolean, None) => Some("false".to_owned()),
         (FieldKind::Secret, _) => None,
-        (_, default) => default.filter(|default| !default.contains("${")),
+        (_, default) => {
+            let parts: Vec<&str> = default?.split("$$").collect();
+            let refers = parts.iter().any(|part| part.contains('$'));
+            (!refers).then(|| parts.join("$"))
+        }
     }
 }
 

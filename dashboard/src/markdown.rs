@@ -1,6 +1,6 @@
 /// A part of a text that packages write about themselves.
 ///
-/// Only what such texts use is known: headings, paragraphs, lists, code, emphasis and links. Everything else, HTML above
+/// Only what such texts use is known: headings, paragraphs, lists, tables, code, emphasis and links. Everything else, HTML above
 /// all, stays the text that it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Block {
@@ -10,6 +10,8 @@ pub(crate) enum Block {
     Paragraph(Vec<Span>),
     /// A list; numbers are not kept.
     List(Vec<Vec<Span>>),
+    /// Rows of cells, the first with the columns' names.
+    Table(Vec<Vec<Vec<Span>>>),
     /// Lines of code.
     Code(String),
 }
@@ -39,7 +41,7 @@ pub(crate) fn parse(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut paragraph = String::new();
     let mut list: Vec<String> = Vec::new();
-    let mut lines = text.lines();
+    let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
         let trimmed = line.trim();
         if trimmed.starts_with("```") {
@@ -51,6 +53,13 @@ pub(crate) fn parse(text: &str) -> Vec<Block> {
         } else if let Some(title) = heading(trimmed) {
             flush(&mut blocks, &mut paragraph, &mut list);
             blocks.push(Block::Heading(spans(title)));
+        } else if trimmed.starts_with('|') {
+            flush(&mut blocks, &mut paragraph, &mut list);
+            let mut rows = vec![cells(trimmed)];
+            while let Some(row) = lines.next_if(|line| line.trim().starts_with('|')) {
+                rows.extend(Some(row.trim()).filter(|row| !is_ruler(row)).map(cells));
+            }
+            blocks.push(Block::Table(rows));
         } else if let Some(item) = list_item(trimmed) {
             if !paragraph.is_empty() {
                 flush(&mut blocks, &mut paragraph, &mut list);
@@ -78,6 +87,17 @@ fn flush(blocks: &mut Vec<Block>, paragraph: &mut String, list: &mut Vec<String>
         blocks.push(Block::List(list.iter().map(|item| spans(item)).collect()));
         list.clear();
     }
+}
+
+/// Returns the cells of a table's row.
+fn cells(row: &str) -> Vec<Vec<Span>> {
+    let inner = row.strip_prefix('|').unwrap_or(row);
+    inner.strip_suffix('|').unwrap_or(inner).split('|').map(|cell| spans(cell.trim())).collect()
+}
+
+/// Tells whether a row only divides the columns' names from what is below.
+fn is_ruler(row: &str) -> bool {
+    row.bytes().all(|byte| b"|-: ".contains(&byte))
 }
 
 fn heading(line: &str) -> Option<&str> {
@@ -174,6 +194,22 @@ mod tests {
                 Block::Paragraph(vec![text("end")]),
             ]
         );
+    }
+
+    #[test]
+    fn tables_have_rows_of_cells() {
+        let blocks = parse("Login:\n| Name | Word |\n|:---|---|\n| `a` | b |\n\nend");
+        let row = |a: Span, b: Span| vec![vec![a], vec![b]];
+        let rows = vec![row(text("Name"), text("Word")), row(Span::Code("a".into()), text("b"))];
+        assert_eq!(
+            blocks,
+            vec![
+                Block::Paragraph(vec![text("Login:")]),
+                Block::Table(rows),
+                Block::Paragraph(vec![text("end")]),
+            ]
+        );
+        assert_eq!(parse("|"), vec![Block::Table(vec![vec![vec![]]])]);
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod door;
 mod failures;
 /// The first minutes: an account, the store, the pages.
 mod first_visit;
+/// Packages of CasaOS and Runtipi, from their stores to their pages.
+mod foreign;
 /// Another release of the operating system, and the way back.
 mod os;
 /// A person at the dashboard.

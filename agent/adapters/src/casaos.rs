@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use hearth_model::conventions::{Conventions, Owner, Variable};
+use hearth_model::conventions::{Conventions, NVIDIA, Owner, Variable};
 use hearth_model::form::{Field, FieldKind};
 use hearth_model::package::{Category, DefaultLogin, Manifest, Package, Requirements, Scheme, WebPage};
 use hearth_model::{AppId, StoreId};
@@ -12,6 +12,8 @@ use crate::overlay::{Overlay, move_path};
 use crate::{Adapted, PackageFiles, Refused, variables};
 
 const COMPOSE: &str = "docker-compose.yml";
+/// What a built store has taken out of `x-casaos`.
+const META: &str = "meta.json";
 /// The store's own password for every package; each app gets one of its own instead.
 const PASSWORD: &str = "DefaultPassword";
 /// Characters of that password.
@@ -19,19 +21,15 @@ const PASSWORD_LENGTH: u16 = 20;
 /// Folders below `/DATA` that apps share with each other and the owner.
 const SHARED: [&str; 4] = ["Documents", "Downloads", "Gallery", "Media"];
 
-/// Reads a package: `docker-compose.yml` with `x-casaos` at its top.
+/// Reads a package: `docker-compose.yml` with `x-casaos` at its top, and `meta.json` beside it in a built store.
 ///
 /// # Errors
 /// Why it is not taken: no `x-casaos`, a file that cannot be read, containers that do not resolve.
 pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
     let compose_text = files.required(COMPOSE)?;
     let compose = parse(compose_text, COMPOSE)?;
-    let about = compose
-        .get("x-casaos")
-        .filter(|about| about.is_object())
-        .ok_or_else(|| Refused::new(COMPOSE, "it must have `x-casaos` at its top"))?;
+    let about = &about(&compose, files)?;
     let id = id(&compose, &files.folder)?;
-    let mut notes = Vec::new();
     let mut overlay = Overlay::default();
     for (name, service) in map(&compose, "services") {
         overlay.map_mounts(name, service, |source| moved(source, id.as_str()));
@@ -45,7 +43,7 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         used.insert(PASSWORD.to_owned());
     }
     let settings = settings(&compose, compose_text, &used);
-    let mut described = describe(about, &compose, id, &mut notes);
+    let mut described = describe(about, &compose, id);
     described.settings = settings;
     if variables::mentions(compose_text, PASSWORD) {
         described.default_login =
@@ -55,6 +53,7 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         overlay: overlay.text(),
         variables: store_variables(compose_text),
         data_owner: Some(Owner { uid: 1000, gid: 1000 }),
+        optional_devices: map(&compose, "services").flat_map(|(_, service)| devices(service)).collect(),
         ..Conventions::default()
     };
     let (seeds, _) = files.seeds(|path| path.ends_with(".env"));
@@ -66,7 +65,22 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         conventions,
     };
     declare_permissions(&mut package, COMPOSE)?;
-    Ok(Adapted { package, disabled: false, notes, icon: text(about, "icon") })
+    Ok(Adapted { package, disabled: false, notes: Vec::new(), icon: text(about, "icon") })
+}
+
+/// Returns what the package says of itself; the Compose file is stronger.
+fn about(compose: &Value, files: &PackageFiles) -> Result<Value, Refused> {
+    let Some(Value::Object(own)) = compose.get("x-casaos") else {
+        return Err(Refused::new(COMPOSE, "it must have `x-casaos` at its top"));
+    };
+    let mut about = match files.text(META)? {
+        Some(meta) => parse(meta, META)?,
+        None => Value::Object(serde_json::Map::new()),
+    };
+    for (key, value) in own {
+        about[key] = value.clone();
+    }
+    Ok(about)
 }
 
 /// Returns the app's id: the project's name, or the folder's where that cannot be one.
@@ -80,7 +94,7 @@ fn id(compose: &Value, folder: &str) -> Result<AppId, Refused> {
         .map_err(|error: hearth_model::id::InvalidId| Refused::new(COMPOSE, error.to_string()))
 }
 
-fn describe(about: &Value, compose: &Value, id: AppId, notes: &mut Vec<String>) -> Manifest {
+fn describe(about: &Value, compose: &Value, id: AppId) -> Manifest {
     let name = localised(about, "title").unwrap_or_else(|| id.to_string());
     let image_tag = || {
         let main = main_service(about, compose)?;
@@ -88,8 +102,6 @@ fn describe(about: &Value, compose: &Value, id: AppId, notes: &mut Vec<String>) 
         let (name, tag) = image.split('@').next()?.rsplit_once(':')?;
         (!name.is_empty() && !tag.contains('/')).then(|| tag.to_owned())
     };
-    notes
-        .extend(about.pointer("/tips/before_install").map(|_| "it gives tips before the install".to_owned()));
     Manifest {
         tagline: localised(about, "tagline").unwrap_or_default(),
         description: localised(about, "description").unwrap_or_default(),
@@ -99,7 +111,8 @@ fn describe(about: &Value, compose: &Value, id: AppId, notes: &mut Vec<String>) 
         developer: text(about, "developer").or_else(|| text(about, "author")),
         website: text(about, "website"),
         source: text(about, "repo"),
-        support: text(about, "docs"),
+        support: text(about, "docs").or_else(|| text(about, "support")),
+        tips: tips(about),
         architectures: architectures(&list(about, "architectures")),
         web: web(about, compose),
         requires: Requirements { memory_mb: memory(compose), disk_mb: None },
@@ -122,6 +135,14 @@ fn category(name: &str) -> Category {
         "productivity" => Category::Productivity,
         _ => Category::Other,
     }
+}
+
+/// Returns what the owner should read before the install; some packages leave the level `before_install` out.
+fn tips(about: &Value) -> Option<String> {
+    let tips = about.get("tips")?;
+    localised(tips, "before_install")
+        .or_else(|| localised(tips, "custom"))
+        .or_else(|| localised(about, "tips"))
 }
 
 fn main_service(about: &Value, compose: &Value) -> Option<String> {
@@ -197,6 +218,15 @@ fn mebibytes(size: &str) -> Option<u64> {
         "g" => number.checked_mul(1024),
         _ => None,
     }
+}
+
+/// Returns the devices of a service. CasaOS leaves out those that a box does not have, and packages name the devices of
+/// several boards.
+fn devices(service: &Value) -> impl Iterator<Item = String> {
+    let named = list(service, "devices");
+    let named = named.iter().map(|device| device.split(':').next().unwrap_or_default().to_owned());
+    let runtime = (text(service, "runtime").as_deref() == Some("nvidia")).then(|| NVIDIA.to_owned());
+    named.chain(runtime).collect::<Vec<_>>().into_iter()
 }
 
 /// Returns where a mount's source lies on a Hearth box: below the app's own folder, or in the library.

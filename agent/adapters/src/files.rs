@@ -59,22 +59,24 @@ impl PackageFiles {
 pub enum Format {
     /// `<id>/umbrel-app.yml` with `docker-compose.yml`.
     Umbrel,
-    /// `Apps/<Name>/docker-compose.yml` with `x-casaos`.
+    /// `Apps/<Name>/docker-compose.yml` with `x-casaos`: the source of a store.
     CasaOs,
+    /// `apps/<id>/docker-compose.yml` with `meta.json`: what a store's own build makes of it.
+    CasaOsBuilt,
     /// `apps/<id>/config.json` with `docker-compose.json` or `docker-compose.yml`.
     Runtipi,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 3] = [Format::Umbrel, Format::CasaOs, Format::Runtipi];
+    pub const ALL: [Format; 4] = [Format::Umbrel, Format::CasaOs, Format::CasaOsBuilt, Format::Runtipi];
 
     /// Returns the folder of a store that holds its packages' folders; empty for the store's own.
     pub fn packages_dir(self) -> &'static str {
         match self {
             Format::Umbrel => "",
             Format::CasaOs => "Apps",
-            Format::Runtipi => "apps",
+            Format::CasaOsBuilt | Format::Runtipi => "apps",
         }
     }
 
@@ -83,6 +85,7 @@ impl Format {
         match self {
             Format::Umbrel => "umbrel-app.yml",
             Format::CasaOs => "docker-compose.yml",
+            Format::CasaOsBuilt => "meta.json",
             Format::Runtipi => "config.json",
         }
     }
@@ -116,6 +119,8 @@ mod tests {
         assert_eq!(detect(["README.md", "wiki/umbrel-app.yml"]), Some(Format::Umbrel));
         assert_eq!(detect(["Apps/Wiki/docker-compose.yml"]), Some(Format::CasaOs));
         assert_eq!(detect(["apps/wiki/config.json", "apps/wiki/data/config.json"]), Some(Format::Runtipi));
+        let built = ["apps/com.example.wiki/docker-compose.yml", "apps/com.example.wiki/meta.json"];
+        assert_eq!(detect(built), Some(Format::CasaOsBuilt));
         assert_eq!(detect(["apps/wiki/app.yml", "docker-compose.yml"]), None);
     }
 }

@@ -19,6 +19,8 @@ pub mod rehearse;
 pub mod runtipi;
 /// What can be told of a package's scripts without running them.
 pub mod scripts;
+/// What a package's containers are read from.
+mod sources;
 /// Files that are filled with variables.
 pub mod templates;
 /// Packages of [umbrelOS](https://github.com/getumbrel/umbrel-apps).
@@ -33,6 +35,7 @@ pub use adapted::{Adapted, Refused};
 pub use check::{Outcome, Totals, check};
 pub use files::{Format, PackageFiles, detect};
 pub use rehearse::rehearse;
+pub use sources::sources;
 
 use hearth_model::StoreId;
 
@@ -43,7 +46,7 @@ use hearth_model::StoreId;
 pub fn read(format: Format, files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
     match format {
         Format::Umbrel => umbrel::read(files, store),
-        Format::CasaOs => casaos::read(files, store),
+        Format::CasaOs | Format::CasaOsBuilt => casaos::read(files, store),
         Format::Runtipi => runtipi::read(files, store),
     }
 }

@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
-use hearth_compose::{Diagnostics, Lowering, MemoryFiles, ProjectInput, Reader, SourceFile, load, lower};
+use hearth_compose::{Diagnostics, Lowering, MemoryFiles, ProjectInput, Reader, load, lower};
 use hearth_model::AppSpec;
 use hearth_model::conventions::Need;
 use hearth_model::form::{Field, FieldKind};
-use hearth_model::package::Package;
+use hearth_model::package::{Architecture, Package};
 
+use crate::sources;
 use crate::variables::{self, GIVEN};
 
 /// A folder for the apps that the rehearsal imagines.
@@ -36,16 +37,9 @@ pub fn rehearse(package: &Package) -> Result<AppSpec, Diagnostics> {
             environment.entry(name).or_insert(value);
         }
     }
-    let mut sources = vec![SourceFile { path: "compose.yml".to_owned(), text: package.compose.clone() }];
-    sources.extend(
-        conventions
-            .overlay
-            .iter()
-            .map(|text| SourceFile { path: "overlay.yml".to_owned(), text: text.clone() }),
-    );
     let project = load(&ProjectInput {
         name: Some(manifest.id.to_string()),
-        files: sources,
+        files: sources(package, Architecture::of_this_program()),
         environment,
         working_dir: app_dir.clone(),
         profiles: Vec::new(),

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use hearth_model::conventions::{Conventions, Need, Owner, TemplateStyle, Variable};
-use hearth_model::package::{Category, Manifest, Package, Scheme, WebPage};
+use hearth_model::package::{Architecture, Category, Manifest, Package, Scheme, WebPage};
 use hearth_model::{AppId, StoreId};
 use serde_json::Value;
 
@@ -18,6 +18,10 @@ mod fields;
 const CONFIG: &str = "config.json";
 const JSON: &str = "docker-compose.json";
 const COMPOSE: &str = "docker-compose.yml";
+/// What the owner is told of a package with `force_expose`.
+const NEEDS_DOMAIN: &str = "This app was made to be reached at a domain of its own, with HTTPS. Hearth gives it the \
+                            address of this box and a port; some of it may not work, or ask for the domain in its \
+                            settings.";
 /// The network that every app of Runtipi joins.
 const MAIN_NETWORK: &str = "tipi_main_network";
 
@@ -46,8 +50,6 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         .keys()
         .filter_map(|path| Some((path.clone(), path.strip_suffix(".template")?.to_owned())))
         .collect();
-    let needs =
-        [(flag(&config, "generate_vapid_keys"), Need::PushKeys), (!templates.is_empty(), Need::Templates)];
     let conventions = Conventions {
         overlay: compose.overlay.text(),
         variables: store_variables(&config, |name| {
@@ -57,7 +59,9 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         data_owner: owner(&config),
         templates: templates.clone(),
         template_style: if templates.is_empty() { TemplateStyle::default() } else { TemplateStyle::Braces },
-        needs: needs.into_iter().filter(|(needed, _)| *needed).map(|(_, need)| need).collect(),
+        overlays_by_architecture: compose.by_architecture,
+        at_home_only: config.get("exposable") == Some(&Value::Bool(false)),
+        needs: (!templates.is_empty()).then_some(Need::Templates).into_iter().collect(),
         ..Conventions::default()
     };
     let disabled = config.get("available") == Some(&Value::Bool(false)) || flag(&config, "deprecated");
@@ -80,6 +84,8 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
 struct Compose {
     text: String,
     overlay: Overlay,
+    /// What is different on some processors.
+    by_architecture: BTreeMap<Architecture, String>,
     main: Option<Main>,
 }
 
@@ -122,7 +128,8 @@ fn native(files: &PackageFiles) -> Result<Compose, Refused> {
     if compose.pointer(&format!("/networks/{MAIN_NETWORK}")).is_some() {
         overlay.remove_network(MAIN_NETWORK);
     }
-    Ok(Compose { text: text_of_file.to_owned(), overlay, main })
+    let by_architecture = convert::overrides(compose.pointer("/x-runtipi/overrides"))?;
+    Ok(Compose { text: text_of_file.to_owned(), overlay, by_architecture, main })
 }
 
 fn describe(config: &Value, id: AppId) -> Manifest {
@@ -135,6 +142,7 @@ fn describe(config: &Value, id: AppId) -> Manifest {
         developer: text(config, "author"),
         website: text(config, "website"),
         source: text(config, "source"),
+        tips: flag(config, "force_expose").then(|| NEEDS_DOMAIN.to_owned()),
         architectures: architectures(&list(config, "supported_architectures")),
         ..Manifest::named(id, name)
     }

@@ -5,7 +5,7 @@ use hearth_model::conventions::{
 };
 use hearth_model::package::{Category, DefaultLogin, Manifest, Package};
 use hearth_model::{AppId, StoreId};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::adapted::{declare_permissions, empty_variables};
 use crate::document::{flag, list, map, parse, text};
@@ -19,9 +19,16 @@ mod exports;
 pub mod installation;
 /// `app_proxy`: the web page and the sign-in in front of it.
 mod proxy;
+/// Small views of an app's state.
+mod widgets;
 
 const MANIFEST: &str = "umbrel-app.yml";
+/// What the owner is told of a package with `torOnly`.
+const NEEDS_SECURE: &str = "Browsers let this app work only over a connection that they take for secure. Its address \
+                            in the Tor network is one, with Tor Browser; this box's address in your network is not.";
 const COMPOSE: &str = "docker-compose.yml";
+/// Where the graphics processors are that the permission `GPU` gives every container.
+const GPU: &str = "/dev/dri";
 /// User and group of every package's data.
 const OWNER: Owner = Owner { uid: 1000, gid: 1000 };
 
@@ -35,12 +42,16 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
     let compose = parse(compose_text, COMPOSE)?;
     let id = id(&about)?;
 
+    let uses_gpu = list(&about, "permissions").iter().any(|permission| permission == "GPU");
     let mut overlay = Overlay::default();
     for (name, service) in map(&compose, "services") {
         if name == proxy::SERVICE {
             overlay.remove_service(name);
-        } else {
-            overlay.map_mounts(name, service, moved);
+            continue;
+        }
+        overlay.map_mounts(name, service, moved);
+        if uses_gpu {
+            overlay.set(name, "devices", json!([format!("{GPU}:{GPU}")]));
         }
     }
     let exports = exports::read(files.text(EXPORTS)?.unwrap_or_default());
@@ -66,12 +77,14 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
     if !dependencies.is_empty() {
         needs.insert(Need::OtherApps);
     }
-    let mut described = describe(&about, id);
+    let mut described = describe(&about, &id);
     described.web = page.web;
+    described.widgets = widgets::read(&about, &compose, &id, &mut notes);
     let runs_or_fills =
         needs.iter().any(|need| matches!(need, Need::Exports | Need::Hooks | Need::Templates));
     let conventions = Conventions {
         overlay: overlay.text(),
+        overlays_by_architecture: BTreeMap::new(),
         variables: core_variables(&about, (!runs_or_fills).then_some(compose_text)),
         exports: exports.variables,
         naming: ContainerNaming::Underscores,
@@ -79,6 +92,8 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         gate: page.gate,
         apps: dependencies,
         implements: list(&about, "implements").into_iter().collect(),
+        optional_devices: uses_gpu.then(|| GPU.to_owned()).into_iter().collect(),
+        at_home_only: false,
         backup_ignore: list(&about, "backupIgnore"),
         templates,
         template_style: TemplateStyle::Shell,
@@ -110,7 +125,7 @@ fn id(about: &Value) -> Result<AppId, Refused> {
     written.parse().map_err(|error: hearth_model::id::InvalidId| Refused::new(MANIFEST, error.to_string()))
 }
 
-fn describe(about: &Value, id: AppId) -> Manifest {
+fn describe(about: &Value, id: &AppId) -> Manifest {
     let username = text(about, "defaultUsername").unwrap_or_default();
     let password = match text(about, "defaultPassword") {
         Some(password) => password.replace('$', "$$"),
@@ -129,8 +144,9 @@ fn describe(about: &Value, id: AppId) -> Manifest {
         website: text(about, "website"),
         source: text(about, "repo"),
         support: text(about, "support"),
+        tips: flag(about, "torOnly").then(|| NEEDS_SECURE.to_owned()),
         default_login: has_login.then(|| DefaultLogin { username: username.replace('$', "$$"), password }),
-        ..Manifest::named(id, name)
+        ..Manifest::named(id.clone(), name)
     }
 }
 

@@ -1,8 +1,11 @@
+/// What of `app.yml` names a service.
+mod services;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use hearth_model::form::{Field, FieldKind};
-use hearth_model::package::{Manifest, TorDaemon};
-use hearth_model::{AppSpec, Digest, ServiceName};
+use hearth_model::package::Manifest;
+use hearth_model::{AppSpec, Digest};
 
 use crate::diagnostics::Diagnostics;
 use crate::interpolate;
@@ -47,7 +50,8 @@ pub fn lint(package: &Lint<'_>) -> Diagnostics {
     let (spec, found) = resolve(package, &manifest);
     if let Some(spec) = spec {
         check_access(&manifest, &spec, &mut page);
-        check_tor(&manifest, &spec, &mut page);
+        services::check_tor(&manifest, &spec, &mut page);
+        services::check_widgets(&manifest, &spec, &mut page);
         check_images(&manifest, &spec, &mut page);
     }
     page.finish().and(found)
@@ -236,15 +240,6 @@ fn check_access(manifest: &Manifest, spec: &AppSpec, page: &mut Page<'_>) {
     let used: BTreeSet<_> = spec.access.iter().map(|access| access.kind).collect();
     for kind in declared.difference(&used) {
         page.warning("permissions", format!("no service needs the permission {kind:?}; remove it"));
-    }
-}
-
-fn check_tor(manifest: &Manifest, spec: &AppSpec, page: &mut Page<'_>) {
-    let Some(TorDaemon { service }) = &manifest.tor else { return };
-    if !spec.services.keys().any(|name| name.as_str() == service) {
-        let names: Vec<&str> = spec.services.keys().map(ServiceName::as_str).collect();
-        let message = format!("`tor.service` is `{service}`; the services are `{}`", names.join("`, `"));
-        page.error("tor", message);
     }
 }
 

@@ -28,6 +28,9 @@ pub fn means(access: &Access) -> String {
             format!("may use devices of this box that match `{rule}`")
         }
         (AccessKind::Devices, Some(("runtime", name))) => format!("runs with the container runtime `{name}`"),
+        (AccessKind::Devices, _) if detail == "/dev/dri" || detail.starts_with("/dev/dri/") => {
+            format!("uses the graphics processor of this box, if it has one (`{detail}`)")
+        }
         (AccessKind::Devices, _) if detail.starts_with('/') => format!("uses the device `{detail}`"),
         (AccessKind::Devices, _) => format!("uses devices of the kind `{detail}`"),
         (AccessKind::Capabilities, _) => capability(detail),
@@ -91,6 +94,9 @@ mod tests {
         check(AccessKind::HostPaths, "/srv/media", "`/srv/media`");
         check(AccessKind::HostPaths, "volume old", "volume `old`");
         check(AccessKind::Devices, "/dev/ttyUSB0", "`/dev/ttyUSB0`");
+        check(AccessKind::Devices, "/dev/dri", "graphics processor");
+        check(AccessKind::Devices, "/dev/dri/renderD128", "graphics processor");
+        check(AccessKind::Devices, "/dev/drip", "the device `/dev/drip`");
         check(AccessKind::Devices, "rule c 13:* rmw", "`c 13:* rmw`");
         check(AccessKind::Capabilities, "NET_ADMIN", "network settings");
         check(AccessKind::Capabilities, "WAKE_ALARM", "`WAKE_ALARM`");

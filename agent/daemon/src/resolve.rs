@@ -2,6 +2,8 @@
 
 /// The other apps that have a say in what an app is made of.
 pub(crate) mod circle;
+/// Devices of the box.
+mod devices;
 /// Files of a package.
 mod files;
 /// Answers that Hearth makes.
@@ -16,13 +18,14 @@ pub(crate) mod tor;
 pub(crate) mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use hearth_compose::{Lowering, ProjectInput, SourceFile};
+use hearth_compose::{Lowering, ProjectInput};
 use hearth_host::data::AppData;
 use hearth_model::condition::ReasonCode;
 use hearth_model::conventions::Gate;
 use hearth_model::desired::DesiredApp;
-use hearth_model::package::{Access, Package};
+use hearth_model::package::{Access, Architecture, Package};
 use hearth_model::{AppId, AppSpec, Reason, form};
 
 pub(crate) use circle::Circle;
@@ -207,7 +210,7 @@ fn lower(subject: Subject<'_>, links: &Links) -> Result<AppSpec, Reason> {
     };
     let input = ProjectInput {
         name: Some(app.to_string()),
-        files: sources(package),
+        files: hearth_adapters::sources(package, Architecture::of_this_program()),
         environment: environment.clone(),
         working_dir: app_dir.clone(),
         profiles: Vec::new(),
@@ -237,6 +240,9 @@ fn lower(subject: Subject<'_>, links: &Links) -> Result<AppSpec, Reason> {
             list.join("; ")
         )));
     }
+    devices::leave_out_missing(&mut spec, &package.conventions.optional_devices, |path| {
+        Path::new(path).exists()
+    });
     files::add(&mut spec, package, &app_dir, &environment);
     if links.is_shared {
         shared::join(&mut spec);
@@ -249,13 +255,4 @@ fn lower(subject: Subject<'_>, links: &Links) -> Result<AppSpec, Reason> {
 /// Returns who may pass to a package's page, when Hearth stands in front of it.
 pub(crate) fn gate(package: &Package) -> Option<&Gate> {
     package.conventions.gate.as_ref().or(package.manifest.gate.as_ref())
-}
-
-/// Returns the package's Compose file, and what its adapter lays over it.
-fn sources(package: &Package) -> Vec<SourceFile> {
-    let own = SourceFile { path: "compose.yml".to_owned(), text: package.compose.clone() };
-    let overlay = package.conventions.overlay.iter();
-    std::iter::once(own)
-        .chain(overlay.map(|text| SourceFile { path: "overlay.yml".to_owned(), text: text.clone() }))
-        .collect()
 }

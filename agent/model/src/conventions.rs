@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::id::AppId;
+use crate::package::Architecture;
 
 /// What a package takes for granted of the system that it was written for.
 ///
@@ -15,6 +16,9 @@ pub struct Conventions {
     /// A second Compose file that is merged over the package's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overlay: Option<String>,
+    /// Compose files that are merged over both on a box with that processor.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub overlays_by_architecture: BTreeMap<Architecture, String>,
     /// Variables of the Compose file besides the settings, in the order in which they are worked out.
     pub variables: Vec<Variable>,
     /// Variables that it gives itself and the apps that talk to it, in the order in which they are worked out.
@@ -32,6 +36,13 @@ pub struct Conventions {
     pub apps: Vec<AppDependency>,
     /// Package ids whose place it can take for those that depend on them.
     pub implements: BTreeSet<String>,
+    /// Devices of its containers that it gets where the box has them, and runs without elsewhere; with [`NVIDIA`] the
+    /// same goes for the engine's runtime of that name.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub optional_devices: BTreeSet<String>,
+    /// Whether its page is for the network of the house alone, and gets no address beyond it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub at_home_only: bool,
     /// Paths below the app's folder that a backup leaves out; `*` matches within a name.
     pub backup_ignore: Vec<String>,
     /// Files of the package that are filled with variables, by path, to the path that each becomes.
@@ -49,6 +60,9 @@ impl Conventions {
         *self == Self::default()
     }
 }
+
+/// The device that a box with a driver of NVIDIA has.
+pub const NVIDIA: &str = "/dev/nvidiactl";
 
 /// How containers are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -166,8 +180,6 @@ pub enum Need {
     Templates,
     /// The Tor proxy of the box, when there is one; it runs without, and reaches nothing over Tor.
     Tor,
-    /// Make a key pair for web push messages (VAPID).
-    PushKeys,
 }
 
 impl Need {
@@ -175,7 +187,7 @@ impl Need {
     pub fn is_given(self) -> bool {
         match self {
             Need::Exports | Need::Hooks | Need::OtherApps | Need::FixedAddresses | Need::Templates => true,
-            Need::Tor | Need::PushKeys => false,
+            Need::Tor => false,
         }
     }
 
@@ -193,7 +205,6 @@ impl Need {
             Need::FixedAddresses => "a network with fixed addresses, shared with other apps",
             Need::Templates => "files that are filled with its settings",
             Need::Tor => "a Tor proxy and onion service",
-            Need::PushKeys => "a key pair for web push messages",
         }
     }
 }

@@ -83,6 +83,11 @@ pub enum SecretEncoding {
     Hex,
     /// Base64.
     Base64,
+    /// The public key of a pair for web push messages ([RFC 8292](https://www.rfc-editor.org/rfc/rfc8292)): a point of
+    /// P-256 in 65 bytes, URL-safe Base64.
+    PushPublicKey,
+    /// The private key of the same pair: 32 bytes, URL-safe Base64.
+    PushPrivateKey,
 }
 
 /// One answer to choose from.

@@ -1,3 +1,10 @@
+/// What an app may do beyond its own folder and network.
+mod access;
+/// What a package is for.
+mod category;
+/// Small views of an app's state.
+pub mod widget;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -6,6 +13,10 @@ use crate::container::Protocol;
 use crate::conventions::{Conventions, Gate};
 use crate::form::Field;
 use crate::id::{AppId, Digest, StoreId};
+
+pub use access::{Access, AccessKind, Permission};
+pub use category::Category;
+pub use widget::Widget;
 
 /// `app.yml`: what a package says of itself. The containers stand beside it in `compose.yml`.
 ///
@@ -30,6 +41,9 @@ pub struct Manifest {
     /// What is new in this version, Markdown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_notes: Option<String>,
+    /// What the owner should know before it is installed, Markdown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tips: Option<String>,
     /// What it is for.
     pub category: Category,
     /// Who makes the software.
@@ -71,6 +85,9 @@ pub struct Manifest {
     /// First sign-in that the software ships with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_login: Option<DefaultLogin>,
+    /// Small views of its state that it can answer with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub widgets: Vec<Widget>,
     /// Where each image's tag and digest was read.
     #[serde(default)]
     pub sources: Vec<ImageSource>,
@@ -87,6 +104,7 @@ impl Manifest {
             description: String::new(),
             version: "0".to_owned(),
             release_notes: None,
+            tips: None,
             category: Category::Other,
             developer: None,
             website: None,
@@ -101,57 +119,10 @@ impl Manifest {
             settings: Vec::new(),
             permissions: Vec::new(),
             default_login: None,
+            widgets: Vec::new(),
             sources: Vec::new(),
         }
     }
-}
-
-/// What a package is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
-#[expect(missing_docs, reason = "each name says it")]
-pub enum Category {
-    Files,
-    Photos,
-    Media,
-    Documents,
-    Notes,
-    Passwords,
-    Home,
-    Network,
-    Communication,
-    Developer,
-    Monitoring,
-    Rss,
-    Productivity,
-    Finance,
-    Games,
-    Ai,
-    Other,
-}
-
-impl Category {
-    /// Every category, in the order in which the store shows them.
-    pub const ALL: [Category; 17] = [
-        Category::Files,
-        Category::Photos,
-        Category::Media,
-        Category::Documents,
-        Category::Notes,
-        Category::Passwords,
-        Category::Home,
-        Category::Network,
-        Category::Communication,
-        Category::Developer,
-        Category::Monitoring,
-        Category::Rss,
-        Category::Productivity,
-        Category::Finance,
-        Category::Games,
-        Category::Ai,
-        Category::Other,
-    ];
 }
 
 /// A processor, by [Go's names](https://go.dev/doc/install/source#environment) as image indexes use them.
@@ -163,6 +134,18 @@ pub enum Architecture {
     Amd64,
     Arm64,
     Arm,
+}
+
+impl Architecture {
+    /// Returns the processor that this program was built for, which is the box's where the agent runs.
+    pub fn of_this_program() -> Option<Self> {
+        match std::env::consts::ARCH {
+            "x86_64" => Some(Self::Amd64),
+            "aarch64" => Some(Self::Arm64),
+            "arm" => Some(Self::Arm),
+            _ => None,
+        }
+    }
 }
 
 /// A page of the app.
@@ -222,53 +205,6 @@ pub struct Requirements {
     /// Disk for images and first data in mebibytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_mb: Option<u64>,
-}
-
-/// A dangerous thing that a package asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
-pub struct Permission {
-    /// What.
-    pub kind: AccessKind,
-    /// Why, for the owner.
-    pub reason: String,
-}
-
-/// Kinds of [`Access`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
-pub enum AccessKind {
-    /// All the rights of root on the host.
-    Privileged,
-    /// The engine's own socket: as good as root on the host.
-    DockerSocket,
-    /// The host's own network.
-    HostNetwork,
-    /// The host's processes, IPC, host name or users.
-    HostNamespace,
-    /// Folders outside the app's own.
-    HostPaths,
-    /// Devices of the host.
-    Devices,
-    /// Capabilities beyond Docker's own set.
-    Capabilities,
-    /// Security confinement switched off.
-    Unconfined,
-}
-
-/// One thing that an app may do beyond its own folder and network, found in its resolved containers.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
-pub struct Access {
-    /// What kind it is.
-    pub kind: AccessKind,
-    /// Which service.
-    pub service: String,
-    /// What exactly: the path, the device, the capability; empty where the kind says it all.
-    #[serde(default)]
-    pub detail: String,
 }
 
 /// First sign-in that the software ships with.

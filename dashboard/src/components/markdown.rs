@@ -17,6 +17,17 @@ fn block(block: Block) -> AnyView {
                 items.into_iter().map(|item| view! { <li>{spans(item)}</li> }.into_any()).collect();
             view! { <ul>{items}</ul> }.into_any()
         }
+        Block::Table(rows) => {
+            let rows: Vec<AnyView> = rows
+                .into_iter()
+                .map(|row| {
+                    let cells: Vec<AnyView> =
+                        row.into_iter().map(|cell| view! { <td>{spans(cell)}</td> }.into_any()).collect();
+                    view! { <tr>{cells}</tr> }.into_any()
+                })
+                .collect();
+            view! { <table>{rows}</table> }.into_any()
+        }
         Block::Code(code) => view! { <pre>{code}</pre> }.into_any(),
     }
 }

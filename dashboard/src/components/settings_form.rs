@@ -112,7 +112,7 @@ fn settings_field(field: Field, form: RwSignal<Form>, installed: bool) -> AnyVie
                 autocomplete="off"
                 autocapitalize="none"
                 spellcheck="false"
-                placeholder=field.default.clone()
+                placeholder=field.default.as_deref().map(|default| default.replace("$$", "$"))
                 aria-describedby=described
                 aria-invalid=invalid
                 prop:value=value

@@ -41,6 +41,17 @@ fn the_packages_own_answers_are_shown_and_not_sent() {
 }
 
 #[test]
+fn a_dollar_in_a_packages_own_answer_is_shown_as_one() {
+    let mut form = Form::new(vec![field("PRICE", FieldKind::Text, Some("costs 5$$"))]);
+    assert_eq!(form.answer("PRICE"), "costs 5$");
+    assert!(form.answers().is_empty());
+    form.set("PRICE", "costs 5$$".into());
+    assert_eq!(form.answers().len(), 1);
+    let refers = Form::new(vec![field("HOME", FieldKind::Text, Some("$HOST"))]);
+    assert_eq!(refers.answer("HOME"), "");
+}
+
+#[test]
 fn a_default_that_refers_to_another_field_is_left_to_the_box() {
     let form = Form::new(vec![field("URL", FieldKind::Url, Some("https://${HOST}/"))]);
     assert_eq!(form.answer("URL"), "");

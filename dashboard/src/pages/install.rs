@@ -14,6 +14,7 @@ use crate::client;
 use crate::components::access::Consent;
 use crate::components::companions::Companions;
 use crate::components::dialog::Dialog;
+use crate::components::markdown::markdown;
 use crate::components::notice::{FormError, Notice, Tone};
 use crate::components::settings_form::{Ports, PortsForm, SettingsForm};
 use crate::components::skeleton::Skeleton;
@@ -156,10 +157,12 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
     let has_settings = form.with_untracked(|form| form.visible().next().is_some());
     let has_ports = !ports.with_untracked(Ports::is_empty);
     let requests = detail.access.clone();
+    let tips = detail.manifest.tips.clone().filter(|tips| !tips.trim().is_empty());
     let size = detail.manifest.requires.disk_mb.map(format::mebibytes);
     view! {
         <form class="form install" on:submit=submit novalidate>
             <div class="dialog-scroll">
+                {tips.map(|tips| view! { <Notice tone=Tone::Info>{markdown(&tips)}</Notice> })}
                 <Companions check uses />
                 {has_settings
                     .then(|| {

@@ -80,6 +80,7 @@ fn page(detail: PackageDetail) -> impl IntoView {
     let refused = detail.refused.clone();
     let about = facts(&detail);
     let access = access_list(detail.access.clone());
+    let tips = manifest.tips.clone().filter(|tips| !tips.trim().is_empty());
     let notes = manifest.release_notes.clone().filter(|notes| !notes.trim().is_empty());
     view! {
         <header class="hero">
@@ -113,6 +114,15 @@ fn page(detail: PackageDetail) -> impl IntoView {
                     <h2>{text::ABOUT}</h2>
                     {markdown(if manifest.description.is_empty() { &manifest.tagline } else { &manifest.description })}
                 </section>
+                {tips
+                    .map(|tips| {
+                        view! {
+                            <section class="card">
+                                <h2>{text::TIPS}</h2>
+                                {markdown(&tips)}
+                            </section>
+                        }
+                    })}
                 {notes
                     .map(|notes| {
                         view! {
@@ -160,6 +170,10 @@ fn facts(detail: &PackageDetail) -> impl IntoView + use<> {
     let ports = ports(detail);
     if !ports.is_empty() {
         rows.push((text::PORTS, ports.join(", ").into_any()));
+    }
+    if !manifest.widgets.is_empty() {
+        let names: Vec<&str> = manifest.widgets.iter().map(|widget| widget.id.as_str()).collect();
+        rows.push((text::WIDGETS, names.join(", ").into_any()));
     }
     rows.push((text::SERVICES, detail.services.join(", ").into_any()));
     let rows = rows

@@ -43,8 +43,10 @@ pub(crate) mod package {
     pub(crate) const SOURCE: &str = "Source code";
     pub(crate) const STORE: &str = "Store";
     pub(crate) const SUPPORT: &str = "Help";
+    pub(crate) const TIPS: &str = "Before you install";
     pub(crate) const VERSION: &str = "Version";
     pub(crate) const WEBSITE: &str = "Web site";
+    pub(crate) const WIDGETS: &str = "Widgets";
 
     /// The version, and who makes the software.
     pub(crate) fn version_by(version: &str, developer: Option<&str>) -> String {

@@ -102,7 +102,7 @@ fn scripts_make_variables_files_and_templates_before_every_start() -> Result<()>
 fn a_script_that_fails_is_told_with_its_words_and_holds_nothing_up() -> Result<()> {
     on_a_machine(|machine| {
         let compose = COMPOSE.replace("    env_file: ['${APP_DATA_DIR}/made.env']\n", "");
-        let pre_start = "#!/bin/sh\ncat /etc/shadow\necho x >../other\nwget http://127.0.0.1/\necho 'no such luck' >&2\nexit 7\n";
+        let pre_start = "#!/bin/sh\ncat /etc/shadow\necho x >../other\nwget http://127.0.0.1/\nyq -i '.services.web.image = \"older\"' docker-compose.yml\necho 'no such luck' >&2\nexit 7\n";
         let files = [
             ("wiki/umbrel-app.yml", ABOUT),
             ("wiki/docker-compose.yml", compose.as_str()),
@@ -119,6 +119,8 @@ fn a_script_that_fails_is_told_with_its_words_and_holds_nothing_up() -> Result<(
         ensure!(reason.message.contains("pre-start of Wiki failed (exit code 7)"), "{reason:?}");
         ensure!(reason.log.last().is_some_and(|line| line == "no such luck"), "{reason:?}");
         ensure!(reason.log.iter().any(|line| line.contains("/etc/shadow")), "{reason:?}");
+        let refused = "yq is not for scripts: Hearth itself makes, starts and stops containers";
+        ensure!(reason.log.iter().any(|line| line.contains(refused)), "{reason:?}");
         ensure!(!hearth.app_folder("other").exists(), "it wrote outside of its folder");
         Ok(())
     })

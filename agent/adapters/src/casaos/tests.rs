@@ -39,6 +39,36 @@ fn store() -> StoreId {
 }
 
 #[test]
+fn the_owner_reads_the_tips_before_the_install() {
+    let tips = |line: &str| {
+        let text = format!("{COMPOSE_FILE}  tips: {line}\n");
+        read(&package(&[(COMPOSE, &text)]), &store()).expect("good").package.manifest.tips
+    };
+    let expected = Some("Change the **password**.".to_owned());
+    assert_eq!(tips("{ before_install: { zh_CN: x, en_US: Change the **password**. } }"), expected);
+    assert_eq!(tips("{ before_install: Change the **password**. }"), expected);
+    assert_eq!(tips("{ de_DE: x, en_US: Change the **password**. }"), expected);
+    assert_eq!(tips("{}"), None);
+}
+
+#[test]
+fn a_built_package_has_its_words_beside_it() {
+    let compose = COMPOSE_FILE
+        .replace("  category: Media\n", "")
+        .replace("  architectures: [amd64, arm64, riscv64]\n", "");
+    let meta = r#"{ "category": "Media", "version": "3", "tagline": "All of it", "title": "not this one",
+                    "architectures": ["arm64"], "tips": { "before_install": "Mind the step." } }"#;
+    let files = package(&[(COMPOSE, &compose), (META, meta)]);
+    let manifest = read(&files, &store()).expect("the package is good").package.manifest;
+    assert_eq!((manifest.name.as_str(), manifest.version.as_str()), ("The Wiki", "3"));
+    assert_eq!((manifest.category, manifest.tagline.as_str()), (Category::Media, "All of it"));
+    assert_eq!(manifest.tips.as_deref(), Some("Mind the step."));
+    assert_eq!(manifest.architectures.len(), 1);
+    let broken = read(&package(&[(COMPOSE, &compose), (META, "[")]), &store()).expect_err("no JSON");
+    assert!(broken.to_string().contains(META), "{broken}");
+}
+
+#[test]
 fn the_page_settings_and_folders_are_ours() {
     let adapted = read(&package(&[(COMPOSE, COMPOSE_FILE)]), &store()).expect("the package is good");
     let manifest = &adapted.package.manifest;

@@ -1,7 +1,11 @@
+use std::collections::BTreeMap;
+
+use hearth_model::package::Architecture;
 use serde_json::{Map, Value, json};
 
 use super::{Compose, Main};
 use crate::Refused;
+use crate::adapted::architectures;
 use crate::document::{flag, scalar, text};
 use crate::overlay::Overlay;
 
@@ -74,7 +78,37 @@ pub(super) fn compose(json: &Value) -> Result<Compose, Refused> {
     }
     let text = serde_json::to_string_pretty(&json!({ "services": services }))
         .expect("a tree with string keys can be written");
-    Ok(Compose { text, overlay: Overlay::default(), main })
+    let by_architecture = overrides(json.get("overrides"))?;
+    Ok(Compose { text, overlay: Overlay::default(), by_architecture, main })
+}
+
+/// Returns what is different on some processors: services in a list as `docker-compose.json` has them, or in a map as
+/// Compose has them.
+pub(super) fn overrides(written: Option<&Value>) -> Result<BTreeMap<Architecture, String>, Refused> {
+    let mut texts = BTreeMap::new();
+    for entry in written.and_then(Value::as_array).into_iter().flatten() {
+        let [architecture] = architectures(&[text(entry, "architecture").unwrap_or_default()])[..] else {
+            continue;
+        };
+        let services = match entry.get("services") {
+            Some(Value::Array(services)) => services
+                .iter()
+                .map(|service| {
+                    let name = text(service, "name")
+                        .ok_or_else(|| Refused::new(super::JSON, "a service of `overrides` has no `name`"))?;
+                    let mut converted = convert(service, &name)?;
+                    if let Some(keys) = converted.as_object_mut() {
+                        keys.remove("restart");
+                    }
+                    Ok((name, converted))
+                })
+                .collect::<Result<Map<String, Value>, Refused>>()?,
+            Some(Value::Object(services)) => services.clone(),
+            _ => continue,
+        };
+        texts.insert(architecture, json!({ "services": services }).to_string());
+    }
+    Ok(texts)
 }
 
 fn convert(service: &Value, name: &str) -> Result<Value, Refused> {

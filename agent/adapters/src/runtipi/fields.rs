@@ -12,7 +12,26 @@ const MAX_SECRET_LENGTH: i64 = 512;
 /// Reads the form: one setting for each field that names its variable.
 pub(super) fn read(config: &Value, notes: &mut Vec<String>) -> Vec<Field> {
     let fields = config.get("form_fields").and_then(Value::as_array);
-    fields.into_iter().flatten().filter_map(|field| read_one(field, notes)).collect()
+    let mut settings: Vec<Field> =
+        fields.into_iter().flatten().filter_map(|field| read_one(field, notes)).collect();
+    if flag(config, "generate_vapid_keys") {
+        settings.extend(push_keys());
+    }
+    settings
+}
+
+/// Returns the key pair for web push messages, which nobody is asked for.
+fn push_keys() -> [Field; 2] {
+    let one = |name: &str, label: &str, encoding, characters| Field {
+        hidden: true,
+        generate: Some(characters),
+        encoding,
+        ..setting(name, label, FieldKind::Secret)
+    };
+    [
+        one("VAPID_PUBLIC_KEY", "Public key for push messages", SecretEncoding::PushPublicKey, 87),
+        one("VAPID_PRIVATE_KEY", "Private key for push messages", SecretEncoding::PushPrivateKey, 43),
+    ]
 }
 
 fn read_one(field: &Value, notes: &mut Vec<String>) -> Option<Field> {
@@ -25,7 +44,11 @@ fn read_one(field: &Value, notes: &mut Vec<String>) -> Option<Field> {
     let written = text(field, "type").unwrap_or_default();
     let options = options(field);
     let mut read = setting(&name, &label, kind(&written, !options.is_empty()));
-    read.help = text(field, "hint");
+    let example = text(field, "placeholder").map(|example| format!("For example: {example}"));
+    read.help = match (text(field, "hint"), example) {
+        (Some(hint), Some(example)) => Some(format!("{hint} {example}")),
+        (hint, example) => hint.or(example),
+    };
     read.required = flag(field, "required");
     // A default is a value, not a template.
     read.default = field.get("default").and_then(scalar).map(|value| value.replace('$', "$$"));

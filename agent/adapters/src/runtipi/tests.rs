@@ -8,7 +8,7 @@ const ABOUT: &str = r#"{
   "uid": 1000, "gid": 1000, "supported_architectures": ["arm64", "amd64"],
   "form_fields": [
     { "type": "random", "label": "Key", "env_variable": "WIKI_KEY", "min": 48, "encoding": "hex" },
-    { "type": "email", "label": "Mail", "env_variable": "WIKI_MAIL", "required": true },
+    { "type": "email", "label": "Mail", "hint": "For the first account.", "placeholder": "a@b.example", "env_variable": "WIKI_MAIL", "required": true },
     { "type": "number", "label": "Users", "env_variable": "WIKI_USERS", "min": 1, "max": 9, "default": 3 },
     { "type": "text", "label": "Mode", "env_variable": "WIKI_MODE", "options": [{ "label": "A", "value": "a" }] },
     { "type": "text", "label": "Code", "env_variable": "WIKI_CODE", "regex": "^[a-z]+$", "pattern_error": "small letters" }
@@ -62,9 +62,72 @@ fn each_kind_of_field_becomes_a_setting() {
     };
     assert_eq!((key.generate, key.encoding, key.hidden), (Some(48), SecretEncoding::Hex, true));
     assert_eq!((mail.kind, mail.required), (FieldKind::Email, true));
+    assert_eq!(mail.help.as_deref(), Some("For the first account. For example: a@b.example"));
     assert_eq!((users.kind, users.default.as_deref(), users.max), (FieldKind::Number, Some("3"), Some(9)));
     assert_eq!((mode.kind, mode.options.len()), (FieldKind::Choice, 1));
     assert_eq!(code.help.as_deref(), Some("small letters"));
+}
+
+#[test]
+fn a_key_pair_for_push_messages_is_made_and_nobody_is_asked() {
+    let about = ABOUT.replacen("\"available\"", "\"generate_vapid_keys\": true, \"available\"", 1);
+    let package = read(&package(&[(CONFIG, &about), (JSON, SERVICES)]), &store()).expect("good").package;
+    let pair = &package.manifest.settings[5..];
+    let seen: Vec<_> = pair.iter().map(|field| (field.name.as_str(), field.encoding, field.hidden)).collect();
+    let expected = [
+        ("VAPID_PUBLIC_KEY", SecretEncoding::PushPublicKey, true),
+        ("VAPID_PRIVATE_KEY", SecretEncoding::PushPrivateKey, true),
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn what_is_different_on_another_processor_is_kept_for_it() {
+    use hearth_model::package::Architecture::{Amd64, Arm64};
+    let json = SERVICES.replacen(
+        "{ \"schemaVersion\": 2,",
+        r#"{ "overrides": [{ "architecture": "arm64", "services": [{ "name": "wiki", "image": "registry.example/wiki-arm:2.1" }] }],"#,
+        1,
+    );
+    let native = NATIVE.replace(
+        "x-runtipi: { schema_version: 2 }",
+        "x-runtipi: { overrides: [{ architecture: arm64, services: { wiki: { image: registry.example/wiki-arm:2.1 } } }] }",
+    );
+    for files in [[(CONFIG, ABOUT), (JSON, json.as_str())], [(CONFIG, ABOUT), (COMPOSE, native.as_str())]] {
+        let package = read(&package(&files), &store()).expect("good").package;
+        let images = |processor| {
+            let project = hearth_compose::load(&hearth_compose::ProjectInput {
+                name: Some("wiki".to_owned()),
+                files: crate::sources(&package, Some(processor)),
+                environment: BTreeMap::new(),
+                working_dir: "/wiki".to_owned(),
+                profiles: Vec::new(),
+                reader: &hearth_compose::MemoryFiles(&package.files),
+            })
+            .expect("it loads");
+            let wiki = &project.services["wiki"];
+            (wiki.image.clone(), wiki.restart.clone())
+        };
+        let (plain, restart) = images(Amd64);
+        assert_eq!(plain, "registry.example/wiki:2.1");
+        assert_eq!(images(Arm64), ("registry.example/wiki-arm:2.1".to_owned(), restart));
+    }
+}
+
+#[test]
+fn what_is_said_of_the_world_outside_is_read() {
+    let with = |line: &str| {
+        let about = ABOUT.replacen("\"available\"", &format!("{line}, \"available\""), 1);
+        read(&package(&[(CONFIG, &about), (JSON, SERVICES)]), &store()).expect("good").package
+    };
+    assert!(with("\"exposable\": false").conventions.at_home_only);
+    assert!(!with("\"exposable\": true").conventions.at_home_only);
+    assert_eq!(with("\"force_expose\": true").manifest.tips.as_deref(), Some(NEEDS_DOMAIN));
+    let plain = with("\"force_expose\": false");
+    assert!(plain.manifest.tips.is_none() && !plain.conventions.at_home_only);
+    assert!(with("\"no_gui\": true").manifest.web.is_none());
+    let secure = with("\"https\": true, \"url_suffix\": \"/admin\"").manifest.web.expect("a page");
+    assert_eq!((secure.scheme, secure.path.as_str()), (Scheme::Https, "/admin"));
 }
 
 #[test]

@@ -37,6 +37,21 @@ fn a_sign_in_and_a_tor_need_something_to_stand_in_front_of_and_to_run_in() {
 }
 
 #[test]
+fn a_widget_that_cannot_answer_is_a_warning() {
+    let widget = "widgets:\n  - {id: sync, type: text-with-progress, refresh_secs: 5, service: app, port: 80, path: /sync}\n";
+    let good = format!("{MANIFEST}{widget}");
+    assert_eq!(check(&good, COMPOSE), "");
+    let again = widget.trim_start_matches("widgets:\n").replace("service: app", "service: db");
+    let found = check(&format!("{good}{}", again.replace("path: /sync", "path: sync")), COMPOSE);
+    for expected in
+        ["`sync` stands twice", "begins with `/`", "the widget `sync` is `db`; the services are `app`"]
+    {
+        assert!(found.contains(expected), "{found}");
+    }
+    assert!(found.lines().filter(|line| line.contains("error")).count() == 0, "{found}");
+}
+
+#[test]
 fn a_package_that_does_not_resolve_says_why() {
     insta::assert_snapshot!(check(&MANIFEST.replace("service: app", "service: web"), COMPOSE));
     insta::assert_snapshot!(check(MANIFEST, "services:\n  app: {imag: x}\n"));

@@ -45,6 +45,15 @@ struct Checked {
     package: String,
     #[serde(flatten)]
     outcome: Outcome,
+    /// What was left out or may not be as it was meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+}
+
+impl Checked {
+    fn of(package: String, outcome: Outcome) -> Self {
+        Self { package, outcome, notes: Vec::new() }
+    }
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -89,7 +98,10 @@ pub(super) fn run(output: &Output, args: &Args) -> Result<(), CliError> {
 
 fn in_words(report: &Report) -> String {
     let mut text = String::new();
-    for Checked { package, outcome } in &report.packages {
+    for Checked { package, outcome, notes } in &report.packages {
+        for note in notes {
+            text.push_str(&format!("{package}: note: {note}\n"));
+        }
         match outcome {
             Outcome::Plans | Outcome::Disabled => {}
             Outcome::Resolves { reason } => {
@@ -107,13 +119,9 @@ fn in_words(report: &Report) -> String {
 
 fn own_packages(folder: &Path, store: &hearth_model::StoreId) -> Result<Vec<Checked>, CliError> {
     let read = folder::read(folder, store, None).map_err(CliError::failed)?;
-    let taken = read
-        .packages
-        .iter()
-        .map(|(name, entry)| Checked { package: name.clone(), outcome: judge(&entry.package) });
-    let refused = read.refused.iter().map(|refused| Checked {
-        package: refused.package.clone(),
-        outcome: Outcome::Refused { reason: refused.reason.clone() },
+    let taken = read.packages.iter().map(|(name, entry)| Checked::of(name.clone(), judge(&entry.package)));
+    let refused = read.refused.iter().map(|refused| {
+        Checked::of(refused.package.clone(), Outcome::Refused { reason: refused.reason.clone() })
     });
     Ok(taken.chain(refused).collect())
 }
@@ -127,12 +135,12 @@ fn foreign_packages(
         .iter()
         .map(|path| {
             let files = foreign::files(path).map_err(CliError::failed)?;
-            let outcome = match hearth_adapters::read(format, &files, store) {
-                Ok(adapted) if adapted.disabled => Outcome::Disabled,
-                Ok(adapted) => judge(&adapted.package),
-                Err(problem) => Outcome::Refused { reason: problem.to_string() },
-            };
-            Ok(Checked { package: files.folder, outcome })
+            let package = files.folder.clone();
+            Ok(match hearth_adapters::read(format, &files, store) {
+                Ok(adapted) if adapted.disabled => Checked::of(package, Outcome::Disabled),
+                Ok(adapted) => Checked { package, outcome: judge(&adapted.package), notes: adapted.notes },
+                Err(problem) => Checked::of(package, Outcome::Refused { reason: problem.to_string() }),
+            })
         })
         .collect()
 }

@@ -5,6 +5,7 @@ use clap::Subcommand;
 use hearth_model::StoreId;
 use hearth_model::api::store::{PackageDetail, PackageSummary};
 use hearth_model::package::Category;
+use serde::Serialize;
 
 use super::client::{Client, part};
 use super::error::CliError;
@@ -149,9 +150,15 @@ fn in_words(package: &PackageDetail) -> String {
     for asked in &package.access {
         text.push_str(&format!("It may    {}\n", asked.means));
     }
+    for widget in &manifest.widgets {
+        text.push_str(&format!("Widget    {} ({})\n", widget.id, word(&widget.kind)));
+    }
     for field in manifest.settings.iter().filter(|field| !field.hidden) {
         let needed = if field.required { ", needed" } else { "" };
         text.push_str(&format!("Setting   {}: {}{needed}\n", field.name, field.label));
+    }
+    if let Some(tips) = &manifest.tips {
+        text.push_str(&format!("\n{}\n", tips.trim()));
     }
     match (&package.refused, &package.installed) {
         (Some(reason), _) => text.push_str(&format!("\nIt cannot be installed: {reason}\n")),
@@ -168,11 +175,9 @@ fn category(text: &str) -> Result<Category, String> {
     })
 }
 
-fn word(category: &Category) -> String {
-    serde_json::to_value(category)
-        .ok()
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default()
+/// Returns the name that something has in documents.
+fn word(named: &impl Serialize) -> String {
+    serde_json::to_value(named).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -81,13 +81,17 @@ pub(crate) async fn secrets(db: &Db, app: &AppId) -> Result<BTreeMap<String, Str
     Ok(rows.iter().map(|row| (row.get("name"), row.get("value"))).collect())
 }
 
-/// Adds a secret; one that is there already stays, since data may be locked with it.
-pub(crate) async fn add_secret(db: &Db, app: &AppId, name: &str, value: &str) -> Result<()> {
-    sqlx::query("INSERT INTO app_secrets (app, name, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
-        .bind(app.as_str())
-        .bind(name)
-        .bind(value)
-        .execute(&db.writer)
-        .await?;
+/// Adds secrets, all or none; one that is there already stays, since data may be locked with it.
+pub(crate) async fn add_secrets(db: &Db, app: &AppId, secrets: &BTreeMap<String, String>) -> Result<()> {
+    let mut all = db.writer.begin().await?;
+    for (name, value) in secrets {
+        sqlx::query("INSERT INTO app_secrets (app, name, value) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+            .bind(app.as_str())
+            .bind(name)
+            .bind(value)
+            .execute(&mut *all)
+            .await?;
+    }
+    all.commit().await?;
     Ok(())
 }

@@ -117,11 +117,12 @@ async fn installed(
         )));
     };
     let mut secrets = db::data::secrets(&hearth.db, app).await?;
-    for field in resolve::to_generate(&package.manifest.settings, &wanted.settings, &secrets.clone()) {
-        let value = resolve::generate(field)
+    let open = resolve::to_generate(&package.manifest.settings, &wanted.settings, &secrets);
+    if !open.is_empty() {
+        let made = resolve::generate(&open)
             .map_err(|error| Error::Internal(format!("the system gives no random numbers: {error}")))?;
-        db::data::add_secret(&hearth.db, app, &field.name, &value).await?;
-        secrets.insert(field.name.clone(), value);
+        db::data::add_secrets(&hearth.db, app, &made).await?;
+        secrets.extend(made);
     }
     let circle = match circle {
         Ok(circle) => circle,

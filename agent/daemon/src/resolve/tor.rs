@@ -64,8 +64,8 @@ impl Tor {
 
     /// Returns an app's onion address, where it has one.
     pub(super) fn address(&self, subject: Subject<'_>) -> Option<String> {
-        let has_page = *self == Self::Given && subject.package.manifest.web.is_some();
-        has_page.then(|| OnionKey::of(subject.app, subject.around.seeds.of(subject.app)).address())
+        let has_one = *self == Self::Given && is_reached(subject.package);
+        has_one.then(|| OnionKey::of(subject.app, subject.around.seeds.of(subject.app)).address())
     }
 
     /// Returns what an app is told of it, by variable.
@@ -120,10 +120,15 @@ pub(crate) fn provider(packages: &Packages) -> Option<&AppId> {
     packages.iter().find(|(_, package)| package.manifest.tor.is_some()).map(|(app, _)| app)
 }
 
+/// Tells whether an app has a page that may be reached from beyond the house.
+fn is_reached(package: &Package) -> bool {
+    package.manifest.web.is_some() && !package.conventions.at_home_only
+}
+
 fn services(tor: &AppId, desired: &Desired, packages: &Packages) -> BTreeMap<AppId, OnionService> {
     let others = desired.apps.iter().filter(|(app, _)| *app != tor);
     let service = |(app, wanted): (&AppId, &hearth_model::desired::DesiredApp)| {
-        let package = packages.get(app)?;
+        let package = packages.get(app).filter(|package| is_reached(package))?;
         let web = package.manifest.web.as_ref()?;
         let gate = super::gate(package);
         let chosen = wanted.ports.get(&format!("{}/tcp", web.host_port));

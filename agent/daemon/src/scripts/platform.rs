@@ -14,6 +14,10 @@ use crate::resolve::{Circle, Surroundings};
 const MEMORY_MB: u64 = 512;
 /// Processes of a script.
 const PROCESSES: u64 = 256;
+/// Programs that scripts of packages look for and cannot have. `yq` they use for one thing only: to put older images into
+/// their Compose file, start the app in between and so migrate its data in steps. Hearth makes containers from the package,
+/// so nothing would come of it but a note that the data is migrated.
+const REFUSED_PROGRAMS: [&str; 2] = ["systemctl", "yq"];
 /// Lines of a failed script that the owner sees.
 const SHOWN_LINES: usize = 20;
 
@@ -55,11 +59,16 @@ impl Run<'_> {
             stand_in,
             readable: self.circle.talks_to.iter().map(|(other, _)| hearth.data.path(other)).collect(),
             // Packages find the platform's command both by its variable and two folders above their own.
-            commands: BTreeMap::from([
-                (apps_dir.join("scripts/app"), shim.clone()),
-                (above.join("scripts/app"), shim),
-                (PathBuf::from("/run/hearth/bin/hostname"), hostname(self.around)),
-            ]),
+            commands: REFUSED_PROGRAMS
+                .iter()
+                .map(|program| (own_program(program), refusal(program)))
+                .chain([(own_program("docker"), docker(self.circle))])
+                .chain([
+                    (apps_dir.join("scripts/app"), shim.clone()),
+                    (above.join("scripts/app"), shim),
+                    (own_program("hostname"), hostname(self.around)),
+                ])
+                .collect(),
             links: BTreeMap::from([
                 (apps_dir.join("app-data"), PathBuf::from(".")),
                 (above.join("app-data"), apps_dir.to_owned()),
@@ -68,6 +77,36 @@ impl Run<'_> {
             limits: Limits { time: self.time, memory_mb: MEMORY_MB, processes: PROCESSES },
         }
     }
+}
+
+/// Returns where a script finds a program of ours, before that of the host.
+fn own_program(name: &str) -> PathBuf {
+    Path::new("/run/hearth/bin").join(name)
+}
+
+/// Returns a command that says that it is not for scripts.
+fn refusal(program: &str) -> String {
+    format!("#!/bin/sh\n{}", refused(program))
+}
+
+fn refused(program: &str) -> String {
+    format!(
+        "echo 'hearth: {program} is not for scripts: Hearth itself makes, starts and stops containers' >&2\nexit 1\n"
+    )
+}
+
+/// Returns a `docker` that lists containers of apps that this one talks to, for scripts that wait for them with
+/// `docker ps --filter name=…`, and refuses everything else.
+fn docker(circle: &Circle) -> String {
+    let listed: String = circle
+        .talks_to
+        .iter()
+        .map(|(app, _)| format!("*name={app}_* | *name={app}-*) echo {app} ;;\n"))
+        .collect();
+    format!(
+        "#!/bin/sh\nif [ \"${{1-}}\" = ps ]; then\ncase \"$*\" in\n{listed}esac\nexit 0\nfi\n{}",
+        refused("docker")
+    )
 }
 
 /// Returns the command by which scripts ask umbrelOS. What it starts and stops Hearth starts and stops itself.
