@@ -56,12 +56,13 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         optional_devices: map(&compose, "services").flat_map(|(_, service)| devices(service)).collect(),
         ..Conventions::default()
     };
-    let (seeds, _) = files.seeds(|path| path.ends_with(".env"));
+    let seeds = files.seeds(|path| path.ends_with(".env"));
     let mut package = Package {
         store: store.clone(),
         manifest: described,
         compose: compose_text.to_owned(),
-        files: seeds,
+        files: seeds.texts,
+        binary_files: seeds.binaries,
         conventions,
     };
     declare_permissions(&mut package, COMPOSE)?;

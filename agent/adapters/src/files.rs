@@ -1,5 +1,8 @@
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::Refused;
 
 /// Largest text file that a package keeps, in bytes.
@@ -37,21 +40,32 @@ impl PackageFiles {
         self.text(path)?.ok_or_else(|| Refused::new(path, "the package has no such file"))
     }
 
-    /// Returns the text files that become the app's first content, and the paths of those that cannot.
-    pub(crate) fn seeds(&self, wanted: impl Fn(&str) -> bool) -> (BTreeMap<String, String>, Vec<String>) {
-        let mut texts = BTreeMap::new();
-        let mut left_out = Vec::new();
+    /// Returns the files that become the app's first content.
+    pub(crate) fn seeds(&self, wanted: impl Fn(&str) -> bool) -> Seeds {
+        let mut seeds = Seeds::default();
         for (path, bytes) in self.files.iter().filter(|(path, _)| wanted(path) && !path.ends_with(".gitkeep"))
         {
-            match std::str::from_utf8(bytes) {
-                Ok(text) if bytes.len() <= MAX_FILE_BYTES => {
-                    texts.insert(path.clone(), text.to_owned());
-                }
-                _ => left_out.push(path.clone()),
+            if bytes.len() > MAX_FILE_BYTES {
+                let size = MAX_FILE_BYTES / 1024;
+                seeds.notes.push(format!("`{path}` is larger than {size} KiB and is left out"));
+            } else if let Ok(text) = std::str::from_utf8(bytes) {
+                seeds.texts.insert(path.clone(), text.to_owned());
+            } else {
+                seeds.binaries.insert(path.clone(), STANDARD.encode(bytes));
             }
         }
-        (texts, left_out)
+        seeds
     }
+}
+
+/// Files that become the app's first content, by path.
+#[derive(Debug, Default)]
+pub(crate) struct Seeds {
+    pub(crate) texts: BTreeMap<String, String>,
+    /// In Base64.
+    pub(crate) binaries: BTreeMap<String, String>,
+    /// What was left out.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Formats of packages that are not Hearth's own.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::adapted::{architectures, declare_permissions, empty_variables};
 use crate::document::{flag, list, map, parse, port, text};
+use crate::files::Seeds;
 use crate::overlay::Overlay;
 use crate::{Adapted, PackageFiles, Refused, variables};
 
@@ -44,8 +45,8 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
     };
     let mut notes = Vec::new();
     let settings = fields::read(&config, &mut notes);
-    let (seeds, left_out) = files.seeds(|path| path.starts_with("data/"));
-    notes.extend(left_out.iter().map(|path| format!("`{path}` is not text and is left out")));
+    let Seeds { texts: seeds, binaries, notes: left_out } = files.seeds(|path| path.starts_with("data/"));
+    notes.extend(left_out);
     let templates: BTreeMap<String, String> = seeds
         .keys()
         .filter_map(|path| Some((path.clone(), path.strip_suffix(".template")?.to_owned())))
@@ -73,6 +74,7 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         manifest: described,
         compose: compose.text,
         files: seeds,
+        binary_files: binaries,
         conventions,
     };
     declare_permissions(&mut package, file)?;

@@ -57,14 +57,15 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
     let exports = exports::read(files.text(EXPORTS)?.unwrap_or_default());
     let page = proxy::read(&about, &compose, &id, &exports.literals());
     let used = variables::used(compose_text);
-    let (seeds, left_out) = files.seeds(is_seed);
+    let seeds = files.seeds(is_seed);
     let templates: BTreeMap<String, String> = seeds
+        .texts
         .keys()
         .filter(|path| !path.contains('/'))
         .filter_map(|path| Some((path.clone(), path.strip_suffix(".template")?.to_owned())))
         .collect();
     let mut notes = page.notes;
-    notes.extend(left_out.iter().map(|path| format!("`{path}` is not text and is left out")));
+    notes.extend(seeds.notes);
 
     let mut needs = needs(files, &compose, &used);
     if !exports.complete {
@@ -103,7 +104,8 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         store: store.clone(),
         manifest: described,
         compose: compose_text.to_owned(),
-        files: seeds,
+        files: seeds.texts,
+        binary_files: seeds.binaries,
         conventions,
     };
     declare_permissions(&mut package, COMPOSE)?;

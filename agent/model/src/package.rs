@@ -243,9 +243,12 @@ pub struct Package {
     pub manifest: Manifest,
     /// The Compose file, as it stands in the store.
     pub compose: String,
-    /// Further files of the package by path relative to it, text only; written into the app's folder as seeds.
+    /// Further files of the package by path relative to it; written into the app's folder as seeds.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
+    /// Those that are no text, in Base64.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub binary_files: BTreeMap<String, String>,
     /// What it takes for granted of the system that it was written for.
     #[serde(default, skip_serializing_if = "Conventions::is_default")]
     pub conventions: Conventions,
@@ -254,12 +257,12 @@ pub struct Package {
 impl Package {
     /// Returns the digest of everything in it but the store's name.
     pub fn digest(&self) -> Digest {
-        let Self { store: _, manifest, compose, files, conventions } = self;
-        let json = if conventions.is_default() {
-            // Packages that were installed before there were conventions keep their digest.
-            serde_json::to_vec(&(manifest, compose, files))
-        } else {
-            serde_json::to_vec(&(manifest, compose, files, conventions))
+        let Self { store: _, manifest, compose, files, binary_files, conventions } = self;
+        // Packages that were installed before there were conventions and other files than text keep their digest.
+        let json = match (conventions.is_default(), binary_files.is_empty()) {
+            (true, true) => serde_json::to_vec(&(manifest, compose, files)),
+            (false, true) => serde_json::to_vec(&(manifest, compose, files, conventions)),
+            (_, false) => serde_json::to_vec(&(manifest, compose, files, conventions, binary_files)),
         };
         Digest::of(&json.expect("a package is plain data with string keys"))
     }

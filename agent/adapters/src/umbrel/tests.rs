@@ -72,6 +72,20 @@ fn the_proxy_becomes_the_page_and_its_gate() {
 }
 
 #[test]
+fn files_that_are_no_text_come_with_the_package() {
+    let mut files = package(&[(MANIFEST, ABOUT), (COMPOSE, COMPOSE_FILE), ("data/seed.conf", "a")]);
+    files.files.insert("data/library.db".to_owned(), vec![0, 159, 146, 150]);
+    files.files.insert("data/film.mkv".to_owned(), vec![0xff; 1024 * 1024 + 1]);
+    let adapted = read(&files, &store()).expect("good");
+    let binary = [("data/library.db".to_owned(), "AJ+Slg==".to_owned())];
+    assert_eq!(adapted.package.binary_files, BTreeMap::from(binary));
+    assert_eq!(adapted.notes, ["`data/film.mkv` is larger than 1024 KiB and is left out"]);
+    let mut other = adapted.package.clone();
+    other.binary_files.clear();
+    assert_ne!(other.digest(), adapted.package.digest());
+}
+
+#[test]
 fn a_sign_in_is_asked_for_unless_the_package_says_otherwise() {
     let gate = |line: &str| {
         let compose =

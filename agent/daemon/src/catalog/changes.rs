@@ -56,6 +56,7 @@ mod tests {
                 manifest,
                 compose: String::new(),
                 files: BTreeMap::new(),
+                binary_files: BTreeMap::new(),
                 conventions: Default::default(),
             };
             ((*id).to_owned(), Arc::new(Entry::new(package, None)))

@@ -124,6 +124,7 @@ pub(crate) fn read_package(folder: &Path, store: &StoreId) -> Result<Entry, Stri
         manifest,
         compose,
         files: read_files(folder)?,
+        binary_files: BTreeMap::new(),
         conventions: Default::default(),
     };
     resolve::rehearse(&package).map_err(|reason| reason.message)?;

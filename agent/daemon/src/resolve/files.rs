@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hearth_compose::{MemoryFiles, Reader};
 use hearth_host::data::AppData;
 use hearth_model::package::Package;
@@ -52,6 +54,12 @@ pub(super) fn add(
     for (path, text) in &package.files {
         let seed = !hearth_adapters::scripts::is_kept_equal(package, path);
         spec.files.entry(format!("{app_dir}/{path}")).or_insert(file(text.clone(), seed));
+    }
+    for (path, encoded) in &package.binary_files {
+        // The adapter wrote it; what cannot be read is a package that somebody changed on the disk.
+        let Ok(content) = STANDARD.decode(encoded) else { continue };
+        let file = FileSpec { content, mode: FILE_MODE, uid: None, gid: None, seed: true };
+        spec.files.entry(format!("{app_dir}/{path}")).or_insert(file);
     }
     for (from, to) in &conventions.templates {
         let Some(template) = package.files.get(from) else { continue };

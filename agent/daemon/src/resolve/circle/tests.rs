@@ -15,6 +15,7 @@ fn package(app: &str, apps: &[&str], implements: &[&str]) -> Package {
         manifest,
         compose: String::new(),
         files: BTreeMap::new(),
+        binary_files: BTreeMap::new(),
         conventions: Default::default(),
     };
     package.conventions.apps = apps.iter().map(|app| AppDependency { package: id(app) }).collect();
