@@ -216,6 +216,9 @@ impl Browser {
     /// When it is no field.
     pub fn type_into(&self, element: &Element, text: &str) -> Result<()> {
         self.call("POST", &format!("{}/clear", element.path()?), &json!({}))?;
+        // The driver clears without the event that a page listens to, and the page may put its own value back.
+        let clear = "const e = arguments[0]; if (e.value) { e.value = ''; e.dispatchEvent(new Event('input', { bubbles: true })) }";
+        self.run(clear, &json!([element.reference()]))?;
         self.call("POST", &format!("{}/value", element.path()?), &json!({ "text": text }))?;
         Ok(())
     }

@@ -34,7 +34,7 @@ mod overlay;
 pub use adapted::{Adapted, Refused};
 pub use check::{Outcome, Totals, check};
 pub use files::{Format, PackageFiles, detect};
-pub use rehearse::rehearse;
+pub use rehearse::{rehearse, rehearse_in};
 pub use sources::sources;
 
 use hearth_model::StoreId;

@@ -9,22 +9,31 @@ use hearth_model::package::{Architecture, Package};
 use crate::sources;
 use crate::variables::{self, GIVEN};
 
-/// A folder for the apps that the rehearsal imagines.
+/// Where a device keeps the apps' folders.
 const APPS_DIR: &str = "/var/lib/hearth/apps";
 
-/// Resolves a package with made-up answers, to see whether it resolves and what it asks for.
+/// Resolves a package as [`rehearse_in`] does, on a device.
+///
+/// # Errors
+/// What is wrong with the Compose file, or with what its settings and variables made of it.
+pub fn rehearse(package: &Package) -> Result<AppSpec, Diagnostics> {
+    rehearse_in(package, APPS_DIR)
+}
+
+/// Resolves a package with made-up answers, to see whether it resolves and what it asks for on a box that keeps the apps'
+/// folders in `apps_dir`, an absolute path.
 ///
 /// Variables that neither the box nor the package gives, because they come from scripts or other apps, get stand-ins when
 /// the package [needs](hearth_model::conventions::Need) those; for other packages they are empty, as Compose has it.
 ///
 /// # Errors
 /// What is wrong with the Compose file, or with what its settings and variables made of it.
-pub fn rehearse(package: &Package) -> Result<AppSpec, Diagnostics> {
+pub fn rehearse_in(package: &Package, apps_dir: &str) -> Result<AppSpec, Diagnostics> {
     let manifest = &package.manifest;
     let conventions = &package.conventions;
-    let app_dir = format!("{APPS_DIR}/{}", manifest.id);
+    let app_dir = format!("{apps_dir}/{}", manifest.id);
     let mut environment: BTreeMap<String, String> =
-        GIVEN.iter().map(|name| ((*name).to_owned(), given(name, package, &app_dir))).collect();
+        GIVEN.iter().map(|name| ((*name).to_owned(), given(name, package, apps_dir))).collect();
     for field in &manifest.settings {
         environment.insert(field.name.clone(), answer(field, &environment));
     }
@@ -78,10 +87,10 @@ impl Reader for PackageReader<'_> {
     }
 }
 
-fn given(name: &str, package: &Package, app_dir: &str) -> String {
+fn given(name: &str, package: &Package, apps_dir: &str) -> String {
     match name {
-        "APPS_DIR" => APPS_DIR.to_owned(),
-        "APP_DATA_DIR" => app_dir.to_owned(),
+        "APPS_DIR" => apps_dir.to_owned(),
+        "APP_DATA_DIR" => format!("{apps_dir}/{}", package.manifest.id),
         "APP_ID" => package.manifest.id.to_string(),
         "APP_VERSION" => package.manifest.version.clone(),
         "APP_WEB_PORT" => {
@@ -89,7 +98,7 @@ fn given(name: &str, package: &Package, app_dir: &str) -> String {
         }
         "APP_ONION" => "not-enabled.onion".to_owned(),
         "DEVICE_IP" => "192.0.2.1".to_owned(),
-        "LIBRARY_DIR" => "/var/lib/hearth/library".to_owned(),
+        "LIBRARY_DIR" => format!("{}/library", apps_dir.trim_end_matches("/apps")),
         "TZ" => "Etc/UTC".to_owned(),
         _ => "hearth".to_owned(),
     }

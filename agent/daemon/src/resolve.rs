@@ -135,10 +135,16 @@ pub(crate) fn missing_needs(package: &Package) -> Vec<&'static str> {
     needs.filter(|need| !need.is_given() && !need.is_optional()).map(|need| need.means()).collect()
 }
 
-/// Resolves a package with made-up answers, to see whether it resolves at all and what it asks for.
+/// Resolves a package as [`rehearse_in`] does, on a device.
 pub(crate) fn rehearse(package: &Package) -> Result<AppSpec, Reason> {
+    rehearse_in(package, "/var/lib/hearth/apps")
+}
+
+/// Resolves a package with made-up answers, to see whether it resolves at all and what it asks for on a box that keeps the
+/// apps' folders in `apps_dir`.
+pub(crate) fn rehearse_in(package: &Package, apps_dir: &str) -> Result<AppSpec, Reason> {
     if !package.conventions.is_default() {
-        return hearth_adapters::rehearse(package).map_err(|problems| {
+        return hearth_adapters::rehearse_in(package, apps_dir).map_err(|problems| {
             let name = &package.manifest.name;
             Reason::new(
                 ReasonCode::PackageInvalid,
@@ -166,7 +172,7 @@ pub(crate) fn rehearse(package: &Package) -> Result<AppSpec, Reason> {
         restarts: 0,
     };
     let around = Surroundings {
-        apps_dir: "/var/lib/hearth/apps".to_owned(),
+        apps_dir: apps_dir.to_owned(),
         hostname: "hearth".to_owned(),
         time_zone: "Etc/UTC".to_owned(),
         address: "192.0.2.1".to_owned(),

@@ -3,6 +3,7 @@ use hearth_model::package::AccessKind;
 use leptos::prelude::*;
 
 use crate::components::icon::Icon;
+use crate::components::words::words;
 use crate::text::access as text;
 
 /// Tells whether an access gives the app as much as the owner has.
@@ -49,7 +50,7 @@ fn item(request: AccessRequest) -> impl IntoView {
         <li class:is-grave=grave>
             <span class="access-icon">{icon(request.access.kind).draw()}</span>
             <div>
-                <p>{request.means}</p>
+                <p>{words(&request.means)}</p>
                 {request.reason.map(|reason| view! { <p class="muted">{text::why(&reason)}</p> })}
             </div>
         </li>

@@ -2,9 +2,10 @@ use anyhow::{Context as _, Result, ensure};
 use hearth_model::AppState;
 use hearth_model::api::store::PackageDetail;
 use hearth_model::form::FieldKind;
+use hearth_tests::client;
 use hearth_tests::machine::on_a_machine;
 
-use super::{answer, request, site};
+use super::{answer, site};
 use crate::apps::PATIENCE;
 
 const COMPOSE: &str = "name: wiki
@@ -20,7 +21,10 @@ services:
       USER_ID: ${PUID}
       API_KEY: $WIKI_API_KEY
     ports: [{ target: 80, published: '8321', protocol: tcp }]
-    volumes: [{ type: bind, source: /DATA/AppData/$AppID/config, target: /data }]
+    volumes:
+      - { type: bind, source: /DATA/AppData/$AppID/config, target: /data }
+      - { type: bind, source: /DATA/Media, target: /media }
+    devices: [/dev/vchiq:/dev/vchiq]
 x-casaos: { main: web, port_map: '8321', index: /, category: Media, title: { en_us: The Wiki } }
 ";
 
@@ -35,7 +39,10 @@ fn a_package_of_casaos_runs_with_a_password_of_its_own() -> Result<()> {
         ensure!(password.kind == FieldKind::Secret && password.generate.is_some(), "{password:?}");
         ensure!(field("WIKI_API_KEY").context("the key is asked for")?.kind == FieldKind::Secret);
 
-        let mut wanted = request(&client, "wiki")?;
+        let mut wanted = client::install("store", "wiki")?;
+        // What the package's page says that it may do is what it is asked for, in this box's own folders.
+        wanted.granted = detail.access.iter().map(|asked| asked.access.clone()).collect();
+        ensure!(wanted.granted.len() == 2, "{:?}", wanted.granted);
         wanted.settings.insert("WIKI_API_KEY".to_owned(), "of the owner".to_owned());
         client.send_nothing_back("POST", "apps", &wanted)?;
         let app = client.wait_for_state("wiki", AppState::Running, PATIENCE)?;

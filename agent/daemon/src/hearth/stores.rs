@@ -29,10 +29,11 @@ impl Hearth {
         let from = self.catalog.store(store)?;
         let entry = self.catalog.entry(store, package)?;
         let desired = self.in_force().desired;
-        let (spec, refused) = match resolve::rehearse(&entry.package) {
-            Ok(spec) => (Some(spec), None),
-            Err(reason) => (None, Some(reason.message)),
-        };
+        let (spec, refused) =
+            match resolve::rehearse_in(&entry.package, &self.apps_dir().display().to_string()) {
+                Ok(spec) => (Some(spec), None),
+                Err(reason) => (None, Some(reason.message)),
+            };
         let web = entry.package.manifest.web.as_ref().map(|web| web.host_port);
         let ports = spec
             .iter()
