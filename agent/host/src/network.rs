@@ -19,7 +19,8 @@ pub fn ways_out(root: &Path) -> BTreeMap<String, String> {
 
 /// Of a card; its name where it has none, as a tunnel has not.
 fn hardware_address(root: &Path, name: &str) -> String {
-    let address = fs::read_to_string(root.join("sys/class/net").join(name).join("address")).unwrap_or_default();
+    let address =
+        fs::read_to_string(root.join("sys/class/net").join(name).join("address")).unwrap_or_default();
     let address = address.trim();
     if address.is_empty() { name.to_owned() } else { address.to_owned() }
 }

@@ -115,7 +115,10 @@ fn network(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) ->
     if lost.is_empty() {
         return Ok(());
     }
-    Err(format!("There is no way out of the home network over {}, and there was one before.", lost.join(", ")))
+    Err(format!(
+        "There is no way out of the home network over {}, and there was one before.",
+        lost.join(", ")
+    ))
 }
 
 /// Writes what is remembered, and reads it back.
