@@ -12,7 +12,9 @@
 , releases ? null
   # How erofs compresses the root, in mkfs.erofs's words. `lz4` builds twenty times
   # faster and is 40% larger: for trying things out.
-, compression ? "zstd,6"
+, compression ? "zstd,15"
+  # Which packages; another one than the tree's is for trying things out.
+, lock ? ./debian/lock.json
   # A Debian mirror, used for packages that debian/fetch has not put into the store.
 , mirror ? ""
 , securityMirror ? "${mirror}-security"
@@ -23,7 +25,7 @@ let
   system = "x86_64-linux";
 
   debs = import ./lib/deb.nix {
-    lock = builtins.fromJSON (builtins.readFile ./debian/lock.json);
+    lock = builtins.fromJSON (builtins.readFile lock);
     inherit (profile) architecture;
     inherit mirror securityMirror;
   };
@@ -39,7 +41,7 @@ rec {
   uki = import ./uki.nix { inherit derive debs rootfs root initrd profile version; };
   sbom = import ./sbom.nix {
     inherit derive version;
-    packages = debs.described [ "image" "kernel" "firmware" "initrd" ];
+    packages = debs.described [ "image" "loader" "kernel" "firmware" "initrd" ];
   };
   update = import ./update.nix { inherit derive root uki version; };
   flash = import ./flash.nix { inherit derive disk version; };

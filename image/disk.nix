@@ -18,8 +18,9 @@ derive {
     sed -i "s/^Type=root\$/Type=root-$partitionArchitecture/; s/^Type=root-verity\$/Type=root-$partitionArchitecture-verity/" definitions/*.conf
 
     mkdir -p esp/EFI/{BOOT,systemd,Linux} esp/loader
-    boot=/usr/lib/systemd/boot/efi/systemd-boot$efiArchitecture.efi
-    # The path that firmware takes without being told, and the one that bootctl keeps up to date.
+    # The path that firmware takes without being told, and the one that bootctl keeps up to date from the root.
+    boot=boot.efi
+    tar --extract --file="$rootfs" --to-stdout "usr/lib/systemd/boot/efi/systemd-boot$efiArchitecture.efi.signed" >"$boot"
     cp "$boot" "esp/EFI/BOOT/BOOT''${efiArchitecture^^}.EFI"
     cp "$boot" "esp/EFI/systemd/systemd-boot$efiArchitecture.efi"
     cp "$uki/hearth_$version.efi" esp/EFI/Linux/

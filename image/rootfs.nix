@@ -13,7 +13,7 @@ let
 in
 derive {
   name = "hearth-rootfs-${version}.tar";
-  debs = debs.set "image" ++ debs.set "kernel" ++ debs.set "firmware";
+  debs = debs.set "image" ++ debs.set "loader" ++ debs.set "kernel" ++ debs.set "firmware";
   inherit version agentTree releaseKey releasesTree;
   inherit (profile) architecture;
   boardName = profile.name;

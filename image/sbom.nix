@@ -6,7 +6,7 @@ let
     type = "library";
     "bom-ref" = "${package.name}@${package.version}";
     inherit (package) name version;
-    purl = "pkg:deb/debian/${package.name}@${package.version}?arch=${package.architecture}&distro=trixie";
+    purl = "pkg:deb/debian/${package.name}@${package.version}?arch=${package.architecture}&distro=${builtins.head (builtins.split "-" package.suite)}";
     hashes = [{ alg = "SHA-256"; content = package.sha256; }];
     properties = [
       { name = "debian:source"; value = package.source; }

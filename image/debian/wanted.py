@@ -3,11 +3,11 @@
 import re
 import sys
 
-# A set marked `exact` is taken without what it depends on.
-_SECTION = re.compile(r"^\[(?P<name>[a-z-]+)(?P<exact> exact)?\]$")
+# A set marked `exact` is taken without what it depends on, and can be of another suite than the rest.
+_SECTION = re.compile(r"^\[(?P<name>[a-z-]+)(?P<exact> exact(?: from (?P<suite>[a-z-]+))?)?\]$")
 _PACKAGE = re.compile(r"^(?P<name>[a-z0-9][a-z0-9+.-]*)(?: \[(?P<architectures>[a-z0-9 ]+)\])?\s+# \S")
 
-_exact = set()
+_exact = {}
 
 
 def parse(text):
@@ -19,7 +19,7 @@ def parse(text):
         if section := _SECTION.match(line):
             current = sets.setdefault(section["name"], [])
             if section["exact"]:
-                _exact.add(section["name"])
+                _exact[section["name"]] = section["suite"]
         elif (package := _PACKAGE.match(line)) and current is not None:
             only = package["architectures"]
             current.append((package["name"], only.split() if only else None))
@@ -30,6 +30,11 @@ def parse(text):
 
 def is_exact(name):
     return name in _exact
+
+
+def suite_of(name):
+    """The suite that a set says it is of; None for the one that the image is of."""
+    return _exact.get(name)
 
 
 def for_architecture(members, architecture):
