@@ -1,13 +1,17 @@
 """A device across power-ons: its disk, what was learned about it, and a registry on the machine that tests."""
 
 import base64
+import copy
 import io
 import os
 import pathlib
+import shutil
 import subprocess
 import tarfile
 import time
+import typing
 
+import disks
 import machine
 from api import Api, wait_for_page
 from machine import MachineError
@@ -24,25 +28,56 @@ STATE = "/var/lib/hearth"
 FLASHED_NAME = "flashed"
 
 
+class Moment(typing.NamedTuple):
+    """Files of a device at one instant: its disk, the firmware's variables, and its memory where it was running."""
+
+    disk: pathlib.Path
+    variables: pathlib.Path
+    memory: pathlib.Path | None
+
+
 class Device:
     def __init__(self, image, directory, starter, command):
-        """`command` is `hearth`, which flashes the image; None copies it, as those who are not root have to."""
+        """`command` is `hearth`, which flashes the image; None lays a disk over it, as those who are not root have to."""
         self.image = image
         self.directory = pathlib.Path(directory)
         self.starter = pathlib.Path(starter)
-        self.disk = self.directory / "disk.raw"
         self.is_flashed = command is not None
         if self.is_flashed:
+            self.disk = self.directory / "disk.raw"
             started = time.monotonic()
-            done = machine.flash(command, image, self.disk, DISK_BYTES, ["--hostname", FLASHED_NAME])[-1]
+            done = disks.flash(command, image, self.disk, DISK_BYTES, ["--hostname", FLASHED_NAME])[-1]
             print(f"  flashed: {done} after {time.monotonic() - started:.0f} s", flush=True)
         else:
-            machine.make_disk(image, self.disk, DISK_BYTES)
+            self.disk = self.directory / "disk.qcow2"
+            disks.make_overlay(image, self.disk, DISK_BYTES)
+        # A browser that waits for the restart finds it where it was.
+        self.ports = {guest: machine.free_port() for guest in (80, APP_PORT)}
+        self.channel = None
         self.identity = None
         self.boots = []
 
     def boot(self, **options):
-        return machine.Machine(self.disk, self.directory, guest_ports=(80, APP_PORT), **options)
+        return machine.Machine(self.disk, self.directory, ports=self.ports, **options)
+
+    def fork(self, moment, name):
+        """A device of its own that has what this one had at a moment."""
+        other = copy.copy(self)
+        other.directory = self.directory / name
+        other.directory.mkdir()
+        other.disk = other.directory / "disk.qcow2"
+        disks.make_overlay(moment.disk, other.disk)
+        shutil.copy(moment.variables, other.directory / machine.VARIABLES)
+        other.ports = {guest: machine.free_port() for guest in self.ports}
+        return other
+
+    def save(self, vm, name):
+        """The running device at this instant, to go on from; `vm` and this device's disk are not used any more."""
+        memory = self.directory / f"{name}.memory"
+        vm.save(memory)
+        variables = self.directory / f"{name}.fd"
+        shutil.copy(self.directory / machine.VARIABLES, variables)
+        return Moment(self.disk, variables, memory)
 
     def note_boot(self, what, vm):
         self.boots.append(f"{what}: {vm.cost()}")

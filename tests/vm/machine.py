@@ -5,7 +5,6 @@ more kernel parameter: systemd's debug shell on the second serial port. The
 image itself stays bit for bit what a device would get.
 """
 
-import json
 import os
 import pathlib
 import re
@@ -15,44 +14,21 @@ import subprocess
 import tempfile
 import time
 
+from monitor import MachineError, Monitor
+
 # Where Debian, and distributions that follow it, keep the firmware.
 FIRMWARE = [pathlib.Path("/usr/share/OVMF/OVMF_CODE_4M.fd"), pathlib.Path("/usr/share/OVMF/OVMF_CODE.fd")]
+# File of the firmware's variables in a machine's directory.
+VARIABLES = "vars.fd"
 PROMPT = "hearth-vm# "
 SHELL_RETRY_SECS = 20
 # What the console has beside text: colours, and the cursor of systemd's progress line.
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1bM")
 
-
-class MachineError(Exception):
-    """The machine did not do what was expected; the message has what it said instead."""
-
-
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def make_disk(image, path, size_bytes):
-    """A sparse copy of the image, as large as the disk of the device."""
-    subprocess.run(["cp", "--sparse=always", str(image), str(path)], check=True)
-    path.chmod(0o600)
-    os.truncate(path, max(size_bytes, path.stat().st_size))
-
-
-def flash(command, image, path, size_bytes, options):
-    """The image on a disk as its owner puts it there: with `hearth flash`, on a loop device."""
-    with open(path, "wb") as disk:
-        os.truncate(disk.fileno(), size_bytes)
-    path.chmod(0o600)
-    device = subprocess.run(["losetup", "--find", "--show", path], check=True, capture_output=True, text=True).stdout.strip()
-    try:
-        told = subprocess.run([command, "flash", image, device, "--yes", "--json", *options], capture_output=True, text=True)
-        if told.returncode != 0:
-            raise MachineError(f"`hearth flash` ended with {told.returncode}: {told.stderr}")
-        return [json.loads(line) for line in told.stdout.splitlines()]
-    finally:
-        subprocess.run(["losetup", "--detach", device], check=True)
 
 
 def acceleration():
@@ -76,18 +52,24 @@ def acceleration():
 class Machine:
     """One power-on of a machine. `with` ends it by switching the power off."""
 
-    def __init__(self, disk, directory, memory_mib=2048, shell=True, guest_ports=(80,), parameters=()):
-        """`parameters` go to the kernel beside those of the image."""
+    def __init__(self, disk, directory, memory_mib=2048, shell=True, ports=None, parameters=(), credentials=(), memory=None):
+        """`ports` says which port of this machine leads to which of the guest; without it, a free one leads to port 80.
+        `parameters` go to the kernel beside those of the image, `credentials` (`name=value`) to systemd.
+
+        `memory` is a file of `save`: the machine goes on where it was, and its disk has to be as it was then.
+        """
         self.directory = pathlib.Path(directory)
-        self.started = time.monotonic()
-        self.ports = {guest: free_port() for guest in guest_ports}
+        self.started, self.used_cpu_secs = time.monotonic(), 0.0
+        self.ports = ports or {80: free_port()}
         self.console_log = self.directory / f"console-{time.time_ns()}.log"
-        shell_socket = self.directory / "shell.sock"
-        shell_socket.unlink(missing_ok=True)
+        shell_socket, monitor_socket = self.directory / "shell.sock", self.directory / "monitor.sock"
+        for path in (shell_socket, monitor_socket):
+            path.unlink(missing_ok=True)
+        kind = "qcow2" if pathlib.Path(disk).suffix == ".qcow2" else "raw"
         code = next((path for path in FIRMWARE if path.exists()), None)
         if code is None:
             raise MachineError(f"expected UEFI firmware at one of {[str(path) for path in FIRMWARE]}; install `ovmf`")
-        variables = self.directory / "vars.fd"
+        variables = self.directory / VARIABLES
         if not variables.exists():
             shutil.copy(str(code).replace("CODE", "VARS"), variables)
         accelerated, parameters_of_acceleration = acceleration()
@@ -95,21 +77,29 @@ class Machine:
         parameters = ["console=ttyS0", "systemd.show_status=1", "no_timer_check", *parameters_of_acceleration, *parameters]
         if shell:
             parameters.append("systemd.debug_shell=ttyS1")
+        strings = [f"io.systemd.stub.kernel-cmdline-extra={' '.join(parameters)}"]
+        strings += [f"io.systemd.credential:{credential}" for credential in credentials]
         forwards = ",".join(f"hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in self.ports.items())
         command = [
             "qemu-system-x86_64", "-nodefaults", *accelerated,
             "-smp", "2", "-m", str(memory_mib), "-display", "none", "-no-reboot",
             "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
             "-drive", f"if=pflash,format=raw,unit=1,file={variables}",
-            "-drive", f"if=none,id=disk,format=raw,cache=unsafe,discard=unmap,file={disk}", "-device", "virtio-blk-pci,drive=disk",
-            "-device", "virtio-rng-pci", "-device", "VGA",
+            "-drive", f"if=none,id=disk,format={kind},cache=unsafe,discard=unmap,file={disk}", "-device", "virtio-blk-pci,drive=disk",
+            # The chipset's own watchdog restarts, as it does on a board.
+            "-device", "virtio-rng-pci", "-device", "VGA", "-global", "ICH9-LPC.noreboot=false", "-action", "watchdog=reset",
+            "-device", "qemu-xhci,id=usb",
             "-netdev", f"user,id=net,{forwards}", "-device", "virtio-net-pci,netdev=net,romfile=",
-            "-smbios", f"type=11,value=io.systemd.stub.kernel-cmdline-extra={' '.join(parameters)}",
+            *(option for string in strings for option in ("-smbios", f"type=11,value={string}")),
             "-serial", f"file:{self.console_log}",
             "-serial", f"unix:{shell_socket},server=on,wait=off",
+            "-qmp", f"unix:{monitor_socket},server=on,wait=off",
+            *(("-incoming", f"exec:cat '{memory}'") if memory else ()),
         ]  # fmt: skip
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         self.shell = self._connect(shell_socket)
+        self.shell.setblocking(False)
+        self.monitor = Monitor(self._connect(monitor_socket))
         self.received = ""
 
     def _connect(self, path):
@@ -117,7 +107,6 @@ class Machine:
         for _ in range(100):
             try:
                 connection.connect(str(path))
-                connection.setblocking(False)
                 return connection
             except OSError:
                 if self.process.poll() is not None:
@@ -135,11 +124,11 @@ class Machine:
         return time.monotonic() - self.started
 
     def cpu_seconds(self):
-        """What the machine cost so far; unlike wall time it says the same on a busy host."""
-        if self.process.poll() is not None:
-            return 0.0
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """What the machine cost so far, or when it was last waited for; unlike wall time it says the same on a busy host."""
+        if self.process.poll() is None:
+            fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+            self.used_cpu_secs = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return self.used_cpu_secs
 
     def cost(self):
         return f"{self.seconds():.0f} s ({self.cpu_seconds():.0f} s of processor time)"
@@ -150,6 +139,21 @@ class Machine:
             self.process.kill()
         self.process.wait()
         self.shell.close()
+        self.monitor.close()
+
+    def save(self, memory):
+        """Stops the machine for good and keeps its memory in a file, from which any number of machines go on."""
+        self.monitor.call("stop")
+        self.monitor.call("migrate", uri=f"exec:cat >'{memory}'")
+        while (state := self.monitor.call("query-migrate")["status"]) != "completed":
+            if state == "failed":
+                raise MachineError("QEMU could not keep the memory of the machine")
+            time.sleep(0.5)
+        self.power_off()
+
+    def freeze_disk(self, next_disk):
+        """What is on the disk at this instant stays as it is, for a machine that loses its power now; the rest goes to another file."""
+        self.monitor.call("blockdev-snapshot-sync", device="disk", **{"snapshot-file": str(next_disk), "format": "qcow2"})
 
     def console(self):
         if not self.console_log.exists():
@@ -161,6 +165,7 @@ class Machine:
         while time.monotonic() < deadline:
             if (result := done()) is not None:
                 return result
+            self.cpu_seconds()
             if self.process.poll() is not None:
                 break
             time.sleep(0.2)
@@ -172,10 +177,12 @@ class Machine:
 
     def wait_for_end(self, timeout_secs):
         """Waits until the machine restarts or switches itself off."""
-        try:
-            self.process.wait(timeout_secs)
-        except subprocess.TimeoutExpired:
-            raise MachineError(f"expected a restart within {timeout_secs} s") from None
+        deadline = time.monotonic() + timeout_secs
+        while self.process.poll() is None:
+            if time.monotonic() > deadline:
+                raise MachineError(f"expected a restart within {timeout_secs} s")
+            self.cpu_seconds()
+            time.sleep(0.2)
 
     def _read(self):
         try:
