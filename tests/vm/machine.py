@@ -100,6 +100,8 @@ class Machine:
         self.shell = self._connect(shell_socket)
         self.shell.setblocking(False)
         self.monitor = Monitor(self._connect(monitor_socket))
+        if memory:
+            self._go_on()
         self.received = ""
 
     def _connect(self, path):
@@ -113,6 +115,14 @@ class Machine:
                     raise MachineError(f"QEMU ended with status {self.process.returncode} at once") from None
                 time.sleep(0.1)
         raise MachineError(f"QEMU did not open {path} within 10 seconds")
+
+    def _go_on(self):
+        """A machine that was stopped when its memory was kept is stopped when it has it again."""
+        while (state := self.monitor.call("query-status")["status"]) == "inmigrate":
+            time.sleep(0.2)
+        if state != "paused":
+            raise MachineError(f"expected QEMU to have the memory that was kept, found it {state}")
+        self.monitor.call("cont")
 
     def __enter__(self):
         return self
