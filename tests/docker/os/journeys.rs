@@ -1,6 +1,7 @@
 //! From one release to the next and back: the engine, the bus and Hearth are real, what the boot loader does is done by the test.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use hearth_model::AppState;
@@ -13,6 +14,7 @@ use hearth_tests::os::device::{
     Device, changed_root, reason, root, status, version, wait_for_phase, wait_for_phase_within,
 };
 use hearth_tests::os::systemd::{Systemd, set_entry};
+use hearth_tests::wait::{Answer, wait_for};
 
 use super::post;
 use crate::apps::{PATIENCE, Site};
@@ -89,7 +91,11 @@ fn a_release_is_installed_tried_kept_and_left_again() -> Result<()> {
         ensure!(kept.checks.iter().any(|check| check.name.contains("runs as before")), "{:?}", kept.checks);
         ensure!(client.apps()?["page"].state == AppState::Running);
         ensure!(journey.device.root.join("boot/EFI/Linux/hearth_1.0.2.efi").exists(), "it is not blessed");
-        ensure!(!journey.device.updates().join("staged").exists(), "files of the release stay");
+        // They go once the state is stored, not before.
+        let staged = journey.device.updates().join("staged");
+        wait_for("the files of the release to go", Duration::from_secs(30), || {
+            Ok(Answer::when(!staged.exists(), "they are there"))
+        })?;
         let back = kept.slots.iter().find(|slot| slot.version == version(1)).context("a slot")?;
         ensure!(back.back.is_some() && !back.runs, "{back:?}");
 
