@@ -13,6 +13,9 @@ WRITTEN = "find /var/lib/hearth/updates -type f ! -name '*.json' 2>/dev/null | s
 # More than metadata of any release, much less than a release.
 METADATA_BYTES = 4_000_000
 
+# The guest is ahead of who signs: what expires as it is signed has expired there.
+CLOCK_AHEAD_SECS = 60
+
 
 def spoilt_copy(releases, name):
     """The repository with metadata of its own, to be spoilt."""
@@ -67,6 +70,8 @@ def a_channel_that_lies_is_refused(device, offered, releases, before):
     device = device.fork(offered, "lies")
     with device.boot(memory=offered.memory) as vm:
         vm.wait_for_shell(BOOT_SECS)
+        # Where the memory was kept its clock stood still, and nothing would be expired.
+        vm.run(f"date --set=@{int(time.time()) + CLOCK_AHEAD_SECS}")
         owner = api(vm)
         owner.sign_in()
         device.channel.open_in(vm)
