@@ -29,6 +29,13 @@ class Packages(unittest.TestCase):
         sets = wanted.parse("[firmware exact]\nintel-microcode [amd64]  # errata\nregdb  # channels\n")
         self.assertEqual(wanted.for_architecture(sets["firmware"], "arm64"), ["regdb"])
         self.assertTrue(wanted.is_exact("firmware"))
+        self.assertIsNone(wanted.suite_of("firmware"))
+
+    def test_a_set_can_be_of_another_suite(self):
+        sets = wanted.parse("[loader exact from forky]\nsystemd-boot-efi-amd64-signed  # restarts\n")
+        self.assertEqual(wanted.for_architecture(sets["loader"], "amd64"), ["systemd-boot-efi-amd64-signed"])
+        self.assertTrue(wanted.is_exact("loader"))
+        self.assertEqual(wanted.suite_of("loader"), "forky")
 
     def test_the_lock_is_of_these_packages_and_sorted(self):
         text = (HERE / "debian/packages.txt").read_bytes()

@@ -23,7 +23,7 @@ pub enum Error {
     },
     /// What the channel says is past its date.
     #[error(
-        "what the channel says was only valid until {expired_role} expired; it has stopped, somebody is holding it back, or the clock of this box is wrong"
+        "the channel's {expired_role} is signed for a time that is over: the channel has stopped, somebody is holding it back, or the clock of this box is wrong"
     )]
     Expired {
         /// The role of TUF that expired.

@@ -93,6 +93,10 @@ fn a_channel_that_is_held_back_is_found_out_when_it_expires() {
     stage.maker.repository().valid_for_days(0).renew().expect("signed");
     let error = stage.refused();
     assert!(matches!(&error, Error::Expired { expired_role } if expired_role == "timestamp"), "{error:?}");
+    assert!(
+        error.to_string().starts_with("the channel's timestamp is signed for a time that is over"),
+        "{error}"
+    );
 }
 
 #[test]
