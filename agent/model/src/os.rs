@@ -65,11 +65,18 @@ pub enum UpdateState {
     #[default]
     Idle,
     /// The channel is being asked. A restart forgets the question.
-    Checking,
+    Checking {
+        /// What the same channel offered before: it stays on offer where the channel is not reached.
+        #[serde(default)]
+        offer: Option<Release>,
+    },
     /// A release can be installed. A restart changes nothing.
     Available {
         /// Which.
         release: Release,
+        /// Why the channel was not reached when it was asked again, for the owner.
+        #[serde(default)]
+        unreached: Option<String>,
     },
     /// What is missing of it is being fetched. A restart goes on with what is on the disk.
     Downloading {
@@ -158,7 +165,7 @@ impl UpdateState {
     pub const fn name(&self) -> &'static str {
         match self {
             UpdateState::Idle => "idle",
-            UpdateState::Checking => "checking",
+            UpdateState::Checking { .. } => "checking",
             UpdateState::Available { .. } => "available",
             UpdateState::Downloading { .. } => "downloading",
             UpdateState::Verified { .. } => "verified",
@@ -178,7 +185,7 @@ impl UpdateState {
     /// Returns the release that is on its way into a slot, or waits for it.
     pub const fn release(&self) -> Option<&Release> {
         match self {
-            UpdateState::Available { release }
+            UpdateState::Available { release, .. }
             | UpdateState::Downloading { release, .. }
             | UpdateState::Verified { release }
             | UpdateState::Installing { release }
@@ -186,7 +193,7 @@ impl UpdateState {
             | UpdateState::Rebooting { release }
             | UpdateState::Withdrawing { release } => Some(release),
             UpdateState::Idle
-            | UpdateState::Checking
+            | UpdateState::Checking { .. }
             | UpdateState::Trying { .. }
             | UpdateState::Failing { .. }
             | UpdateState::Blessed { .. }

@@ -32,9 +32,11 @@ pub enum Event {
     Started,
     /// The owner, or the time of day, wants the channel to be asked.
     CheckWanted,
+    /// The owner wants another place to be asked than the one that was asked before.
+    CheckElsewhereWanted,
     /// The channel was asked and can be trusted; this is the newest release that it has.
     Answered(Release),
-    /// The channel was not reached. What was known stays.
+    /// The channel was not reached. What it offered before stays on offer.
     Unreachable(String),
     /// The channel said something that is not to be trusted.
     Distrusted(String),
@@ -94,12 +96,22 @@ pub fn next(record: &UpdateRecord, boot: &Boot, event: Event, now: Timestamp) ->
     match event {
         Event::Started => Ok(start::started(record, boot, now)),
         Event::CheckWanted => wish::check(&record.state).map(to),
+        Event::CheckElsewhereWanted => {
+            wish::check(&record.state).map(|_| to(UpdateState::Checking { offer: None }))
+        }
         Event::Answered(release) => {
             let state = answered(record, boot, release)?;
             Ok(UpdateRecord { checked_at: Some(now), ..to(state) })
         }
-        Event::Unreachable(reason) | Event::Distrusted(reason) => match &record.state {
-            UpdateState::Checking => Ok(to(UpdateState::Refused { reason, at: now })),
+        Event::Unreachable(reason) => match &record.state {
+            UpdateState::Checking { offer: Some(release) } => {
+                Ok(to(UpdateState::Available { release: release.clone(), unreached: Some(reason) }))
+            }
+            UpdateState::Checking { offer: None } => Ok(to(UpdateState::Refused { reason, at: now })),
+            _ => Err(late()),
+        },
+        Event::Distrusted(reason) => match &record.state {
+            UpdateState::Checking { .. } => Ok(to(UpdateState::Refused { reason, at: now })),
             _ => Err(late()),
         },
         Event::UpdateWanted => wish::update(record, boot).map(to),
@@ -134,9 +146,7 @@ pub fn next(record: &UpdateRecord, boot: &Boot, event: Event, now: Timestamp) ->
             _ => Err(late()),
         },
         Event::Withdrawn => match &record.state {
-            UpdateState::Withdrawing { release } => {
-                Ok(to(UpdateState::Available { release: release.clone() }))
-            }
+            UpdateState::Withdrawing { release } => Ok(to(on_offer(release))),
             _ => Err(late()),
         },
         Event::RebootWanted => match &record.state {
@@ -177,11 +187,13 @@ fn late() -> Unfit {
 }
 
 fn answered(record: &UpdateRecord, boot: &Boot, release: Release) -> Result<UpdateState, Unfit> {
-    if record.state != UpdateState::Checking {
-        return Err(late());
-    }
+    let UpdateState::Checking { .. } = record.state else { return Err(late()) };
     let is_new = release.version > boot.version && !record.declined.contains_key(&release.version);
-    Ok(if is_new { UpdateState::Available { release } } else { UpdateState::Idle })
+    Ok(if is_new { on_offer(&release) } else { UpdateState::Idle })
+}
+
+fn on_offer(release: &Release) -> UpdateState {
+    UpdateState::Available { release: release.clone(), unreached: None }
 }
 
 fn broke(

@@ -101,10 +101,10 @@ async fn check(client: &Client, output: &Output, from: Option<PathBuf>) -> Resul
     let request = CheckOs { from: from.transpose()? };
     let status: OsStatus = client.send(Method::POST, "/os/check", &request).await?;
     let status = until(client, output, status, |phase| phase == UpdatePhase::Checking).await?;
-    match status.update.state {
-        UpdatePhase::Refused => ended(output, &status, UpdatePhase::Available),
-        _ => output.value(&status, show::update),
-    }
+    // Also of a channel that was not reached, while what it offered before stays on offer.
+    let has_failed = status.update.state == UpdatePhase::Refused
+        || status.update.state == UpdatePhase::Available && status.update.reason.is_some();
+    if has_failed { failed(output, &status) } else { output.value(&status, show::update) }
 }
 
 async fn settings(client: &Client, output: &Output, wanted: Settings) -> Result<(), CliError> {
@@ -143,9 +143,10 @@ async fn until(
 
 /// Shows where an update came to rest, and fails where that is not its goal.
 fn ended(output: &Output, status: &OsStatus, goal: UpdatePhase) -> Result<(), CliError> {
-    if status.update.state == goal {
-        return output.value(status, show::update);
-    }
+    if status.update.state == goal { output.value(status, show::update) } else { failed(output, status) }
+}
+
+fn failed(output: &Output, status: &OsStatus) -> Result<(), CliError> {
     if output.is_json() {
         output.value(status, show::update)?;
     }

@@ -41,7 +41,7 @@ pub(super) fn due(held: &Held, boot: &Boot, clock: Clock<'_>) -> Option<Event> {
             let window = held.memory.restart_window?;
             return is_inside(window, clock.local_hour).then_some(Event::RebootWanted);
         }
-        UpdateState::Checking
+        UpdateState::Checking { .. }
         | UpdateState::Downloading { .. }
         | UpdateState::Verified { .. }
         | UpdateState::Installing { .. }

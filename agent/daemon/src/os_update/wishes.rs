@@ -20,7 +20,10 @@ impl Hearth {
         if let Some(from) = &from {
             Source::parse(from).map_err(Error::Refused)?;
         }
-        self.os_happened(Event::CheckWanted, |memory| {
+        // What one place offers cannot be fetched from another.
+        let is_same = self.os.held().memory.from == from;
+        let wanted = if is_same { Event::CheckWanted } else { Event::CheckElsewhereWanted };
+        self.os_happened(wanted, |memory| {
             memory.from = from;
             memory.tried_at = Some(Timestamp::now());
         })

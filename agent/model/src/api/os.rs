@@ -43,7 +43,8 @@ pub struct OsUpdate {
     /// The release that the state is about: that of `release`, the one on trial, the one that was not kept, the one to go
     /// back to.
     pub version: Option<ReleaseVersion>,
-    /// Why, for the owner: of a refusal, a release that was not kept, a download that waits.
+    /// Why, for the owner: of a refusal, a release that was not kept, a download that waits, a channel that was not reached
+    /// when it was asked again.
     pub reason: Option<String>,
     /// When it came to this state, UTC; of a download that waits: when it goes on.
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = DateTime))]
@@ -99,8 +100,10 @@ impl From<&UpdateState> for OsUpdate {
         // Taken apart rather than looked at: a moment is not `Copy` in the browser.
         match state.clone() {
             UpdateState::Idle => plain(UpdatePhase::Idle),
-            UpdateState::Checking => plain(UpdatePhase::Checking),
-            UpdateState::Available { release } => of(UpdatePhase::Available, release),
+            UpdateState::Checking { .. } => plain(UpdatePhase::Checking),
+            UpdateState::Available { release, unreached: reason } => {
+                Self { reason, ..of(UpdatePhase::Available, release) }
+            }
             UpdateState::Downloading { release, waiting, .. } => {
                 let (reason, at) = waiting.map(|waiting| (waiting.reason, waiting.until)).unzip();
                 Self { reason, at, ..of(UpdatePhase::Downloading, release) }

@@ -1,6 +1,8 @@
 use hearth_model::os::{Boot, Declined, Release, ReleaseVersion, UpdateRecord, UpdateState};
 use jiff::Timestamp;
 
+use super::on_offer;
+
 /// Returns what a start of the agent makes of what is remembered. What runs is what counts: the record may be older than
 /// the boot, or lost.
 pub(super) fn started(record: &UpdateRecord, boot: &Boot, now: Timestamp) -> UpdateRecord {
@@ -38,8 +40,9 @@ fn settled(state: &UpdateState, boot: &Boot, restarted: bool, now: Timestamp) ->
         | UpdateState::Blessed { .. }
         | UpdateState::WentBack { .. }
         | UpdateState::Refused { .. } => state.clone(),
-        UpdateState::Checking => UpdateState::Idle,
-        UpdateState::Available { release } if release.version <= boot.version => UpdateState::Idle,
+        UpdateState::Checking { offer: Some(release) } if release.version > boot.version => on_offer(release),
+        UpdateState::Checking { .. } => UpdateState::Idle,
+        UpdateState::Available { release, .. } if release.version <= boot.version => UpdateState::Idle,
         UpdateState::Available { .. } => state.clone(),
         UpdateState::Downloading { release, .. }
         | UpdateState::Verified { release }

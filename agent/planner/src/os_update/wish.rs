@@ -1,16 +1,16 @@
 use hearth_model::os::{Boot, Declined, ReleaseVersion, UpdateRecord, UpdateState};
 use jiff::Timestamp;
 
-use super::Unfit;
+use super::{Unfit, on_offer};
 
 pub(super) fn check(state: &UpdateState) -> Result<UpdateState, Unfit> {
     match state {
+        UpdateState::Available { release, .. } => Ok(UpdateState::Checking { offer: Some(release.clone()) }),
         UpdateState::Idle
-        | UpdateState::Available { .. }
         | UpdateState::Blessed { .. }
         | UpdateState::WentBack { .. }
-        | UpdateState::Refused { .. } => Ok(UpdateState::Checking),
-        UpdateState::Checking => Err(Unfit::because("the channel is being asked already")),
+        | UpdateState::Refused { .. } => Ok(UpdateState::Checking { offer: None }),
+        UpdateState::Checking { .. } => Err(Unfit::because("the channel is being asked already")),
         UpdateState::Trying { .. } | UpdateState::Failing { .. } => {
             Err(Unfit::because("this release is still on trial; wait until it is settled"))
         }
@@ -31,11 +31,11 @@ pub(super) fn update(record: &UpdateRecord, boot: &Boot) -> Result<UpdateState, 
         UpdateState::Available { .. } if boot.on_trial => {
             Err(Unfit::because("this release is still on trial; wait until it is settled"))
         }
-        UpdateState::Available { release } => {
+        UpdateState::Available { release, .. } => {
             Ok(UpdateState::Downloading { release: release.clone(), attempts: 0, waiting: None })
         }
         UpdateState::Idle
-        | UpdateState::Checking
+        | UpdateState::Checking { .. }
         | UpdateState::Blessed { .. }
         | UpdateState::WentBack { .. }
         | UpdateState::Refused { .. } => {
@@ -59,10 +59,10 @@ pub(super) fn cancel(
     to: &dyn Fn(UpdateState) -> UpdateRecord,
 ) -> Result<UpdateRecord, Unfit> {
     match &record.state {
-        UpdateState::Checking => Ok(to(UpdateState::Idle)),
-        UpdateState::Downloading { release, .. } | UpdateState::Verified { release } => {
-            Ok(to(UpdateState::Available { release: release.clone() }))
-        }
+        UpdateState::Checking { offer: None } => Ok(to(UpdateState::Idle)),
+        UpdateState::Checking { offer: Some(release) }
+        | UpdateState::Downloading { release, .. }
+        | UpdateState::Verified { release } => Ok(to(on_offer(release))),
         UpdateState::Installing { release } | UpdateState::ReadyToReboot { release }
             if release.version != boot.version =>
         {
@@ -110,7 +110,7 @@ pub(super) fn go_back(
 pub(super) fn change_channel(state: &UpdateState) -> Result<UpdateState, Unfit> {
     match state {
         // What the other channel offered is not on offer any more.
-        UpdateState::Available { .. } | UpdateState::Checking | UpdateState::Refused { .. } => {
+        UpdateState::Available { .. } | UpdateState::Checking { .. } | UpdateState::Refused { .. } => {
             Ok(UpdateState::Idle)
         }
         UpdateState::Idle | UpdateState::Blessed { .. } | UpdateState::WentBack { .. } => Ok(state.clone()),

@@ -40,7 +40,7 @@ pub fn work(record: &UpdateRecord, boot: &Boot, now: Timestamp) -> Work {
         return Work::MarkBad(*version);
     }
     match &record.state {
-        UpdateState::Checking => Work::Check,
+        UpdateState::Checking { .. } => Work::Check,
         UpdateState::Downloading { waiting: Some(waiting), .. } if waiting.until > now => {
             Work::WaitUntil(waiting.until)
         }

@@ -101,7 +101,7 @@ impl SimBox {
             tries.is_none() && self.slots.contains(&Some(*version)) && self.nature(*version) == Nature::Good
         });
         assert!(good, "no working slot is left: {self:?}");
-        if let UpdateState::Available { release } = &self.record.state {
+        if let UpdateState::Available { release, .. } = &self.record.state {
             assert!(!self.gone_bad.contains(&release.version), "{} is offered again", release.version);
         }
     }

@@ -59,7 +59,7 @@ fn every_kind_of_bad_release_ends_on_the_old_one_with_a_reason_and_is_not_offere
         sim.offers = release(4);
         sim.tell(Event::CheckWanted).unwrap();
         settle(&mut sim);
-        assert_eq!(sim.record.state, UpdateState::Available { release: release(4) });
+        assert_eq!(sim.record.state, UpdateState::Available { release: release(4), unreached: None });
     }
 }
 
@@ -88,6 +88,27 @@ fn going_back_by_hand_stays_back_until_something_newer_comes() {
     sim.tell(Event::BackWanted(release(2).version)).unwrap();
     settle(&mut sim);
     assert_eq!(sim.running(), release(2).version);
+}
+
+#[test]
+fn an_offer_stays_where_the_channel_is_not_reached_again() {
+    let mut sim = SimBox::new();
+    sim.offers = release(2);
+    sim.tell(Event::CheckWanted).unwrap();
+    settle(&mut sim);
+    let on_offer = |unreached| UpdateState::Available { release: release(2), unreached };
+    sim.tell(Event::CheckWanted).unwrap();
+    sim.tell(Event::Unreachable("no route to it".into())).unwrap();
+    assert_eq!(sim.record.state, on_offer(Some("no route to it".into())));
+    for forgets in [Event::Started, Event::CancelWanted] {
+        sim.tell(Event::CheckWanted).unwrap();
+        sim.tell(forgets).unwrap();
+        assert_eq!(sim.record.state, on_offer(None));
+    }
+    // A stick that is not there has nothing, and what the channel offered would be looked for on it.
+    sim.tell(Event::CheckElsewhereWanted).unwrap();
+    sim.tell(Event::Unreachable("no such folder".into())).unwrap();
+    assert!(matches!(&sim.record.state, UpdateState::Refused { .. }), "{:?}", sim.record.state);
 }
 
 #[test]
@@ -129,6 +150,7 @@ fn nothing_that_somebody_may_want_fits_while_a_release_is_on_trial() {
 fn owner_events() -> Vec<Event> {
     vec![
         Event::CheckWanted,
+        Event::CheckElsewhereWanted,
         Event::UpdateWanted,
         Event::CancelWanted,
         Event::RebootWanted,
@@ -281,8 +303,9 @@ fn states() -> Vec<UpdateState> {
     let release = || release.clone();
     vec![
         UpdateState::Idle,
-        UpdateState::Checking,
-        UpdateState::Available { release: release() },
+        UpdateState::Checking { offer: None },
+        UpdateState::Checking { offer: Some(release()) },
+        UpdateState::Available { release: release(), unreached: None },
         UpdateState::Downloading { release: release(), attempts: MAX_ATTEMPTS, waiting: None },
         UpdateState::Verified { release: release() },
         UpdateState::Installing { release: release() },

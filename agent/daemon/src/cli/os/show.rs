@@ -51,9 +51,12 @@ pub(super) fn update(status: &OsStatus) -> String {
         UpdatePhase::Available => {
             let (size, notes) =
                 release.as_ref().map_or((0, ""), |release| (release.size_bytes, release.notes.trim()));
-            format!("{version} is available, {} in all; `hearth os update` installs it\n{notes}", bytes(size))
-                .trim_end()
-                .to_owned()
+            let offer = format!(
+                "{version} is available, {} in all; `hearth os update` installs it\n{notes}",
+                bytes(size)
+            );
+            let unreached = if reason.is_empty() { reason } else { format!("\nnot asked again: {reason}") };
+            format!("{}{unreached}", offer.trim_end())
         }
         UpdatePhase::Downloading => match at {
             Some(at) => format!("downloading {version} goes on at {at}: {reason}"),
