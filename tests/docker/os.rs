@@ -1,5 +1,7 @@
 /// From one release to the next.
 mod journeys;
+/// What stays on offer.
+mod offers;
 
 use std::collections::BTreeMap;
 use std::fs;
