@@ -25,7 +25,7 @@ VM_MEMORY ?= 2048
 nix_build = nice -n 15 nix-build --option build-users-group '' --option substitute false \
 	--option sandbox true --option sandbox-paths /bin/sh=$$(command -v busybox) \
 	image/default.nix --argstr version $(1) --argstr board $(BOARD) --argstr compression $(COMPRESSION) \
-	--arg lock $(abspath $(LOCK)) --arg agent $(CURDIR)/target/image/agent --arg releases $(CURDIR)/target/image/releases
+	--arg lock $(abspath $(or $(2),$(LOCK))) --arg agent $(CURDIR)/target/image/agent --arg releases $(CURDIR)/target/image/releases
 NIX_BUILD = $(call nix_build,$(VERSION))
 
 # Packages into the store, the agent into target/image, then the disk.
@@ -90,10 +90,13 @@ test-os: image
 # One device and two releases for it: one that works, one that is spoilt. The keys and the address are of these tests alone.
 TEST_KEYS = target/image/test-keys
 TEST_ADDRESS = http://127.0.0.1:8479/
+# Packages of the release that the device has; another lock than that of the others shows what a changed package costs.
+FIRST_LOCK ?= $(LOCK)
 test-os-update: RELEASE_KEYS = $(TEST_KEYS)
 test-os-update: RELEASE_ADDRESS = $(TEST_ADDRESS)
 test-os-update: target/image/packages $(TEST_KEYS) target/image/agent target/image/releases
-	@$(call nix_build,0.1.0) -A disk --out-link target/image/test-0.1.0
+	@test "$(FIRST_LOCK)" = "$(LOCK)" || image/debian/fetch --lock $(FIRST_LOCK)
+	@$(call nix_build,0.1.0,$(FIRST_LOCK)) -A disk --out-link target/image/test-0.1.0
 	@for version in 0.2.0 0.3.0; do $(call nix_build,$$version) -A update --out-link target/image/test-$$version || exit; done
 	@.ci/setup browser
 	@.ci/test starter

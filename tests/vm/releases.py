@@ -58,12 +58,14 @@ def install(device, owner, while_it_does=lambda: None):
             raise MachineError(f"expected the release in its slot, found {update}")
         while_it_does()
         time.sleep(1)
-    fetched, whole = device.channel.sent_bytes - before, update["release"]["size_bytes"]
-    print(
-        f"  {update['version']} in its slot after {time.monotonic() - started:.0f} s; "
-        f"{fetched / 1e6:.1f} of {whole / 1e6:.1f} MB fetched, {fetched / whole:.1%}",
-        flush=True,
-    )
+    share = share_of(update["release"], device.channel.sent_bytes - before)
+    print(f"  {update['version']} in its slot after {time.monotonic() - started:.0f} s; {share}", flush=True)
+
+
+def share_of(release, fetched_bytes):
+    """How much of a release came over the line, in words."""
+    whole = release["size_bytes"]
+    return f"{fetched_bytes / 1e6:.1f} of {whole / 1e6:.1f} MB fetched, {fetched_bytes / whole:.1%}"
 
 
 def wait_for_stop(vm, what="stopped for the restart"):
