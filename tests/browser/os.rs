@@ -4,6 +4,7 @@ use hearth_tests::machine::on_a_machine;
 use hearth_tests::os::device::{Device, changed_root, version};
 use hearth_tests::os::systemd::{Systemd, set_entry};
 use hearth_tests::paths;
+use hearth_tests::web::Page;
 
 use crate::person::{PATIENCE, Person, Site};
 
@@ -34,6 +35,11 @@ fn a_release_is_installed_by_clicks_and_left_again() -> Result<()> {
         browser.press("button", "Look for a newer release")?;
         browser.wait_for_text("Release 1.0.2", PATIENCE)?;
         browser.screenshots("01-available")?;
+        device.server.serve("/os/", Page::Status(404));
+        browser.press("button", "Look for a newer release")?;
+        browser.wait_for_text("has no file", PATIENCE)?;
+        browser.screenshots("01-unreached")?;
+        device.server.serve("/os/", Page::Folder(device.publisher.served()));
         browser.press("button", "=Install")?;
         browser.wait_for_text("It is ready", PATIENCE)?;
         browser.screenshots("02-ready")?;

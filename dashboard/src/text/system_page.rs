@@ -96,6 +96,11 @@ pub(crate) mod system {
         format!("{reason} It goes on at {until}.")
     }
 
+    /// Why the channel of an offer was not reached since.
+    pub(crate) fn unreached(reason: &str) -> String {
+        format!("There was no answer to the last question, so this may not be the newest release: {reason}")
+    }
+
     /// A release that proved itself.
     pub(crate) fn works(version: &str) -> String {
         format!("Release {version} works.")

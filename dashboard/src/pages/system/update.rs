@@ -46,7 +46,7 @@ pub(super) fn card(
         .into_any(),
         UpdatePhase::Available => view! {
             {release.map(|release| offer(&release))}
-            {reason.map(|reason| view! { <Notice tone=Tone::Warn>{words(&reason)}</Notice> })}
+            {reason.map(|why| view! { <Notice tone=Tone::Warn>{words(&text::unreached(&why))}</Notice> })}
             <p class="muted">{text::INSTALL_WORDS}</p>
             <div class="card-foot">{button(OsVerb::Check, false)} {button(OsVerb::Update, true)}</div>
         }
