@@ -2,6 +2,8 @@
 pub(crate) mod access;
 /// An app's or a package's picture.
 pub(crate) mod app_icon;
+/// One answer of several.
+pub(crate) mod choice;
 /// Other apps that an app talks to.
 pub(crate) mod companions;
 /// A button that copies.

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::client;
+use crate::components::choice::choice;
 use crate::components::dialog::Dialog;
 use crate::components::field::TextField;
 use crate::components::notice::FormError;
@@ -62,21 +63,9 @@ fn UninstallForm(open: RwSignal<bool>, app: RwSignal<AppStatus>) -> impl IntoVie
             let _ = busy.try_set(false);
         });
     };
-    let choice = move |which: DataChoice, title: &'static str, words: &'static str| {
-        view! {
-            <label class="choice" class:is-danger=which == DataChoice::Delete>
-                <input
-                    type="radio"
-                    name="data"
-                    prop:checked=move || data.get() == which
-                    on:change=move |_| data.set(which)
-                />
-                <span>
-                    <strong>{title}</strong>
-                    <span class="muted">{words}</span>
-                </span>
-            </label>
-        }
+    let answer = move |which: DataChoice, title: &'static str, words: &'static str| {
+        let meaning = view! { <span class="muted">{words}</span> }.into_any();
+        choice("data", data, which, which == DataChoice::Delete, title, meaning)
     };
     view! {
         <form class="form" on:submit=submit novalidate>
@@ -84,8 +73,8 @@ fn UninstallForm(open: RwSignal<bool>, app: RwSignal<AppStatus>) -> impl IntoVie
                 <p>{text::words(&name)}</p>
                 <fieldset class="choices">
                     <legend class="visually-hidden">{text::DATA}</legend>
-                    {choice(DataChoice::Keep, text::KEEP, text::KEEP_WORDS)}
-                    {choice(DataChoice::Delete, text::DELETE, text::DELETE_WORDS)}
+                    {answer(DataChoice::Keep, text::KEEP, text::KEEP_WORDS)}
+                    {answer(DataChoice::Delete, text::DELETE, text::DELETE_WORDS)}
                 </fieldset>
                 <Show when=move || data.get() == DataChoice::Delete>
                     <TextField id="confirm-name" label=text::type_name(&name) value=typed />

@@ -3,6 +3,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::client;
+use crate::components::choice::choice;
 use crate::components::dialog::Dialog;
 use crate::components::icon::Icon;
 use crate::components::markdown::markdown;
@@ -105,35 +106,24 @@ fn BackForm(open: RwSignal<bool>, version: hearth_model::os::ReleaseVersion, bac
 }
 
 fn choices(with_copy: RwSignal<bool>, copy: String, loses: Vec<String>) -> AnyView {
-    let choice = move |which: bool, title: &'static str, words: String, loses: Vec<String>| {
-        view! {
-            <label class="choice" class:is-danger=which>
-                <input
-                    type="radio"
-                    name="settings"
-                    prop:checked=move || with_copy.get() == which
-                    on:change=move |_| with_copy.set(which)
-                />
-                <span>
-                    <strong>{title}</strong>
-                    <span class="muted">{words}</span>
-                    {(!loses.is_empty())
-                        .then(|| {
-                            view! {
-                                <span>{text::LOST}</span>
-                                <ul class="changes">
-                                    {loses.into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}
-                                </ul>
-                            }
-                        })}
-                </span>
-            </label>
-        }
-        .into_any()
+    let answer = move |which: bool, title: &'static str, words: String, loses: Vec<String>| {
+        let meaning = view! {
+            <span class="muted">{words}</span>
+            {(!loses.is_empty())
+                .then(|| {
+                    view! {
+                        <span>{text::LOST}</span>
+                        <ul class="changes">
+                            {loses.into_iter().map(|line| view! { <li>{line}</li> }).collect_view()}
+                        </ul>
+                    }
+                })}
+        };
+        choice("settings", with_copy, which, which, title, meaning.into_any())
     };
     view! {
-        {choice(false, text::KEEP_DATA, text::KEEP_DATA_HELP.to_owned(), Vec::new())}
-        {choice(true, text::RESTORE_DATA, copy, loses)}
+        {answer(false, text::KEEP_DATA, text::KEEP_DATA_HELP.to_owned(), Vec::new())}
+        {answer(true, text::RESTORE_DATA, copy, loses)}
     }
     .into_any()
 }
