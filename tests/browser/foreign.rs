@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use hearth_tests::git::Repository;
 use hearth_tests::machine::on_a_machine;
 use hearth_tests::tarball::Tarball;
+use hearth_tests::wait::{Answer, wait_for};
 use hearth_tests::web::{Page, WebServer};
 use serde_json::json;
 
@@ -63,13 +64,14 @@ const CONFIG: &str = r#"{
     { "type": "ip", "label": "Printer", "env_variable": "F_IP" },
     { "type": "fqdn", "label": "Domain", "env_variable": "F_FQDN" },
     { "type": "fqdnip", "label": "Mail server", "env_variable": "F_FQDNIP" },
+    { "type": "text", "label": "Shelf mark", "env_variable": "F_CODE", "regex": "^[A-Z]{2}-\\d+$", "pattern_error": "Two capital letters and a number" },
     { "type": "text", "label": "Paper", "env_variable": "F_MODE", "options": [{ "label": "Ruled", "value": "ruled" }, { "label": "Squared", "value": "squared" }] }
   ] }"#;
 const SERVICES: &str = r#"{ "schemaVersion": 2, "services": [
   { "name": "notebook", "image": "IMAGE", "isMain": true, "internalPort": 80, "command": ["sh", "-c", "SHOW"],
     "environment": [ENVIRONMENT],
     "volumes": [{ "hostPath": "${APP_DATA_DIR}/data", "containerPath": "/data" }] } ] }"#;
-const VARIABLES: [&str; 11] = [
+const VARIABLES: [&str; 12] = [
     "F_RANDOM",
     "F_TEXT",
     "F_PASSWORD",
@@ -80,6 +82,7 @@ const VARIABLES: [&str; 11] = [
     "F_IP",
     "F_FQDN",
     "F_FQDNIP",
+    "F_CODE",
     "F_MODE",
 ];
 
@@ -206,6 +209,14 @@ fn notebook(person: &Person) -> Result<()> {
     for (field, _, _, good) in ANSWERS {
         browser.fill(field, good)?;
     }
+    // A pattern is checked by the box, when it is asked to install.
+    browser.fill("Shelf mark", "ab-1")?;
+    browser.press("button", "=Install")?;
+    wait_for("the box's word beside the field", PATIENCE, || {
+        let said = problem_of(person, "Shelf mark")?;
+        Ok(if said.contains("Two capital letters") { Answer::Is(()) } else { Answer::NotYet(said) })
+    })?;
+    browser.fill("Shelf mark", "AB-1")?;
     browser.press("checkbox", "Open to guests")?;
     let paper = browser.find("combobox", "Paper")?;
     let choose =
@@ -217,7 +228,7 @@ fn notebook(person: &Person) -> Result<()> {
     person.wait_for_app_page()?;
     person.wait_for_state("Running")?;
     let shown = page_of(person, "08-page-of-runtipi", "F_TEXT=")?;
-    let expected = "F_BOOLEAN=false F_EMAIL=ada@home.example F_FQDN=home.example F_FQDNIP=192.0.2.8 F_IP=192.0.2.7 \
+    let expected = "F_BOOLEAN=false F_CODE=AB-1 F_EMAIL=ada@home.example F_FQDN=home.example F_FQDNIP=192.0.2.8 F_IP=192.0.2.7 \
                     F_MODE=squared F_NUMBER=7 F_URL=https://home.example/";
     for line in expected.split(' ').chain(["F_PASSWORD=long enough", "F_TEXT=costs 5$"]) {
         ensure!(shown.lines().any(|shown| shown.trim() == line), "`{line}` is not in {shown}");

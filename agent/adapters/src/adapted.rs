@@ -57,6 +57,7 @@ pub(crate) fn setting(name: &str, label: &str, kind: FieldKind) -> Field {
         min: None,
         max: None,
         options: Vec::new(),
+        pattern: None,
     }
 }
 

@@ -18,6 +18,8 @@ pub mod lower;
 pub mod manifest;
 /// What an app may do beyond its own folder and network, in plain words.
 pub mod means;
+/// Patterns that a package's settings ask of the owner's answers.
+pub mod pattern;
 /// The project: a Compose file with everything resolved, named as the specification names it.
 pub mod project;
 /// Files that a Compose file refers to.

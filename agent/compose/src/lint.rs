@@ -13,6 +13,7 @@ use crate::load::{ProjectInput, SourceFile, load};
 use crate::lower::{ContainerNaming, Lowering, lower};
 use crate::manifest::{parse_manifest, place_of};
 use crate::means::means;
+use crate::pattern;
 use crate::reader::Reader;
 use crate::source::{At, Problems, Sources};
 
@@ -172,6 +173,9 @@ fn check_settings(settings: &[Field], page: &mut Page<'_>) {
                 "settings",
                 format!("the setting `{name}` is hidden and has neither `default` nor `generate`"),
             );
+        }
+        if let Some(Err(why)) = field.pattern.as_ref().map(|pattern| pattern::read(&pattern.regex)) {
+            page.error("settings", format!("the pattern of `{name}` cannot be checked: {why}"));
         }
         match field.default.as_ref().map(|default| interpolate::replace(default, &earlier)) {
             Some(Ok(replaced)) => {

@@ -41,6 +41,9 @@ pub struct Field {
     /// Answers to choose from.
     #[serde(default)]
     pub options: Vec<Choice>,
+    /// What an answer must look like; the box checks it, [`check`] does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<Pattern>,
 }
 
 /// What kind of answer a field takes.
@@ -101,6 +104,17 @@ pub struct Choice {
     pub label: String,
 }
 
+/// A pattern that an answer must have somewhere in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
+pub struct Pattern {
+    /// A regular expression as browsers read it, without what looks around or back.
+    pub regex: String,
+    /// What the owner reads of an answer without it.
+    pub problem: String,
+}
+
 /// An answer that a field does not take.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{label}: {problem}")]
@@ -114,6 +128,13 @@ pub struct FieldError {
     pub problem: String,
 }
 
+impl FieldError {
+    /// Returns the error of an answer to `field`: what is wrong and what is expected.
+    pub fn new(field: &Field, problem: String) -> Self {
+        Self { field: field.name.clone(), label: field.label.clone(), problem }
+    }
+}
+
 /// Checks one answer; an empty one is the same as none.
 ///
 /// # Errors
@@ -121,7 +142,7 @@ pub struct FieldError {
 pub fn check(field: &Field, answer: &str) -> Result<(), FieldError> {
     match problem(field, answer) {
         None => Ok(()),
-        Some(problem) => Err(FieldError { field: field.name.clone(), label: field.label.clone(), problem }),
+        Some(problem) => Err(FieldError::new(field, problem)),
     }
 }
 
@@ -232,6 +253,7 @@ mod tests {
             min: None,
             max: None,
             options: vec![Choice { value: "a".into(), label: "A".into() }],
+            pattern: None,
         }
     }
 

@@ -14,6 +14,7 @@ fn field(name: &str, kind: FieldKind, default: Option<&str>) -> Field {
         min: None,
         max: None,
         options: Vec::new(),
+        pattern: None,
     }
 }
 

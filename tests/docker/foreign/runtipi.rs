@@ -2,6 +2,7 @@ use std::fs;
 
 use anyhow::{Result, ensure};
 use hearth_model::AppState;
+use hearth_model::api::apps::ConfigureApp;
 use hearth_model::api::store::PackageDetail;
 use hearth_model::form::FieldKind;
 use hearth_tests::machine::on_a_machine;
@@ -22,6 +23,8 @@ const ABOUT: &str = r#"{
     { "type": "ip", "label": "Address", "env_variable": "F_IP" },
     { "type": "fqdn", "label": "Domain", "env_variable": "F_FQDN" },
     { "type": "fqdnip", "label": "Host", "env_variable": "F_FQDNIP" },
+    { "type": "text", "label": "Code", "env_variable": "F_CODE", "regex": "^[a-z]{3}-\\d+$", "pattern_error": "three letters and a number" },
+    { "type": "text", "label": "Riddle", "env_variable": "F_RIDDLE", "regex": "^(?=.*[0-9]).{4,}$", "pattern_error": "with a digit" },
     { "type": "text", "label": "Mode", "env_variable": "F_MODE", "options": [{ "label": "A", "value": "a" }, { "label": "B", "value": "b" }] }
   ] }"#;
 const SERVICES: &str = r#"{ "schemaVersion": 2, "services": [
@@ -32,12 +35,13 @@ const SERVICES: &str = r#"{ "schemaVersion": 2, "services": [
       { "key": "F_NUMBER", "value": "${F_NUMBER}" }, { "key": "F_BOOLEAN", "value": "${F_BOOLEAN}" },
       { "key": "F_URL", "value": "${F_URL}" }, { "key": "F_IP", "value": "${F_IP}" },
       { "key": "F_FQDN", "value": "${F_FQDN}" }, { "key": "F_FQDNIP", "value": "${F_FQDNIP}" },
+      { "key": "F_CODE", "value": "${F_CODE}" }, { "key": "F_RIDDLE", "value": "${F_RIDDLE}" },
       { "key": "F_MODE", "value": "${F_MODE:-none}" }, { "key": "PORT", "value": "${APP_PORT}" }
     ],
     "volumes": [{ "hostPath": "${APP_DATA_DIR}/data", "containerPath": "/data" }] } ] }"#;
 
 /// An answer for each field that takes one, and one that the field must refuse.
-const ANSWERS: [(&str, &str, &str); 9] = [
+const ANSWERS: [(&str, &str, &str); 10] = [
     ("F_PASSWORD", "long enough", "no"),
     ("F_EMAIL", "ada@home.example", "nobody"),
     ("F_NUMBER", "7", "12"),
@@ -46,6 +50,7 @@ const ANSWERS: [(&str, &str, &str); 9] = [
     ("F_IP", "192.0.2.7", "192.0.2.700"),
     ("F_FQDN", "home.example", "not a name"),
     ("F_FQDNIP", "192.0.2.8", "neither nor"),
+    ("F_CODE", "abc-12", "abc-x"),
     ("F_MODE", "b", "c"),
 ];
 
@@ -63,7 +68,8 @@ fn a_package_of_runtipi_asks_checks_and_runs() -> Result<()> {
         let kinds: Vec<FieldKind> = detail.manifest.settings.iter().map(|field| field.kind).collect();
         use FieldKind::{Boolean, Choice, Domain, Email, Host, Ip, Number, Secret, Text, Url};
         ensure!(
-            kinds == [Secret, Text, Secret, Email, Number, Boolean, Url, Ip, Domain, Host, Choice],
+            kinds
+                == [Secret, Text, Secret, Email, Number, Boolean, Url, Ip, Domain, Host, Text, Text, Choice],
             "{kinds:?}"
         );
 
@@ -77,12 +83,20 @@ fn a_package_of_runtipi_asks_checks_and_runs() -> Result<()> {
             let refused = refusal(client.send_nothing_back("POST", "apps", &mistaken))?;
             ensure!(refused.contains(name), "`{wrong}` for {name}: {refused}");
         }
+        // What a pattern that nobody can check in time asks for stays a hint.
+        wanted.settings.insert("F_RIDDLE".to_owned(), "no".to_owned());
         client.send_nothing_back("POST", "apps", &wanted)?;
         client.wait_for_state("wiki", AppState::Running, PATIENCE)?;
         let seen = answer(8331)?;
         for (name, good, _) in ANSWERS {
             ensure!(seen.contains(&format!("{name}={good}\n")), "{name} is not {good} in {seen}");
         }
+        ensure!(seen.contains("F_RIDDLE=no\n"), "{seen}");
+        let mut mistaken =
+            ConfigureApp { settings: Some(wanted.settings.clone()), ..ConfigureApp::default() };
+        mistaken.settings.get_or_insert_default().insert("F_CODE".to_owned(), "ABC-12".to_owned());
+        let refused = refusal(client.send_nothing_back("PATCH", "apps/wiki", &mistaken))?;
+        ensure!(refused.contains("three letters and a number"), "{refused}");
         ensure!(seen.contains("F_TEXT=costs 5$\n") && seen.contains("PORT=8331\n"), "{seen}");
         let key = seen.lines().find_map(|line| line.strip_prefix("F_RANDOM=")).unwrap_or_default();
         ensure!(key.len() == 24 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "{seen}");

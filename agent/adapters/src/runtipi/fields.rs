@@ -1,4 +1,4 @@
-use hearth_model::form::{Choice, Field, FieldKind, SecretEncoding};
+use hearth_model::form::{Choice, Field, FieldKind, Pattern, SecretEncoding};
 use serde_json::Value;
 
 use crate::adapted::setting;
@@ -67,10 +67,13 @@ fn read_one(field: &Value, notes: &mut Vec<String>) -> Option<Field> {
         read.min = number("min");
         read.max = number("max");
     }
-    if let Some(pattern) = text(field, "regex") {
-        let meaning = text(field, "pattern_error").unwrap_or(format!("must match {pattern}"));
-        read.help = Some(read.help.map_or(meaning.clone(), |help| format!("{help} ({meaning})")));
-        notes.push(format!("the pattern of `{name}` is shown and not checked"));
+    if let Some(regex) = text(field, "regex") {
+        let problem = text(field, "pattern_error").unwrap_or(format!("must match {regex}"));
+        read.help = Some(read.help.map_or(problem.clone(), |help| format!("{help} ({problem})")));
+        match hearth_compose::pattern::read(&regex) {
+            Ok(_) => read.pattern = Some(Pattern { regex, problem }),
+            Err(why) => notes.push(format!("the pattern of `{name}` is shown and not checked: {why}")),
+        }
     }
     Some(read)
 }

@@ -66,6 +66,17 @@ fn each_kind_of_field_becomes_a_setting() {
     assert_eq!((users.kind, users.default.as_deref(), users.max), (FieldKind::Number, Some("3"), Some(9)));
     assert_eq!((mode.kind, mode.options.len()), (FieldKind::Choice, 1));
     assert_eq!(code.help.as_deref(), Some("small letters"));
+    let pattern = code.pattern.as_ref().expect("it has a pattern");
+    assert_eq!((pattern.regex.as_str(), pattern.problem.as_str()), ("^[a-z]+$", "small letters"));
+}
+
+#[test]
+fn a_pattern_that_cannot_be_checked_is_shown() {
+    let about = ABOUT.replace("^[a-z]+$", "^(?=.*[0-9]).{8,}$");
+    let adapted = read(&package(&[(CONFIG, &about), (JSON, SERVICES)]), &store()).expect("good");
+    let code = &adapted.package.manifest.settings[4];
+    assert_eq!((code.pattern.as_ref(), code.help.as_deref()), (None, Some("small letters")));
+    assert!(adapted.notes.iter().any(|note| note.contains("`WIKI_CODE` is shown and not checked")));
 }
 
 #[test]

@@ -37,6 +37,17 @@ fn a_sign_in_and_a_tor_need_something_to_stand_in_front_of_and_to_run_in() {
 }
 
 #[test]
+fn a_pattern_that_cannot_be_checked_is_an_error() {
+    let with = |regex: &str| {
+        let pattern = format!("generate: 24, pattern: {{ regex: '{regex}', problem: letters }}}}");
+        check(&MANIFEST.replace("generate: 24}", &pattern), COMPOSE)
+    };
+    assert_eq!(with("^[a-z]+$"), "");
+    let found = with("^(?=a)");
+    assert!(found.contains("the pattern of `PASSWORD` cannot be checked: it looks ahead"), "{found}");
+}
+
+#[test]
 fn a_widget_that_cannot_answer_is_a_warning() {
     let widget = "widgets:\n  - {id: sync, type: text-with-progress, refresh_secs: 5, service: app, port: 80, path: /sync}\n";
     let good = format!("{MANIFEST}{widget}");

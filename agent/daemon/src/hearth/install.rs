@@ -1,3 +1,4 @@
+use hearth_compose::pattern::check_answers;
 use hearth_model::api::apps::{ConfigureApp, InstallApp};
 use hearth_model::desired::{Actor, DesiredApp, Run};
 use hearth_model::{AppId, Digest, Generation, form};
@@ -17,7 +18,7 @@ impl Hearth {
         if self.in_force().desired.apps.contains_key(&app) {
             return Err(Error::Conflict(format!("{} is installed already", entry.package.manifest.name)));
         }
-        let errors = form::check_all(&entry.package.manifest.settings, &request.settings);
+        let errors = check_answers(&entry.package.manifest.settings, &request.settings);
         if !errors.is_empty() {
             return Err(Error::Fields(errors));
         }
@@ -66,7 +67,7 @@ impl Hearth {
                         settings.insert(field.name.clone(), old.clone());
                     }
                 }
-                let errors = form::check_all(&package.manifest.settings, &settings);
+                let errors = check_answers(&package.manifest.settings, &settings);
                 if !errors.is_empty() {
                     return Err(Error::Fields(errors));
                 }

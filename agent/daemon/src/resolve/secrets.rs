@@ -124,6 +124,7 @@ mod tests {
             min: None,
             max: None,
             options: Vec::new(),
+            pattern: None,
         }
     }
 
