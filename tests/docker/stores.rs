@@ -1,3 +1,5 @@
+/// Stores of umbrelOS whose packages share the beginning of their ids.
+mod community;
 /// Stores behind HTTPS.
 mod https;
 

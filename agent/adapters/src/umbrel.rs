@@ -22,6 +22,8 @@ mod proxy;
 /// Small views of an app's state.
 mod widgets;
 
+/// What a community store says of itself.
+pub const STORE: &str = "umbrel-app-store.yml";
 const MANIFEST: &str = "umbrel-app.yml";
 /// What the owner is told of a package with `torOnly`.
 const NEEDS_SECURE: &str = "Browsers let this app work only over a connection that they take for secure. Its address \
@@ -95,7 +97,7 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         implements: list(&about, "implements").into_iter().collect(),
         optional_devices: uses_gpu.then(|| GPU.to_owned()).into_iter().collect(),
         at_home_only: false,
-        backup_ignore: list(&about, "backupIgnore"),
+        backup_ignore: backup_ignore(&about, &mut notes),
         templates,
         template_style: TemplateStyle::Shell,
         needs,
@@ -113,13 +115,28 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
     Ok(Adapted { package, disabled: flag(&about, "disabled"), notes, icon: text(&about, "icon") })
 }
 
-/// Returns the id prefix that a community store's `umbrel-app-store.yml` asks for; its packages' ids begin with it.
+/// Returns what the ids of a community store's packages begin with, by the text of its [`STORE`]; `None` where they may be
+/// any, as in umbrelOS's own store.
 ///
 /// # Errors
 /// When the file cannot be read or names no id.
-pub fn store_prefix(text_of_file: &str) -> Result<String, Refused> {
-    const FILE: &str = "umbrel-app-store.yml";
-    text(&parse(text_of_file, FILE)?, "id").ok_or_else(|| Refused::new(FILE, "it must name an `id`"))
+pub fn store_prefix(text_of_file: &str) -> Result<Option<String>, Refused> {
+    let id = text(&parse(text_of_file, STORE)?, "id").filter(|id| !id.is_empty());
+    let id = id.ok_or_else(|| Refused::new(STORE, "it must name an `id`"))?;
+    Ok(Some(id).filter(|id| id != "umbrel-app-store"))
+}
+
+/// Holds a package's id against its store's [prefix](store_prefix).
+///
+/// # Errors
+/// When it begins with something else: another store's package could have the same id.
+pub fn check_prefix(package: &Package, prefix: &str) -> Result<(), Refused> {
+    let id = &package.manifest.id;
+    if id.as_str().starts_with(prefix) {
+        return Ok(());
+    }
+    let problem = format!("its id is `{id}`, and ids of this store begin with `{prefix}`, as `{STORE}` says");
+    Err(Refused::new(MANIFEST, problem))
 }
 
 fn id(about: &Value) -> Result<AppId, Refused> {
@@ -175,6 +192,23 @@ fn dependencies(about: &Value, notes: &mut Vec<String>) -> Vec<AppDependency> {
         }
     }
     apps
+}
+
+/// Returns the paths below the app's folder that a backup leaves out. One that could be elsewhere is not among them, so that no
+/// backup lacks what the package has no say in.
+fn backup_ignore(about: &Value, notes: &mut Vec<String>) -> Vec<String> {
+    let is_allowed = |path: &String| {
+        let known = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._/*".contains(&byte));
+        known && !path.is_empty() && !path.starts_with('/') && path.split('/').all(|part| part != "..")
+    };
+    let (taken, others): (Vec<String>, Vec<String>) =
+        list(about, "backupIgnore").into_iter().partition(is_allowed);
+    notes.extend(
+        others.into_iter().map(|path| {
+            format!("`{path}` of `backupIgnore` is no path below the app's folder and is left out")
+        }),
+    );
+    taken
 }
 
 /// Everything but what is read here reaches the app's folder.

@@ -177,6 +177,31 @@ fn a_package_is_disabled_or_refused_with_its_file() {
 }
 
 #[test]
+fn ids_of_a_community_store_begin_with_its_own() {
+    assert_eq!(store_prefix("id: ada\nname: Ada's").expect("good"), Some("ada".to_owned()));
+    assert_eq!(store_prefix("id: umbrel-app-store").expect("good"), None);
+    for wrong in ["name: Ada's", "id: ''", "id: ["] {
+        assert!(store_prefix(wrong).expect_err(wrong).to_string().contains(STORE), "{wrong}");
+    }
+    let wiki = read(&package(&[(MANIFEST, ABOUT), (COMPOSE, COMPOSE_FILE)]), &store()).expect("good").package;
+    assert_eq!(check_prefix(&wiki, "wi"), Ok(()));
+    let refused = check_prefix(&wiki, "ada").expect_err("another prefix").to_string();
+    assert!(refused.contains("its id is `wiki`, and ids of this store begin with `ada`"), "{refused}");
+}
+
+#[test]
+fn what_a_backup_leaves_out_is_kept_with_the_package() {
+    let paths =
+        "backupIgnore: [data/cache/*, data/logs, ../other, /etc, 'data/a b', data/../../x, 'data/**/log']\n";
+    let about = format!("{ABOUT}{paths}");
+    let adapted = read(&package(&[(MANIFEST, &about), (COMPOSE, COMPOSE_FILE)]), &store()).expect("good");
+    assert_eq!(adapted.package.conventions.backup_ignore, ["data/cache/*", "data/logs", "data/**/log"]);
+    let expected = ["../other", "/etc", "data/a b", "data/../../x"]
+        .map(|path| format!("`{path}` of `backupIgnore` is no path below the app's folder and is left out"));
+    assert_eq!(adapted.notes, expected);
+}
+
+#[test]
 fn a_package_without_conventions_keeps_its_digest() {
     let mut package =
         read(&package(&[(MANIFEST, ABOUT), (COMPOSE, COMPOSE_FILE)]), &store()).expect("good").package;

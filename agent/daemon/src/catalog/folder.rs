@@ -189,7 +189,11 @@ fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-fn read_text(path: &Path, limit: u64) -> Result<String, String> {
+/// Reads a text file of a store, which is no link and has at most `limit` bytes.
+///
+/// # Errors
+/// Names the file and what is wrong with it.
+pub(super) fn read_text(path: &Path, limit: u64) -> Result<String, String> {
     String::from_utf8(read_bytes(path, limit)?).map_err(|error| {
         format!("`{}` is not UTF-8 text (byte {})", path.display(), error.utf8_error().valid_up_to())
     })

@@ -4,12 +4,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hearth_adapters::{Format, PackageFiles};
+use hearth_adapters::{Adapted, Format, PackageFiles, Refused, umbrel};
 use hearth_model::StoreId;
 use hearth_model::api::store::RefusedPackage;
 
 use crate::catalog::Entry;
-use crate::catalog::folder::{MAX_FILE_BYTES, MAX_FILES, MAX_ICON_BYTES, MAX_PACKAGES};
+use crate::catalog::folder::{MAX_FILE_BYTES, MAX_FILES, MAX_ICON_BYTES, MAX_PACKAGES, read_text};
 use crate::db::packages::Icon;
 
 /// Packages by their id, and those that are refused.
@@ -36,6 +36,34 @@ pub(crate) fn package_folders(store: &Path, format: Format) -> Vec<PathBuf> {
     found
 }
 
+/// Returns what the ids of a store's packages begin with; `None` where they may be any.
+///
+/// # Errors
+/// When the store says it in a file that cannot be read.
+pub(crate) fn prefix(store: &Path, format: Format) -> Result<Option<String>, String> {
+    let path = store.join(umbrel::STORE);
+    if format != Format::Umbrel || path.symlink_metadata().is_err() {
+        return Ok(None);
+    }
+    let text = read_text(&path, MAX_FILE_BYTES)?;
+    umbrel::store_prefix(&text).map_err(|problem| problem.to_string())
+}
+
+/// Reads a package of a store with this [`prefix`].
+///
+/// # Errors
+/// Why it is not taken.
+pub(crate) fn read_package(
+    format: Format,
+    files: &PackageFiles,
+    store: &StoreId,
+    prefix: Option<&str>,
+) -> Result<Adapted, Refused> {
+    let adapted = hearth_adapters::read(format, files, store)?;
+    prefix.map_or(Ok(()), |prefix| umbrel::check_prefix(&adapted.package, prefix))?;
+    Ok(adapted)
+}
+
 /// Reads every package of a store. One that its store does not offer any more is left out.
 ///
 /// # Errors
@@ -43,9 +71,10 @@ pub(crate) fn package_folders(store: &Path, format: Format) -> Vec<PathBuf> {
 pub(crate) fn read_all(store: &Path, format: Format, id: &StoreId) -> Result<Packages, String> {
     let mut packages = BTreeMap::new();
     let mut refused = Vec::new();
+    let prefix = prefix(store, format)?;
     for path in package_folders(store, format) {
         let files = files(&path)?;
-        match hearth_adapters::read(format, &files, id) {
+        match read_package(format, &files, id, prefix.as_deref()) {
             Ok(adapted) if adapted.disabled => {}
             Ok(adapted) => {
                 let icon = adapted.icon.as_deref().and_then(|icon| icon_of(&files, icon));

@@ -131,12 +131,13 @@ fn foreign_packages(
     format: Format,
     store: &hearth_model::StoreId,
 ) -> Result<Vec<Checked>, CliError> {
+    let prefix = foreign::prefix(folder, format).map_err(CliError::failed)?;
     foreign::package_folders(folder, format)
         .iter()
         .map(|path| {
             let files = foreign::files(path).map_err(CliError::failed)?;
             let package = files.folder.clone();
-            Ok(match hearth_adapters::read(format, &files, store) {
+            Ok(match foreign::read_package(format, &files, store, prefix.as_deref()) {
                 Ok(adapted) if adapted.disabled => Checked::of(package, Outcome::Disabled),
                 Ok(adapted) => Checked { package, outcome: judge(&adapted.package), notes: adapted.notes },
                 Err(problem) => Checked::of(package, Outcome::Refused { reason: problem.to_string() }),
