@@ -6,6 +6,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import tarfile
 import tempfile
 import unittest
 
@@ -62,6 +63,22 @@ class Unpacking(unittest.TestCase):
         found = {"a": {"postinst": "1"}, "b": {"postinst": "2"}, "c": {"preinst": "3"}}
         problems = unpack.compare_scripts(found, {"a": {"postinst": "1"}, "b": {"postinst": "0"}})
         self.assertEqual(problems, ["b changed its postinst: expected 0, found 2", "c brings a new preinst: 3"])
+
+
+class Archive(unittest.TestCase):
+    def test_the_root_itself_is_there_and_nobody_else_may_write_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tree, output = pathlib.Path(folder) / "tree", pathlib.Path(folder) / "tree.tar"
+            for name in ("passwd", "group"):
+                (tree / "etc").mkdir(parents=True, exist_ok=True)
+                (tree / "etc" / name).write_text("root:x:0:\n")
+            (pathlib.Path(folder) / "ownership.txt").write_text("etc/passwd 0600 root root\n")
+            command = [sys.executable, HERE / "lib/archive.py", "--tree", tree, "--output", output]
+            command += ["--ownership", f"{folder}/ownership.txt"]
+            subprocess.run(command, check=True, env={"SOURCE_DATE_EPOCH": "0"})
+            with tarfile.open(output) as archive:
+                found = [(entry.name, oct(entry.mode), entry.uid) for entry in archive]
+        self.assertEqual(found, [(".", "0o755", 0), ("etc", "0o755", 0), ("etc/group", "0o644", 0), ("etc/passwd", "0o600", 0)])
 
 
 class Firmware(unittest.TestCase):

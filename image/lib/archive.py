@@ -30,7 +30,8 @@ def read_ownership(text, tree):
 
 
 def paths(tree):
-    found = []
+    # The root itself first: mkfs.erofs gives one that is not named mode 0777, and sshd then takes nobody's key.
+    found = ["."]
     for directory, directories, files in os.walk(tree):
         for name in directories + files:
             found.append(os.path.relpath(os.path.join(directory, name), tree))

@@ -9,6 +9,7 @@ from machine import MachineError
 
 def the_root_cannot_be_written(vm):
     expect("root", "erofs", vm.output("findmnt -no FSTYPE /"))
+    expect("mode of the root", "755 root root", vm.output("stat --format '%a %U %G' /"))
     status = vm.output("dmsetup status root")
     if " verity V" not in status:
         raise MachineError(f"expected a verified root, found `{status}`")
