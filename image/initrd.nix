@@ -17,6 +17,7 @@ derive {
   scripts = ./debian/scripts.json;
   ids = ../system-config/usr/lib/sysusers.d/00-hearth-ids.conf;
   overlay = builtins.path { path = ./initrd/tree; name = "initrd-tree"; };
+  manager = ../system-config/usr/lib/systemd/system.conf.d/10-hearth.conf;
   repart = builtins.path { path = ../system-config/usr/lib/repart.d; name = "repart.d"; };
   script = ''
     python3 "$unpack" --into tree --prune "$prune" --scripts "$scripts" $debs
@@ -27,6 +28,9 @@ derive {
     # repart 257 reads the initrd's own /usr here, not the root's.
     mkdir -p tree/usr/lib/repart.d tree/usr/lib/modules-load.d
     cp --no-preserve=mode,ownership "$repart"/*.conf tree/usr/lib/repart.d
+
+    # The watchdog is fed from here on, so that a start that hangs ends.
+    install -D --mode=0644 "$manager" tree/usr/lib/systemd/system.conf.d/10-hearth.conf
 
     mkdir -p tree/{dev,proc,sys,run,tmp,sysroot,var,etc}
     printf 'NAME="Hearth"\nID=hearth\nVERSION_ID=%s\nIMAGE_ID=hearth\nIMAGE_VERSION=%s\n' "$version" "$version" >tree/etc/initrd-release

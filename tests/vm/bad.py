@@ -2,6 +2,7 @@
 
 import time
 
+from checks import the_watchdog_is_fed
 from device import APP, BOOT_SECS, api, expect, expect_running
 from machine import MachineError
 from releases import version_of, wait_for_state, wait_for_stop
@@ -85,8 +86,13 @@ def a_kernel_that_panics_goes_back(device, ready, good, bad):
 
 
 def a_system_that_hangs_goes_back(device, ready, good, bad):
-    """PID 1 stands still, and nobody feeds the watchdog."""
-    comes_back(device, ready, good, bad, "hang", at_start=lambda vm: vm.run("echo 1 >/sys/fs/cgroup/init.scope/cgroup.freeze"))
+    """PID 1 stands still as soon as there is a shell, and nobody feeds the watchdog."""
+
+    def freeze(vm):
+        the_watchdog_is_fed(vm)
+        vm.run("echo 1 >/sys/fs/cgroup/init.scope/cgroup.freeze")
+
+    comes_back(device, ready, good, bad, "hang", at_start=freeze)
 
 
 def a_release_without_an_agent_goes_back(device, ready, good, bad):

@@ -19,6 +19,11 @@ def the_root_cannot_be_written(vm):
             raise MachineError(f"{path} could be written")
 
 
+def the_watchdog_is_fed(vm):
+    expect("watchdog", "active", vm.output("cat /sys/class/watchdog/watchdog0/state"))
+    expect("who feeds it", 1, int(vm.output("ls -l /proc/1/fd | grep -c /dev/watchdog")))
+
+
 def the_data_partition_fills_the_disk(vm):
     expect("data", "btrfs", vm.output("findmnt -no FSTYPE /var"))
     size = int(vm.output("df --output=size --block-size=1M /var | tail -1"))
