@@ -27,17 +27,30 @@ pub(crate) async fn session() -> Answer<SessionState> {
 
 /// Makes the box's owner and signs in; refused when there is one.
 pub(crate) async fn set_up(credentials: &Credentials) -> Answer<()> {
-    order_body(Post, "setup", credentials).await
+    let state: SessionState = send_body(Post, "setup", credentials).await?;
+    keep_key(state);
+    Ok(())
 }
 
 /// Signs in.
 pub(crate) async fn sign_in(credentials: &Credentials) -> Answer<()> {
-    order_body(Post, "session", credentials).await
+    let state: SessionState = send_body(Post, "session", credentials).await?;
+    keep_key(state);
+    Ok(())
+}
+
+/// Keeps what the sign-in told: the storage of this very port is the one place that pages of apps cannot read.
+fn keep_key(state: SessionState) {
+    if let SessionState::SignedIn { user: _, key } = state {
+        http::keep_key(key);
+    }
 }
 
 /// Signs out.
 pub(crate) async fn sign_out() -> Answer<()> {
-    order(Delete, "session").await
+    let answer = order(Delete, "session").await;
+    http::keep_key(None);
+    answer
 }
 
 /// Changes the password and signs out every other session.

@@ -2,10 +2,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use hearth_model::api::apps::InstallApp;
 use hearth_model::api::problem::Problem;
-use hearth_model::api::session::Credentials;
+use hearth_model::api::session::{Credentials, SessionState};
 use hearth_model::{AppState, AppStatus};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,6 +24,7 @@ pub struct Client {
     base: String,
     http: ureq::Agent,
     cookie: RefCell<Option<String>>,
+    key: RefCell<Option<String>>,
 }
 
 /// An answer that is not a success.
@@ -55,6 +56,7 @@ impl Client {
             base: format!("http://{address}/api/v1/"),
             http: config.build().into(),
             cookie: RefCell::new(None),
+            key: RefCell::new(None),
         }
     }
 
@@ -63,7 +65,7 @@ impl Client {
     /// # Errors
     /// When there is one.
     pub fn set_up(&self) -> Result<()> {
-        self.send_nothing_back("POST", "setup", &owner())
+        self.keep_key(self.send("POST", "setup", &owner())?)
     }
 
     /// Signs the owner in.
@@ -71,7 +73,18 @@ impl Client {
     /// # Errors
     /// When there is no such account.
     pub fn sign_in(&self) -> Result<()> {
-        self.send_nothing_back("POST", "session", &owner())
+        self.keep_key(self.send("POST", "session", &owner())?)
+    }
+
+    fn keep_key(&self, state: SessionState) -> Result<()> {
+        let SessionState::SignedIn { user: _, key } = state else { bail!("nobody is signed in: {state:?}") };
+        *self.key.borrow_mut() = Some(key.context("the sign-in told no key")?);
+        Ok(())
+    }
+
+    /// Forgets the session's key, as a page of an app has never had it; the cookie stays.
+    pub fn forget_key(&self) {
+        *self.key.borrow_mut() = None;
     }
 
     /// Reads `path`, which stands below `/api/v1/`.
@@ -183,6 +196,9 @@ impl Client {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         if let Some(cookie) = &*self.cookie.borrow() {
             request = request.header("cookie", cookie);
+        }
+        if let Some(key) = &*self.key.borrow() {
+            request = request.header("authorization", format!("Bearer {key}"));
         }
         if body.is_some() {
             request = request.header("content-type", "application/json");

@@ -1,4 +1,4 @@
-"""Hearth's API, used as its owner's browser does: with a cookie."""
+"""Hearth's API, used as its owner's browser does: with the session's key and its cookie."""
 
 import http.cookiejar
 import json
@@ -39,10 +39,11 @@ class Api:
         self.base = f"http://127.0.0.1:{port}/api/v1/"
         cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
         self.opener = urllib.request.build_opener(cookies)
+        self.headers = {"Content-Type": "application/json"}
 
     def call(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.base + path, data, {"Content-Type": "application/json"}, method=method)
+        request = urllib.request.Request(self.base + path, data, self.headers, method=method)
         try:
             with self.opener.open(request, timeout=REQUEST_SECS) as answer:
                 text = answer.read()
@@ -55,10 +56,15 @@ class Api:
         return self.call("GET", "session")["state"]
 
     def set_up(self):
-        self.call("POST", "setup", OWNER)
+        self.keep_key(self.call("POST", "setup", OWNER))
 
     def sign_in(self, owner=OWNER):
-        self.call("POST", "session", owner)
+        self.keep_key(self.call("POST", "session", owner))
+
+    def keep_key(self, state):
+        # A release from before there were keys tells none.
+        if "key" in state:
+            self.headers["Authorization"] = "Bearer " + state["key"]
 
     def add_store(self, store, folder):
         self.call("POST", "stores", {"id": store, "name": store, "location": folder})

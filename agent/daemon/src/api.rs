@@ -1,5 +1,6 @@
 //! The HTTP API, one file per resource. Everything but [`session`]'s open routes and the document of the API itself
-//! stands behind [`guard::require_session`].
+//! stands behind [`guard::require_session`] or
+//! [`guard::require_visitor`].
 
 /// Installed apps.
 mod apps;
@@ -80,7 +81,8 @@ impl ApiState {
 /// Returns the whole API. Every request must carry a [`crate::auth::Peer`] among its extensions.
 pub fn router(state: ApiState) -> Router {
     let guarded = guarded_routes().route_layer(from_fn_with_state(state.clone(), guard::require_session));
-    let (routes, document) = open_routes().merge(guarded).split_for_parts();
+    let seen = seen_routes().route_layer(from_fn_with_state(state.clone(), guard::require_visitor));
+    let (routes, document) = open_routes().merge(guarded).merge(seen).split_for_parts();
     let routes = routes
         .route("/openapi.json", document::route(document::finish(document)))
         .method_not_allowed_fallback(method_not_allowed)
@@ -117,6 +119,14 @@ fn open_routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(session::set_up))
 }
 
+/// Routes that the cookie alone opens: what a browser fetches by itself. They change nothing. [`document::SEEN`] lists them.
+fn seen_routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::default()
+        .routes(routes!(store::icon))
+        .routes(routes!(logs::logs))
+        .routes(routes!(events::events))
+}
+
 fn guarded_routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::default()
         .routes(routes!(session::change_password))
@@ -124,7 +134,6 @@ fn guarded_routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(apps::check))
         .routes(routes!(apps::get, apps::configure, apps::remove))
         .routes(routes!(apps::settings))
-        .routes(routes!(logs::logs))
         .routes(routes!(apps::start))
         .routes(routes!(apps::stop))
         .routes(routes!(apps::restart))
@@ -134,7 +143,6 @@ fn guarded_routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(apps::start_fresh))
         .routes(routes!(store::packages))
         .routes(routes!(store::package))
-        .routes(routes!(store::icon))
         .routes(routes!(store::stores, store::add))
         .routes(routes!(store::remove))
         .routes(routes!(store::refresh))
@@ -156,7 +164,6 @@ fn guarded_routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(os::back))
         .routes(routes!(os::set_settings))
         .routes(routes!(os::upload))
-        .routes(routes!(events::events))
 }
 
 async fn unknown_route(OriginalUri(uri): OriginalUri) -> ApiError {

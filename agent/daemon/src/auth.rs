@@ -20,7 +20,7 @@ use rate_limit::RateLimits;
 
 pub(crate) use crate::db::accounts::Account;
 pub use rate_limit::Peer;
-pub(crate) use token::{ABSOLUTE_LIFETIME, Token};
+pub(crate) use token::{ABSOLUTE_LIFETIME, Key, Token};
 
 /// Characters of a user name at most.
 const MAX_USERNAME_CHARS: usize = 32;
@@ -55,6 +55,8 @@ pub(crate) enum Error {
 pub(crate) struct CheckedSession {
     pub(crate) account: Account,
     pub(crate) token: Token,
+    /// Its key, at the moment when it begins: afterwards nobody but the client has it.
+    pub(crate) key: Option<Key>,
 }
 
 /// Accounts and sessions. Cheap to clone.
@@ -145,7 +147,7 @@ impl Auth {
             token::Verdict::Fresh => {}
             token::Verdict::Extend => sessions::touch(&self.db, &token.hash(), now).await?,
         }
-        Ok(Some(CheckedSession { account: stored.account, token }))
+        Ok(Some(CheckedSession { account: stored.account, token, key: None }))
     }
 
     /// Resolves when a session ended meanwhile; until then it counts as in use.
@@ -199,13 +201,14 @@ impl Auth {
         password_hash: &str,
         now: Timestamp,
     ) -> Result<CheckedSession, Error> {
-        let token = Token::new().map_err(|error| Error::Hash(error.to_string()))?;
+        let key = Key::new().map_err(|error| Error::Hash(error.to_string()))?;
+        let token = key.token();
         let (idle_since, begun_since) = token::horizons(now);
         sessions::remove_ended(&self.db, idle_since, begun_since).await?;
         if !sessions::add(&self.db, &token.hash(), account.id, password_hash, now).await? {
             return Err(Error::ChangedMeanwhile);
         }
-        Ok(CheckedSession { account, token })
+        Ok(CheckedSession { account, token, key: Some(key) })
     }
 }
 

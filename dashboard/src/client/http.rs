@@ -8,7 +8,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, RequestInit, Response};
 
-use crate::{json, text};
+use crate::{browser, json, text};
 
 /// Why a request did not bring what it asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,14 +56,24 @@ pub(crate) enum Method {
 }
 
 const UNAUTHORIZED: u16 = 401;
+/// Where the session's key is kept.
+const KEY: &str = "hearth-session-key";
 
 thread_local! {
+    // Also here: a browser that stores nothing has it until the page is loaded again.
+    static SESSION_KEY: RefCell<Option<String>> = const { RefCell::new(None) };
     static SIGNED_OUT: RefCell<Option<Box<dyn Fn()>>> = const { RefCell::new(None) };
 }
 
 /// Has `hear` called whenever the box says that the session is over.
 pub(crate) fn on_signed_out(hear: impl Fn() + 'static) {
     SIGNED_OUT.set(Some(Box::new(hear)));
+}
+
+/// Keeps the session's key for every request to come, or forgets it.
+pub(super) fn keep_key(key: Option<String>) {
+    browser::store(KEY, key.as_deref());
+    SESSION_KEY.set(key);
 }
 
 /// Sends a request without a body and reads JSON.
@@ -129,6 +139,10 @@ async fn exchange(method: Method, path: &str, body: Option<Body>) -> Result<Stri
         Request::new_with_str_and_init(&format!("/api/v1/{path}"), &init).map_err(|_| Error::Unreachable)?;
     if let Some(body) = body {
         let _ = request.headers().set("Content-Type", body.kind);
+    }
+    // Another tab may have signed in meanwhile.
+    if let Some(key) = browser::stored(KEY).or_else(|| SESSION_KEY.with_borrow(Clone::clone)) {
+        let _ = request.headers().set("Authorization", &format!("Bearer {key}"));
     }
     let answer = JsFuture::from(leptos::prelude::window().fetch_with_request(&request)).await;
     let answer =

@@ -10,7 +10,7 @@ use hearth_tests::client::{self, Client};
 use hearth_tests::machine::on_a_machine;
 use hearth_tests::wait::{Answer, wait_for};
 
-use super::{install, site};
+use super::{install, refusal, site};
 use crate::apps::{PATIENCE, Site};
 
 const PORT: u16 = 8401;
@@ -158,6 +158,11 @@ fn only_who_is_signed_in_passes_and_only_the_session_stays_behind() -> Result<()
             let answer = ask(path, &[])?;
             ensure!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
         }
+        // What pages without a door are given opens doors, and not Hearth.
+        client.forget_key();
+        let refused = refusal(client.act("POST", "apps/wiki/stop"))?;
+        ensure!(refused.contains("urn:hearth:problem:signed-out"), "{refused}");
+        ensure!(ask("/", &[&session])?.starts_with("HTTP/1.1 200"), "the cookie is not enough for a door");
         client.act("DELETE", "session")?;
         ensure!(ask("/", &[&session])?.starts_with("HTTP/1.1 401"), "the session is over");
         Ok(())

@@ -4,7 +4,9 @@ use hearth_model::api::problem::Problem;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::info::InfoBuilder;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -14,11 +16,14 @@ use crate::auth::cookie::COOKIE;
 /// What answers without a session, besides the document itself.
 const OPEN: [(&str, &str); 4] =
     [("get", "/session"), ("post", "/session"), ("delete", "/session"), ("post", "/setup")];
+/// What the cookie alone opens.
+const SEEN: [&str; 3] = ["/apps/{id}/logs", "/events", "/store/packages/{store}/{package}/icon"];
 const SECURITY: &str = "session";
+const COOKIE_SECURITY: &str = "cookie";
 
 /// Returns the OpenAPI 3.1 document of the whole API.
 pub fn openapi() -> OpenApi {
-    finish(super::open_routes().merge(super::guarded_routes()).into_openapi())
+    finish(super::open_routes().merge(super::guarded_routes()).merge(super::seen_routes()).into_openapi())
 }
 
 /// Returns a document with a head and no routes.
@@ -27,8 +32,9 @@ pub(super) fn empty() -> OpenApi {
         .title("Hearth")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
-            "What the dashboard and the command line speak. Errors are RFC 9457 problems. A session is a cookie from \
-             `POST /session`; changes must come from the same origin.",
+            "What the dashboard and the command line speak. Errors are RFC 9457 problems. `POST /session` \
+             answers with the key of a session, for `Authorization: Bearer`; its cookie opens what a browser fetches by \
+             itself. Changes must come from the same origin.",
         ))
         .license(Some(utoipa::openapi::LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
@@ -42,8 +48,11 @@ pub(super) fn finish(mut document: OpenApi) -> OpenApi {
     let mut below = Vec::new();
     Problem::schemas(&mut below);
     components.schemas.extend(below);
-    components
-        .add_security_scheme(SECURITY, SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE))));
+    components.add_security_scheme(SECURITY, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    components.add_security_scheme(
+        COOKIE_SECURITY,
+        SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE))),
+    );
     for (path, item) in &mut document.paths.paths {
         let operations = [
             ("get", &mut item.get),
@@ -56,6 +65,10 @@ pub(super) fn finish(mut document: OpenApi) -> OpenApi {
             if let Some(operation) = operation {
                 let open = OPEN.contains(&(method, path.as_str()));
                 finish_operation(operation, open);
+                if let Some(security) = operation.security.as_mut().filter(|_| SEEN.contains(&path.as_str()))
+                {
+                    security.push(SecurityRequirement::new(COOKIE_SECURITY, Vec::<String>::new()));
+                }
             }
         }
     }

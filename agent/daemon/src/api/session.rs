@@ -1,30 +1,39 @@
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::AppendHeaders;
 use hearth_model::api::problem::Problem;
 use hearth_model::api::session::{ChangePassword, Credentials, SessionState};
 use jiff::Timestamp;
 
-use crate::auth::cookie::COOKIE;
+use crate::auth::cookie::{self, COOKIE};
 use crate::auth::{ABSOLUTE_LIFETIME, CheckedSession, Peer};
 
 use super::ApiState;
 use super::extract::Json;
-use super::guard::Session;
+use super::guard::{Session, Visitor};
 use super::problem::ApiError;
 
-/// Where the visitor stands.
+/// Where the visitor stands. Gives the session's cookie again to who has lost it and has the key.
 #[utoipa::path(get, path = "/session", tag = "session", responses((status = 200, body = SessionState)))]
 pub(super) async fn get_session(
     State(state): State<ApiState>,
+    headers: HeaderMap,
     session: Option<Session>,
-) -> Result<Json<SessionState>, ApiError> {
-    Ok(Json(match session {
-        Some(session) => SessionState::SignedIn { user: session.user() },
+) -> Result<(Option<SetCookie>, Json<SessionState>), ApiError> {
+    let lost = match &session {
+        Some(Session::Account(session)) => {
+            let has_cookie = cookie::tokens(&headers).any(|shown| shown == session.token);
+            (!has_cookie).then(|| set_cookie(&session.token.to_cookie(), ABSOLUTE_LIFETIME.as_secs()))
+        }
+        Some(Session::LocalUser(_)) | None => None,
+    };
+    let stands = match session {
+        Some(session) => SessionState::SignedIn { user: session.user(), key: None },
         None if state.auth.is_set_up().await? => SessionState::SignedOut,
         None => SessionState::NeedsSetup,
-    }))
+    };
+    Ok((lost, Json(stands)))
 }
 
 /// Makes the first owner and signs it in; only while there is none.
@@ -60,9 +69,9 @@ pub(super) async fn sign_in(
 #[utoipa::path(delete, path = "/session", tag = "session", responses((status = 204)))]
 pub(super) async fn sign_out(
     State(state): State<ApiState>,
-    session: Option<Session>,
+    visitor: Option<Visitor>,
 ) -> Result<(StatusCode, SetCookie), ApiError> {
-    if let Some(Session::Account(session)) = session {
+    if let Some(Visitor(Session::Account(session))) = visitor {
         state.auth.sign_out(&session).await?;
     }
     Ok((StatusCode::NO_CONTENT, set_cookie("", 0)))
@@ -92,7 +101,8 @@ type SetCookie = AppendHeaders<[(HeaderName, String); 1]>;
 
 fn signed_in(session: CheckedSession) -> (SetCookie, Json<SessionState>) {
     let cookie = set_cookie(&session.token.to_cookie(), ABSOLUTE_LIFETIME.as_secs());
-    (cookie, Json(SessionState::SignedIn { user: session.account.user }))
+    let key = session.key.map(|key| key.to_text());
+    (cookie, Json(SessionState::SignedIn { user: session.account.user, key }))
 }
 
 /// Lax rather than Strict: a link from a chat to the dashboard should find its reader signed in. It changes nothing

@@ -13,12 +13,14 @@ pub(crate) const ABSOLUTE_LIFETIME: SignedDuration = SignedDuration::from_hours(
 /// Its last use is written down this often at most, to spare the disk.
 const TOUCH_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
-/// What a browser shows to prove its session: 256 random bits. Only its SHA-256 is stored, so that a copy of the
-/// database opens no door. It has no `Debug` output, so that it cannot get into a log.
+/// What proves a session to the API: 256 random bits. A client is told once, when it signs in, and sends it in a header.
+///
+/// The session's cookie cannot be enough: a browser sends that to every port of the host, so pages of apps get it too. The
+/// token in it follows from the key, and nothing leads back.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Token([u8; 32]);
+pub(crate) struct Key([u8; 32]);
 
-impl Token {
+impl Key {
     /// Returns a new one.
     pub(crate) fn new() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 32];
@@ -26,6 +28,44 @@ impl Token {
         Ok(Self(bytes))
     }
 
+    /// Returns the token of its session.
+    pub(crate) fn token(&self) -> Token {
+        Token(Sha256::new_with_prefix("hearth session").chain_update(self.0).finalize().into())
+    }
+
+    /// Returns it as the header has it, 43 characters.
+    pub(crate) fn to_text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+}
+
+impl FromStr for Key {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        decode(text).map(Self)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+fn decode(text: &str) -> Result<[u8; 32], ()> {
+    let mut bytes = [0; 32];
+    match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+        Ok(32) => Ok(bytes),
+        _ => Err(()),
+    }
+}
+
+/// What the cookie of a session holds: 256 bits that follow from its [`Key`]. It opens the doors of apps. Only its SHA-256 is stored, so that a copy of the
+/// database opens no door. It has no `Debug` output, so that it cannot get into a log.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Token([u8; 32]);
+
+impl Token {
     /// Returns what is stored. A plain hash will do: 256 random bits cannot be guessed.
     pub(crate) fn hash(&self) -> [u8; 32] {
         Sha256::digest(self.0).into()
@@ -40,11 +80,7 @@ impl Token {
 impl FromStr for Token {
     type Err = ();
     fn from_str(text: &str) -> Result<Self, ()> {
-        let mut bytes = [0; 32];
-        match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
-            Ok(32) => Ok(Self(bytes)),
-            _ => Err(()),
-        }
+        decode(text).map(Self)
     }
 }
 
@@ -88,8 +124,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_round_trips_and_is_never_printed() {
-        let token = Token::new().unwrap();
+    fn keys_and_tokens_round_trip_and_are_never_printed() {
+        let key = Key::new().unwrap();
+        assert_eq!(key.to_text().parse::<Key>().unwrap(), key);
+        assert_eq!(format!("{key:?}"), "Key(…)");
+        let token = key.token();
+        assert_ne!(token.to_cookie(), key.to_text());
         assert_eq!(token.to_cookie().len(), 43);
         assert_eq!(token.to_cookie().parse::<Token>().unwrap(), token);
         assert_eq!(format!("{token:?}"), "Token(…)");

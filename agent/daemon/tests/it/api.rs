@@ -19,15 +19,17 @@ async fn the_first_owner_signs_up_and_stays_signed_in() {
     assert_eq!(answer.json()["fields"][0]["field"], "password");
 
     let answer = app.post("/setup", credentials("ada", PASSWORD)).await;
+    let mut told = answer.json();
+    let key = told["key"].take().as_str().expect("a key").to_owned();
     assert_eq!(
-        answer.json(),
-        json!({ "state": "signed_in", "user": { "username": "ada", "role": "owner" } })
+        (key.len(), told["state"].as_str(), &told["user"]["username"]),
+        (43, Some("signed_in"), &json!("ada"))
     );
     let cookie = answer.header("set-cookie");
     for attribute in ["hearth_session=", "; Path=/", "; HttpOnly", "; SameSite=Lax", "; Max-Age=15552000"] {
         assert!(cookie.contains(attribute), "{cookie}");
     }
-    app.keep_cookie(&answer);
+    app.keep_session(&answer);
     assert_eq!(app.get("/session").await.json()["state"], "signed_in");
     assert_eq!(app.get("/apps").await.json(), json!([]));
     app.post("/setup", credentials("eve", PASSWORD)).await.is_problem(409, "already-set-up");
@@ -50,7 +52,7 @@ async fn a_new_password_signs_out_every_other_browser() {
     let app = App::signed_in().await;
     let mut other = app.other_browser();
     let answer = other.post("/session", credentials("ADA", PASSWORD)).await;
-    other.keep_cookie(&answer);
+    other.keep_session(&answer);
     assert_eq!(other.get("/apps").await.status, StatusCode::OK);
 
     let change = json!({ "current": "not the password", "new": "a better password" });
@@ -116,6 +118,37 @@ async fn made_up_cookies_open_nothing() {
         app.cookie = cookie.to_owned();
         app.get("/apps").await.is_problem(401, "signed-out");
     }
+}
+
+#[tokio::test]
+async fn the_cookie_that_pages_of_apps_are_given_changes_nothing_and_reads_little() {
+    let app = App::signed_in().await;
+    let mut stolen = app.other_browser();
+    stolen.cookie.clone_from(&app.cookie);
+    for path in ["/apps", "/desired", "/system", "/generations", "/stores"] {
+        stolen.get(path).await.is_problem(401, "signed-out");
+    }
+    let change = json!({ "current": PASSWORD, "new": "a better password" });
+    stolen.json("PUT", "/session/password", change).await.is_problem(401, "signed-out");
+    assert_eq!(stolen.get("/session").await.json(), json!({ "state": "signed_out" }));
+    // What a browser asks for by itself it cannot give the key to.
+    let request = request("GET", "/events").body(Body::empty()).unwrap();
+    assert_eq!(stolen.respond(request).await.status(), StatusCode::OK);
+    // The token in it is not a key either.
+    stolen.key = app.cookie.trim_start_matches("hearth_session=").to_owned();
+    stolen.get("/apps").await.is_problem(401, "signed-out");
+    assert_eq!(app.get("/apps").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn who_has_the_key_is_given_a_lost_cookie_again() {
+    let mut app = App::signed_in().await;
+    assert_eq!(app.get("/session").await.header("set-cookie"), "");
+    let cookie = std::mem::take(&mut app.cookie);
+    let answer = app.get("/session").await;
+    assert!(answer.header("set-cookie").starts_with(&format!("{cookie};")), "{answer:?}");
+    assert_eq!(answer.json().get("key"), None, "nobody is told the key twice");
+    assert_eq!(app.get("/apps").await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ pub(crate) struct App {
     router: Router,
     shutdown: CancellationToken,
     pub(crate) cookie: String,
+    pub(crate) key: String,
     address: IpAddr,
     _folder: tempfile::TempDir,
 }
@@ -64,7 +65,7 @@ impl App {
         let shutdown = CancellationToken::new();
         let router = api::router(ApiState::new(hearth, Auth::new(db), shutdown.clone()));
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        Self { router, shutdown, cookie: String::new(), address, _folder: folder }
+        Self { router, shutdown, cookie: String::new(), key: String::new(), address, _folder: folder }
     }
 
     /// A box with an owner who is signed in.
@@ -72,11 +73,12 @@ impl App {
         let mut app = Self::new().await;
         let answer = app.post("/setup", credentials("ada", PASSWORD)).await;
         assert_eq!(answer.status, StatusCode::OK);
-        app.keep_cookie(&answer);
+        app.keep_session(&answer);
         app
     }
 
-    pub(crate) fn keep_cookie(&mut self, answer: &Answer) {
+    pub(crate) fn keep_session(&mut self, answer: &Answer) {
+        self.key = answer.json()["key"].as_str().expect("a key").to_owned();
         let cookie = answer.header("set-cookie").split(';').next().unwrap_or_default();
         assert!(cookie.starts_with("hearth_session="), "{answer:?}");
         self.cookie = cookie.to_owned();
@@ -88,6 +90,7 @@ impl App {
             router: self.router.clone(),
             shutdown: self.shutdown.clone(),
             cookie: String::new(),
+            key: String::new(),
             address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
             _folder: tempfile::tempdir().unwrap(),
         }
@@ -122,6 +125,10 @@ impl App {
         request.extensions_mut().insert(Peer::Address(self.address));
         if !self.cookie.is_empty() {
             request.headers_mut().insert("cookie", self.cookie.parse().unwrap());
+        }
+        if !self.key.is_empty() {
+            let value = format!("Bearer {}", self.key).parse().unwrap();
+            request.headers_mut().insert("authorization", value);
         }
         self.router.clone().oneshot(request).await.unwrap()
     }

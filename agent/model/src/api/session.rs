@@ -13,6 +13,10 @@ pub enum SessionState {
     SignedIn {
         /// Who.
         user: User,
+        /// What to send as `Authorization: Bearer …` from now on, 43 characters; told once, by the sign-in. A page of another
+        /// port must never learn it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<String>,
     },
 }
 
