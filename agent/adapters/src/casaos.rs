@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use hearth_model::conventions::{Conventions, NVIDIA, Owner, Variable};
 use hearth_model::form::{Field, FieldKind};
-use hearth_model::package::{Category, DefaultLogin, Manifest, Package, Requirements, Scheme, WebPage};
+use hearth_model::package::{Architecture, Category, DefaultLogin, Manifest, Package, Requirements};
 use hearth_model::{AppId, StoreId};
 use serde_json::Value;
 
@@ -10,6 +10,9 @@ use crate::adapted::{architectures, declare_permissions, setting};
 use crate::document::{list, localised, map, parse, scalar, text};
 use crate::overlay::{Overlay, move_path};
 use crate::{Adapted, PackageFiles, Refused, variables};
+
+/// The web page.
+mod page;
 
 const COMPOSE: &str = "docker-compose.yml";
 /// What a built store has taken out of `x-casaos`.
@@ -21,15 +24,25 @@ const PASSWORD_LENGTH: u16 = 20;
 /// Folders below `/DATA` that apps share with each other and the owner.
 const SHARED: [&str; 4] = ["Documents", "Downloads", "Gallery", "Media"];
 
-/// Reads a package: `docker-compose.yml` with `x-casaos` at its top, and `meta.json` beside it in a built store.
+/// Reads a package: `docker-compose.yml` with `x-casaos` at its top, and `meta.json` beside it in a built store. There
+/// `docker-compose.arm64.yml` takes its place on a box with such a processor.
 ///
 /// # Errors
 /// Why it is not taken: no `x-casaos`, a file that cannot be read, containers that do not resolve.
 pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
-    let compose_text = files.required(COMPOSE)?;
-    let compose = parse(compose_text, COMPOSE)?;
-    let about = &about(&compose, files)?;
-    let id = id(&compose, &files.folder)?;
+    read_for(files, store, Architecture::of_this_program())
+}
+
+fn read_for(
+    files: &PackageFiles,
+    store: &StoreId,
+    processor: Option<Architecture>,
+) -> Result<Adapted, Refused> {
+    let file = compose_file(files, processor);
+    let compose_text = files.required(file)?;
+    let compose = parse(compose_text, file)?;
+    let about = &about(&compose, file, files)?;
+    let id = id(&compose, file, &files.folder)?;
     let mut overlay = Overlay::default();
     for (name, service) in map(&compose, "services") {
         overlay.map_mounts(name, service, |source| moved(source, id.as_str()));
@@ -65,14 +78,26 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         binary_files: seeds.binaries,
         conventions,
     };
-    declare_permissions(&mut package, COMPOSE)?;
+    declare_permissions(&mut package, file)?;
     Ok(Adapted { package, disabled: false, notes: Vec::new(), icon: text(about, "icon") })
 }
 
+/// Returns the Compose file for a box with this processor
+/// ([Build Output](https://github.com/IceWhaleTech/CasaOS-AppStore/blob/main/docs/specs/build-output.md)).
+fn compose_file(files: &PackageFiles, processor: Option<Architecture>) -> &'static str {
+    let special = match processor {
+        Some(Architecture::Amd64) => "docker-compose.amd64.yml",
+        Some(Architecture::Arm64) => "docker-compose.arm64.yml",
+        Some(Architecture::Arm) => "docker-compose.arm.yml",
+        None => COMPOSE,
+    };
+    if files.files.contains_key(special) { special } else { COMPOSE }
+}
+
 /// Returns what the package says of itself; the Compose file is stronger.
-fn about(compose: &Value, files: &PackageFiles) -> Result<Value, Refused> {
+fn about(compose: &Value, file: &str, files: &PackageFiles) -> Result<Value, Refused> {
     let Some(Value::Object(own)) = compose.get("x-casaos") else {
-        return Err(Refused::new(COMPOSE, "it must have `x-casaos` at its top"));
+        return Err(Refused::new(file, "it must have `x-casaos` at its top"));
     };
     let mut about = match files.text(META)? {
         Some(meta) => parse(meta, META)?,
@@ -85,20 +110,20 @@ fn about(compose: &Value, files: &PackageFiles) -> Result<Value, Refused> {
 }
 
 /// Returns the app's id: the project's name, or the folder's where that cannot be one.
-fn id(compose: &Value, folder: &str) -> Result<AppId, Refused> {
+fn id(compose: &Value, file: &str, folder: &str) -> Result<AppId, Refused> {
     let written = text(compose, "name").unwrap_or_else(|| folder.to_owned()).to_lowercase();
     let plain: String =
         written.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
     plain
         .trim_matches(['-', '_'])
         .parse()
-        .map_err(|error: hearth_model::id::InvalidId| Refused::new(COMPOSE, error.to_string()))
+        .map_err(|error: hearth_model::id::InvalidId| Refused::new(file, error.to_string()))
 }
 
 fn describe(about: &Value, compose: &Value, id: AppId) -> Manifest {
     let name = localised(about, "title").unwrap_or_else(|| id.to_string());
     let image_tag = || {
-        let main = main_service(about, compose)?;
+        let main = page::main_service(about, compose)?;
         let image = text(&compose["services"][&main], "image")?;
         let (name, tag) = image.split('@').next()?.rsplit_once(':')?;
         (!name.is_empty() && !tag.contains('/')).then(|| tag.to_owned())
@@ -115,7 +140,7 @@ fn describe(about: &Value, compose: &Value, id: AppId) -> Manifest {
         support: text(about, "docs").or_else(|| text(about, "support")),
         tips: tips(about),
         architectures: architectures(&list(about, "architectures")),
-        web: web(about, compose),
+        web: page::web(about, compose),
         requires: Requirements { memory_mb: memory(compose), disk_mb: None },
         ..Manifest::named(id, name)
     }
@@ -144,59 +169,6 @@ fn tips(about: &Value) -> Option<String> {
     localised(tips, "before_install")
         .or_else(|| localised(tips, "custom"))
         .or_else(|| localised(about, "tips"))
-}
-
-fn main_service(about: &Value, compose: &Value) -> Option<String> {
-    text(about, "main")
-        .filter(|main| compose["services"].get(main).is_some())
-        .or_else(|| map(compose, "services").next().map(|(name, _)| name.clone()))
-}
-
-/// Returns the page: `port_map` is the host's port, and the main service's ports say which of its own that is.
-fn web(about: &Value, compose: &Value) -> Option<WebPage> {
-    let host_port: u16 = default_of(&text(about, "port_map")?).parse().ok().filter(|port| *port > 0)?;
-    let main = main_service(about, compose)?;
-    let service = &compose["services"][&main];
-    let (service, port) = if service["network_mode"] == "host" {
-        (main, host_port)
-    } else {
-        let others = map(compose, "services").filter(|(name, _)| **name != main);
-        std::iter::once((&main, service))
-            .chain(others)
-            .find_map(|(name, service)| Some((name.clone(), target(service, host_port)?)))?
-    };
-    let index = text(about, "index").unwrap_or_default();
-    Some(WebPage {
-        service,
-        port,
-        host_port,
-        path: format!("/{}", index.trim_start_matches('/')),
-        scheme: if text(about, "scheme").as_deref() == Some("https") { Scheme::Https } else { Scheme::Http },
-    })
-}
-
-/// Returns the container's port that is published at a host port.
-fn target(service: &Value, host_port: u16) -> Option<u16> {
-    let ports = service.get("ports")?.as_array()?;
-    ports.iter().find_map(|port| match port {
-        Value::Object(_) => {
-            let published = default_of(&text(port, "published")?).parse::<u16>().ok()?;
-            (published == host_port).then(|| text(port, "target")?.parse().ok()).flatten()
-        }
-        short => {
-            let short = scalar(short)?;
-            let (published, target) = short.split('/').next()?.rsplit_once(':')?;
-            let published = default_of(published);
-            let published = published.rsplit(':').next()?.parse::<u16>().ok()?;
-            (published == host_port).then(|| target.parse().ok()).flatten()
-        }
-    })
-}
-
-/// Returns the default of `${NAME:-default}`, or the text itself.
-fn default_of(text: &str) -> String {
-    let inner = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    inner.and_then(|inner| inner.split_once('-')).map_or(text, |(_, default)| default).to_owned()
 }
 
 /// Returns the memory that all services reserve, in mebibytes.

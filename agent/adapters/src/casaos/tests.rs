@@ -91,6 +91,28 @@ fn the_page_settings_and_folders_are_ours() {
 }
 
 #[test]
+fn a_built_package_has_another_file_for_another_processor() {
+    let arm = COMPOSE_FILE
+        .replace("wiki:2.1", "wiki-arm:2.1")
+        .replace("/DATA/Media, target: /media", "/DATA/Gallery, target: /media");
+    let files = package(&[(COMPOSE, COMPOSE_FILE), ("docker-compose.arm64.yml", &arm), (META, "{}")]);
+    let image = |processor| {
+        let package = read_for(&files, &store(), processor).expect("good").package;
+        let spec = rehearse(&package).expect("it resolves");
+        assert!(package.files.is_empty() && spec.services.len() == 1);
+        spec.services.values().map(|service| service.container.image.to_string()).collect::<String>()
+    };
+    assert_eq!(image(Some(Architecture::Arm64)), "registry.example/wiki-arm:2.1");
+    assert_eq!(image(Some(Architecture::Amd64)), "registry.example/wiki:2.1");
+    assert_eq!(image(None), "registry.example/wiki:2.1");
+    let broken =
+        package(&[(COMPOSE, COMPOSE_FILE), ("docker-compose.arm64.yml", "services: {}"), (META, "{}")]);
+    let refused =
+        read_for(&broken, &store(), Some(Architecture::Arm64)).expect_err("no x-casaos").to_string();
+    assert!(refused.contains("(docker-compose.arm64.yml)"), "{refused}");
+}
+
+#[test]
 fn an_id_of_the_folder_will_do() {
     let unnamed = COMPOSE_FILE.replace("name: wiki", "");
     let adapted = read(&package(&[(COMPOSE, &unnamed)]), &store()).expect("good");
