@@ -57,7 +57,7 @@ pub fn read(files: &PackageFiles, store: &StoreId) -> Result<Adapted, Refused> {
         }
     }
     let exports = exports::read(files.text(EXPORTS)?.unwrap_or_default());
-    let page = proxy::read(&about, &compose, &id, &exports.literals());
+    let page = proxy::read(files, (&about, &compose), &id, &exports.literals())?;
     let used = variables::used(compose_text);
     let seeds = files.seeds(is_seed);
     let templates: BTreeMap<String, String> = seeds

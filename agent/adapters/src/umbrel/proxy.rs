@@ -6,7 +6,10 @@ use hearth_model::package::{Scheme, WebPage};
 use serde_json::Value;
 
 use crate::document::{environment, map, port, scalar, text};
+use crate::{PackageFiles, Refused};
 
+/// The file of a package whose values are stronger than those of the service.
+const OVERRIDES: &str = ".env.app_proxy";
 /// The service that is configuration, not a container.
 pub(super) const SERVICE: &str = "app_proxy";
 
@@ -19,13 +22,37 @@ pub(super) struct Page {
 }
 
 /// Reads where the app's page is, from `app_proxy` where there is one.
-pub(super) fn read(about: &Value, compose: &Value, id: &AppId, literals: &BTreeMap<&str, &str>) -> Page {
+///
+/// # Errors
+/// When the package's own `.env.app_proxy` cannot be read: it may be what asks for a sign-in.
+pub(super) fn read(
+    files: &PackageFiles,
+    (about, compose): (&Value, &Value),
+    id: &AppId,
+    literals: &BTreeMap<&str, &str>,
+) -> Result<Page, Refused> {
+    let mut settings: BTreeMap<String, String> =
+        compose.pointer("/services/app_proxy").map(environment).into_iter().flatten().collect();
+    let overrides =
+        hearth_compose::parse_env_file(files.text(OVERRIDES)?.unwrap_or_default(), OVERRIDES, &settings)
+            .map_err(|problems| Refused::unresolved(OVERRIDES, &problems))?;
+    settings.extend(overrides);
+    Ok(page(about, compose, id, literals, &settings))
+}
+
+fn page(
+    about: &Value,
+    compose: &Value,
+    id: &AppId,
+    literals: &BTreeMap<&str, &str>,
+    settings: &BTreeMap<String, String>,
+) -> Page {
     let Some(host_port) = port(about, "port") else {
         return Page { notes: vec!["it names no `port`, so it has no page".to_owned()], ..Page::default() };
     };
     let path = text(about, "path")
         .map_or_else(|| "/".to_owned(), |path| format!("/{}", path.trim_start_matches('/')));
-    let Some(proxy) = compose.pointer("/services/app_proxy") else {
+    if compose.pointer("/services/app_proxy").is_none() {
         let web = direct(compose, host_port).map(|(service, port)| WebPage {
             service,
             port,
@@ -34,8 +61,7 @@ pub(super) fn read(about: &Value, compose: &Value, id: &AppId, literals: &BTreeM
             scheme: Scheme::Http,
         });
         return Page { web, ..Page::default() };
-    };
-    let settings: BTreeMap<String, String> = environment(proxy).into_iter().collect();
+    }
     let gate = Some(Gate {
         sign_in: settings.get("PROXY_AUTH_ADD").is_none_or(|add| is_on(add)),
         open_paths: paths(settings.get("PROXY_AUTH_WHITELIST")),

@@ -111,6 +111,23 @@ fn a_sign_in_is_asked_for_unless_the_package_says_otherwise() {
 }
 
 #[test]
+fn a_file_of_the_package_is_stronger_than_its_proxy() {
+    let with = |text: &str| {
+        read(&package(&[(MANIFEST, ABOUT), (COMPOSE, COMPOSE_FILE), (".env.app_proxy", text)]), &store())
+    };
+    let package = with("# ours\nPROXY_AUTH_ADD=false\nAPP_PORT='9090'\n").expect("good").package;
+    let gate = package.conventions.gate.expect("a gate");
+    assert_eq!(
+        (gate.sign_in, gate.open_paths.len(), package.manifest.web.expect("a page").port),
+        (false, 2, 9090)
+    );
+    let asks = with("PROXY_AUTH_WHITELIST=").expect("good").package.conventions.gate.expect("a gate");
+    assert!(asks.sign_in && asks.open_paths.is_empty());
+    let refused = with("PROXY_AUTH_ADD='").expect_err("a quote without an end").to_string();
+    assert!(refused.contains("(.env.app_proxy)"), "{refused}");
+}
+
+#[test]
 fn a_page_in_the_hosts_network_has_its_door_at_the_packages_port() {
     let compose = COMPOSE_FILE.replace("    user: \"1000:1000\"\n", "    network_mode: host\n");
     let adapted = read(&package(&[(MANIFEST, ABOUT), (COMPOSE, &compose)]), &store()).expect("good");
