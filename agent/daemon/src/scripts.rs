@@ -6,6 +6,8 @@ mod exports;
 mod hooks;
 /// What a script sees of the box.
 mod platform;
+/// A reader of the app's Compose file.
+mod yq;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -7,6 +7,7 @@ use hearth_model::condition::ReasonCode;
 use hearth_model::package::Package;
 use hearth_model::{AppId, Reason};
 
+use super::yq;
 use crate::hearth::Hearth;
 use crate::resolve::{Circle, Surroundings};
 
@@ -14,10 +15,8 @@ use crate::resolve::{Circle, Surroundings};
 const MEMORY_MB: u64 = 512;
 /// Processes of a script.
 const PROCESSES: u64 = 256;
-/// Programs that scripts of packages look for and cannot have. `yq` they use for one thing only: to put older images into
-/// their Compose file, start the app in between and so migrate its data in steps. Hearth makes containers from the package,
-/// so nothing would come of it but a note that the data is migrated.
-const REFUSED_PROGRAMS: [&str; 2] = ["systemctl", "yq"];
+/// A program that scripts of packages look for and cannot have.
+const REFUSED_PROGRAM: &str = "systemctl";
 /// Lines of a failed script that the owner sees.
 const SHOWN_LINES: usize = 20;
 
@@ -59,16 +58,14 @@ impl Run<'_> {
             stand_in,
             readable: self.circle.talks_to.iter().map(|(other, _)| hearth.data.path(other)).collect(),
             // Packages find the platform's command both by its variable and two folders above their own.
-            commands: REFUSED_PROGRAMS
-                .iter()
-                .map(|program| (own_program(program), refusal(program)))
-                .chain([(own_program("docker"), docker(self.circle))])
-                .chain([
-                    (apps_dir.join("scripts/app"), shim.clone()),
-                    (above.join("scripts/app"), shim),
-                    (own_program("hostname"), hostname(self.around)),
-                ])
-                .collect(),
+            commands: BTreeMap::from([
+                (own_program(REFUSED_PROGRAM), refusal(REFUSED_PROGRAM)),
+                (own_program("docker"), docker(self.circle)),
+                (own_program("yq"), yq::command(&self.package.compose)),
+                (apps_dir.join("scripts/app"), shim.clone()),
+                (above.join("scripts/app"), shim),
+                (own_program("hostname"), hostname(self.around)),
+            ]),
             links: BTreeMap::from([
                 (apps_dir.join("app-data"), PathBuf::from(".")),
                 (above.join("app-data"), apps_dir.to_owned()),
