@@ -146,7 +146,7 @@ pub fn next(record: &UpdateRecord, boot: &Boot, event: Event, now: Timestamp) ->
             _ => Err(late()),
         },
         Event::Withdrawn => match &record.state {
-            UpdateState::Withdrawing { release } => Ok(to(on_offer(release))),
+            UpdateState::Withdrawing { release } => Ok(to(on_offer(release.clone()))),
             _ => Err(late()),
         },
         Event::RebootWanted => match &record.state {
@@ -189,11 +189,11 @@ fn late() -> Unfit {
 fn answered(record: &UpdateRecord, boot: &Boot, release: Release) -> Result<UpdateState, Unfit> {
     let UpdateState::Checking { .. } = record.state else { return Err(late()) };
     let is_new = release.version > boot.version && !record.declined.contains_key(&release.version);
-    Ok(if is_new { on_offer(&release) } else { UpdateState::Idle })
+    Ok(if is_new { on_offer(release) } else { UpdateState::Idle })
 }
 
-fn on_offer(release: &Release) -> UpdateState {
-    UpdateState::Available { release: release.clone(), unreached: None }
+fn on_offer(release: Release) -> UpdateState {
+    UpdateState::Available { release, unreached: None }
 }
 
 fn broke(

@@ -40,7 +40,9 @@ fn settled(state: &UpdateState, boot: &Boot, restarted: bool, now: Timestamp) ->
         | UpdateState::Blessed { .. }
         | UpdateState::WentBack { .. }
         | UpdateState::Refused { .. } => state.clone(),
-        UpdateState::Checking { offer: Some(release) } if release.version > boot.version => on_offer(release),
+        UpdateState::Checking { offer: Some(release) } if release.version > boot.version => {
+            on_offer(release.clone())
+        }
         UpdateState::Checking { .. } => UpdateState::Idle,
         UpdateState::Available { release, .. } if release.version <= boot.version => UpdateState::Idle,
         UpdateState::Available { .. } => state.clone(),

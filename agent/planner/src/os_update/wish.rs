@@ -62,7 +62,7 @@ pub(super) fn cancel(
         UpdateState::Checking { offer: None } => Ok(to(UpdateState::Idle)),
         UpdateState::Checking { offer: Some(release) }
         | UpdateState::Downloading { release, .. }
-        | UpdateState::Verified { release } => Ok(to(on_offer(release))),
+        | UpdateState::Verified { release } => Ok(to(on_offer(release.clone()))),
         UpdateState::Installing { release } | UpdateState::ReadyToReboot { release }
             if release.version != boot.version =>
         {
