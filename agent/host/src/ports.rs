@@ -38,6 +38,45 @@ fn listening_in(
     proc: &Path,
     wanted: impl Fn((Protocol, u16)) -> bool,
 ) -> io::Result<BTreeMap<(Protocol, u16), String>> {
+    let look = || -> io::Result<Vec<Socket>> {
+        let mut sockets = sockets(proc)?;
+        sockets.retain(|socket| wanted((socket.protocol, socket.port)));
+        Ok(sockets)
+    };
+    let sockets = look()?;
+    if sockets.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    // In this order: who is in neither walk and still there afterwards was there all the time.
+    named(sockets, owners(proc)?, || Ok((owners(proc)?, look()?)))
+}
+
+/// Names who has each port. Where nobody does, the process may have ended since its socket was seen, or may have been given
+/// it since the walk: then owners and sockets are looked at once more.
+fn named(
+    mut sockets: Vec<Socket>,
+    mut owners: HashMap<u64, String>,
+    look_again: impl Fn() -> io::Result<(HashMap<u64, String>, Vec<Socket>)>,
+) -> io::Result<BTreeMap<(Protocol, u16), String>> {
+    if sockets.iter().any(|socket| !owners.contains_key(&socket.inode)) {
+        let (more, still) = look_again()?;
+        owners.extend(more);
+        let still: BTreeSet<u64> = still.iter().map(|socket| socket.inode).collect();
+        sockets.retain(|socket| still.contains(&socket.inode));
+    }
+    let mut ports: BTreeMap<(Protocol, u16), String> = BTreeMap::new();
+    for Socket { protocol, port, inode } in sockets {
+        let owner = owners.get(&inode).map_or(UNKNOWN, String::as_str);
+        let named = ports.entry((protocol, port)).or_insert_with(|| owner.to_owned());
+        if named == ENGINE_PROXY || (named == UNKNOWN && owner != ENGINE_PROXY) {
+            owner.clone_into(named);
+        }
+    }
+    Ok(ports)
+}
+
+/// Reads the kernel's tables of sockets that wait for somebody.
+fn sockets(proc: &Path) -> io::Result<Vec<Socket>> {
     let mut sockets = Vec::new();
     for (file, protocol, state) in [
         ("tcp", Protocol::Tcp, TCP_LISTEN),
@@ -52,22 +91,10 @@ fn listening_in(
             Err(error) => return Err(error),
         }
     }
-    sockets.retain(|socket| wanted((socket.protocol, socket.port)));
-    if sockets.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let owners = owners(proc)?;
-    let mut ports: BTreeMap<(Protocol, u16), String> = BTreeMap::new();
-    for Socket { protocol, port, inode } in sockets {
-        let owner = owners.get(&inode).map_or(UNKNOWN, String::as_str);
-        let named = ports.entry((protocol, port)).or_insert_with(|| owner.to_owned());
-        if named == ENGINE_PROXY || (named == UNKNOWN && owner != ENGINE_PROXY) {
-            owner.clone_into(named);
-        }
-    }
-    Ok(ports)
+    Ok(sockets)
 }
 
+#[derive(Clone, Copy)]
 struct Socket {
     protocol: Protocol,
     port: u16,
@@ -148,6 +175,20 @@ mod tests {
         assert_eq!(ports.into_keys().collect::<Vec<_>>(), [port(&one)]);
         drop(other);
         assert_eq!(listening_on(&BTreeSet::new()).expect("/proc is there"), BTreeMap::new());
+    }
+
+    #[test]
+    fn who_ended_since_the_first_look_has_no_port_any_more() {
+        let seen = vec![Socket { protocol: Protocol::Tcp, port: 8093, inode: 7 }];
+        let ports = |owners: &[(u64, &str)], still: &[Socket]| {
+            let owners = owners.iter().map(|(inode, name)| (*inode, (*name).to_owned())).collect();
+            named(seen.clone(), HashMap::new(), || Ok((HashMap::clone(&owners), still.to_vec())))
+                .expect("looked")
+        };
+        let held_by = |name: &str| BTreeMap::from([((Protocol::Tcp, 8093), name.to_owned())]);
+        assert_eq!(ports(&[], &[]), BTreeMap::new());
+        assert_eq!(ports(&[], &seen), held_by(UNKNOWN));
+        assert_eq!(ports(&[(7, ENGINE_PROXY)], &seen), held_by(ENGINE_PROXY));
     }
 
     #[test]
