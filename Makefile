@@ -21,6 +21,7 @@ help:
 	@echo 'make test-engines  runs the tests that need Docker on later engines as well (26.1 and 28.5)'
 	@echo 'make bench   measures Hearth beside Docker Compose'
 	@echo 'make check-stores STORE=DIR   says for each package of a store whether it loads, resolves and plans'
+	@echo 'make run-packages STORE=DIR PACKAGES="a b"   installs them from there, with stand-ins for their images'
 	@echo 'make lint    formatting and lints, as the tests have them'
 	@echo 'make setup   only sets up what is missing'
 
@@ -46,6 +47,15 @@ check-stores:
 	@.ci/setup rust
 	@cargo build --quiet --package hearth-daemon
 	@for store in $(STORE); do echo "$$store"; "$${CARGO_TARGET_DIR:-target}/debug/hearth" store check "$$store" || exit; done
+
+# Packages of a store's folder, unchanged but for their images, from there to answering; see docs/foreign-stores.md.
+run-packages:
+	@test -n "$(STORE)" -a -n "$(PACKAGES)" || \
+	    { echo 'name a store and packages: make run-packages STORE=~/umbrel-apps PACKAGES="electrs nextcloud"' >&2; exit 2; }
+	@.ci/setup rust engine scripts starter tests
+	@cargo build --quiet --package hearth-daemon
+	@RUN_STORE="$(abspath $(STORE))" RUN_PACKAGES="$(PACKAGES)" cargo nextest run --profile docker --package hearth-tests \
+	    --test docker --run-ignored only --no-capture -E 'test(packages_of_a_named_store_run_unchanged)'
 
 lint:
 	@.ci/test lint

@@ -14,6 +14,8 @@ mod secure;
 mod together;
 /// Packages that use the box's Tor, or bring their own.
 mod tor;
+/// Packages of a store that a person names, with stand-ins for their images.
+mod unchanged;
 /// Packages in the format of umbrelOS that change, or ask for much.
 mod updates;
 

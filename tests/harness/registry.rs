@@ -1,12 +1,13 @@
+use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use hearth_model::{Digest, ImageRef};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::machine::Machine;
 use crate::paths::Starter;
@@ -104,15 +105,47 @@ impl Registry {
         let base = self.busybox_layer()?;
         let mut layers = vec![fs::read(base)?];
         layers.push(self.layer_with_file(&format!("{name}:{tag}"), filler_bytes)?);
-        self.push_layers(name, tag, &layers)
+        let run = json!({ "Cmd": ["sleep", "infinity"], "Env": ["PATH=/bin"] });
+        self.push_layers(&format!("test/{name}"), tag, &layers, &run)
     }
 
-    fn push_layers(&self, name: &str, tag: &str, layers: &[Vec<u8>]) -> Result<ImageRef> {
+    /// Pushes a busybox image with more files, each a program for everybody, that runs `entrypoint`; `repository` is its
+    /// whole name in this registry. Returns its reference with tag and digest.
+    ///
+    /// # Errors
+    /// When busybox is not installed, a file's path leads out of the image or the registry does not take it.
+    pub fn push_program(
+        &mut self,
+        repository: &str,
+        tag: &str,
+        programs: &BTreeMap<String, String>,
+        entrypoint: &[&str],
+    ) -> Result<ImageRef> {
+        let base = fs::read(self.busybox_layer()?)?;
+        let root = self.folder.join("programs");
+        fs::create_dir(&root)?;
+        for (path, text) in programs {
+            ensure!(!path.contains(".."), "`{path}` leads out of the image");
+            let path = root.join(path.trim_start_matches('/'));
+            fs::create_dir_all(path.parent().context("a file stands in a folder")?)?;
+            fs::write(&path, text)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        }
+        let layer = self.folder.join("programs.tar");
+        pack(&root, &layer)?;
+        fs::remove_dir_all(&root)?;
+        let run = json!({ "Entrypoint": entrypoint, "Env": ["PATH=/bin"] });
+        self.push_layers(repository, tag, &[base, fs::read(layer)?], &run)
+    }
+
+    /// Pushes an image of `layers` to `repository`; `run` is the `config` of the
+    /// [image's configuration](https://github.com/opencontainers/image-spec/blob/main/config.md).
+    fn push_layers(&self, repository: &str, tag: &str, layers: &[Vec<u8>], run: &Value) -> Result<ImageRef> {
         let digests: Vec<Digest> = layers.iter().map(|layer| Digest::of(layer)).collect();
         let config = serde_json::to_vec(&json!({
             "architecture": architecture(),
             "os": "linux",
-            "config": { "Cmd": ["sleep", "infinity"], "Env": ["PATH=/bin"] },
+            "config": run,
             "rootfs": { "type": "layers", "diff_ids": digests },
         }))?;
         let manifest = serde_json::to_vec(&json!({
@@ -123,13 +156,13 @@ impl Registry {
                 json!({ "mediaType": LAYER_TYPE, "digest": digest, "size": layer.len() })
             }).collect::<Vec<_>>(),
         }))?;
-        let repository = format!("http://127.0.0.1:{}/v2/test/{name}", self.port);
+        let address = format!("http://127.0.0.1:{}/v2/{repository}", self.port);
         for blob in layers.iter().chain([&config]) {
-            push_blob(&repository, blob)
-                .with_context(|| format!("failed to push a part of image `{name}:{tag}`"))?;
+            push_blob(&address, blob)
+                .with_context(|| format!("failed to push a part of image `{repository}:{tag}`"))?;
         }
-        ureq::put(format!("{repository}/manifests/{tag}")).content_type(MANIFEST_TYPE).send(&manifest[..])?;
-        Ok(format!("localhost:{}/test/{name}:{tag}@{}", self.port, Digest::of(&manifest)).parse()?)
+        ureq::put(format!("{address}/manifests/{tag}")).content_type(MANIFEST_TYPE).send(&manifest[..])?;
+        Ok(format!("localhost:{}/{repository}:{tag}@{}", self.port, Digest::of(&manifest)).parse()?)
     }
 
     /// Makes the layer that all images share, once.
