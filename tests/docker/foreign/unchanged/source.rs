@@ -198,14 +198,22 @@ pub(super) fn variables(trial: &[Source]) -> BTreeMap<String, String> {
 pub(super) fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
     let Some((before, rest)) = text.split_once('$') else { return text.to_owned() };
     let (inside, after) = match rest.strip_prefix('{') {
-        Some(rest) => rest.split_once('}').unwrap_or((rest, "")),
+        Some(rest) => {
+            let mut open = 1_i32;
+            let ends = |c: char| {
+                open += i32::from(c == '{') - i32::from(c == '}');
+                open == 0
+            };
+            let end = rest.find(ends).unwrap_or(rest.len());
+            (&rest[..end], rest.get(end + 1..).unwrap_or_default())
+        }
         None => {
             let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
             rest.split_at(rest.find(|c| !is_name(c)).unwrap_or(rest.len()))
         }
     };
     let (name, default) = inside.split_once(":-").or_else(|| inside.split_once('-')).unwrap_or((inside, ""));
-    let value = variables.get(name).map_or(default, String::as_str);
+    let value = variables.get(name).cloned().unwrap_or_else(|| expand(default, variables));
     format!("{before}{value}{}", expand(after, variables))
 }
 
