@@ -45,6 +45,9 @@ fi
 # No password opens any account, root's included.
 sed -i 's/^\([^:]*\):[^:]*:/\1:*:/' tree/etc/shadow
 if cut -d: -f2 tree/etc/passwd | grep -qvx x; then sed -i 's/^\([^:]*\):[^:]*:/\1:x:/' tree/etc/passwd; fi
+# Who has an `x` there and no line in shadow is nobody to PAM, root with an SSH key among them.
+without_line=$(cut -d: -f1 tree/etc/passwd | while read -r name; do grep -q "^$name:" tree/etc/shadow || echo "$name"; done)
+for name in $without_line; do echo "$name:*:$((SOURCE_DATE_EPOCH / 86400))::::::"; done >>tree/etc/shadow
 rm -f tree/etc/passwd- tree/etc/group- tree/etc/shadow- tree/etc/gshadow- tree/etc/.pwd.lock
 
 # -- Certificates: all that Mozilla trusts, in the two forms that programs look for
