@@ -24,7 +24,7 @@ const COMPOSE: &str = "services:
 ";
 /// Makes a word once and keeps it, and works the rest out anew each time.
 const EXPORTS: &str = r#"
-env_file="${EXPORTS_APP_DIR}/.env"
+local env_file="${EXPORTS_APP_DIR}/.env"
 if [[ ! -f "${env_file}" ]]; then
   echo "export APP_WIKI_WORD='word-${RANDOM}${RANDOM}'" > "${env_file}"
 fi

@@ -18,11 +18,13 @@ use crate::resolve::{Circle, Subject, Surroundings};
 const TIME: Duration = Duration::from_secs(30);
 /// Variables of bash itself.
 const OF_BASH: [&str; 6] = ["PATH", "HOME", "PWD", "OLDPWD", "SHLVL", "_"];
-/// Before the first script: errors end the run, what scripts print is no variable, and secrets come from a list.
+/// Before the first script: errors end the run, what scripts print is no variable, secrets come from a list, and a script
+/// stands in a function, as on its own system, where it may have `local` variables.
 const BEGIN: &str = "set -euo pipefail\nexec 3>&1 1>&2\n\
     derive_entropy() {\n\
     [[ -n ${hearth_derived[$1]+known} ]] || { echo \"derive_entropy: Hearth could not tell that '$1' would be asked for\" >&2; return 1; }\n\
-    printf '%s\\n' \"${hearth_derived[$1]}\"\n}\n";
+    printf '%s\\n' \"${hearth_derived[$1]}\"\n}\n\
+    hearth_source() { source \"$1\"; }\n";
 
 impl Hearth {
     /// Returns the variables that an app and those that it talks to export for it.
@@ -132,7 +134,7 @@ fn script(app: &AppId, exporters: &[(AppId, Arc<Package>)], around: &Surrounding
                 let _ = write!(script, "[{}]={} ", quoted(&message), variables::derive(seed, &message));
             }
             script.push_str(")\n");
-            let _ = writeln!(script, "source {}", quoted(&format!("{folder}/{EXPORTS}")));
+            let _ = writeln!(script, "hearth_source {}", quoted(&format!("{folder}/{EXPORTS}")));
         }
     }
     script.push_str("env -0 >&3\n");
