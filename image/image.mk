@@ -103,7 +103,7 @@ test-os-update: target/image/packages $(TEST_KEYS) target/image/agent target/ima
 	@nice -n 5 tests/vm/update $(CURDIR)/target/image/test-0.1.0/*.raw $(TEST_KEYS) \
 		0.2.0=target/image/test-0.2.0 0.3.0=target/image/test-0.3.0 $(CASES)
 
-# What continuous integration has time for: a device from its first boot to the next release and back from a bad one, then
+# What fits into half an hour without acceleration: a device from its first boot to the next release and back from a bad one, then
 # its first boots looked at closely. The same disk serves both.
 TEST_IMAGES = AGENT_PROFILE=dev COMPRESSION=lz4
 test-os-short:
