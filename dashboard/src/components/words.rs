@@ -11,5 +11,6 @@ pub(crate) fn words(text: &str) -> AnyView {
         let part = part.to_owned();
         if number.is_multiple_of(2) { part.into_any() } else { view! { <code>{part}</code> }.into_any() }
     };
-    parts.into_iter().enumerate().map(draw).collect::<Vec<AnyView>>().into_any()
+    // One element: where a layout puts its children below each other, a sentence stays one.
+    view! { <span>{parts.into_iter().enumerate().map(draw).collect::<Vec<AnyView>>()}</span> }.into_any()
 }
