@@ -7,7 +7,8 @@ import shutil
 import time
 
 import machine
-from device import BOOT_SECS, Moment, api, expect
+from api import wait_for_page
+from device import APP, APP_PORT, BOOT_SECS, Moment, api, expect
 from machine import MachineError
 from releases import install, version_of
 
@@ -67,7 +68,8 @@ def a_power_cut_at_any_instant_leaves_a_working_system(device, offered, good, ba
     print(f"  {len(cuts.moments)} instants, of which {len(chosen)} are looked at", flush=True)
     if len(chosen) < CUTS:
         raise MachineError(f"expected {CUTS} instants, found {len(chosen)}")
-    with concurrent.futures.ThreadPoolExecutor(max(1, (os.cpu_count() or 2) // 2)) as pool:
+    # A start has moments of one processor's work alone, which the start beside it fills.
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         results = list(pool.map(lambda number: works(device, number, *cuts.moments[number], good, bad), chosen))
     expect("instants without a working system after them", [], [text for text in results if text])
 
@@ -94,6 +96,8 @@ def works(device, number, when, moment, good, bad):
             owner = api(vm)
             wait_for_answer(owner)
             owner.sign_in()
+            owner.wait_until_app_runs(APP, BOOT_SECS)
+            expect("the app's page", 200, wait_for_page(vm.ports[APP_PORT], 120)[0])
             state = owner.call("GET", "os")["update"]["state"]
             device.note_boot(f"cut {number}: {when}; {version} runs, {state}", vm)
     except (MachineError, OSError) as error:

@@ -1,10 +1,12 @@
 use std::fs;
 
-use anyhow::{Result, ensure};
-use hearth_model::AppState;
+use anyhow::{Context as _, Result, ensure};
 use hearth_model::api::apps::ConfigureApp;
+use hearth_model::api::generations::Proposal;
 use hearth_model::api::store::PackageDetail;
 use hearth_model::form::FieldKind;
+use hearth_model::{AppState, Desired};
+use hearth_tests::client::Client;
 use hearth_tests::machine::on_a_machine;
 
 use super::{answer, refusal, request, site};
@@ -97,6 +99,9 @@ fn a_package_of_runtipi_asks_checks_and_runs() -> Result<()> {
         mistaken.settings.get_or_insert_default().insert("F_CODE".to_owned(), "ABC-12".to_owned());
         let refused = refusal(client.send_nothing_back("PATCH", "apps/wiki", &mistaken))?;
         ensure!(refused.contains("three letters and a number"), "{refused}");
+        let refused = refusal(apply_answer(&client, "F_CODE", "ABC-12"))?;
+        ensure!(refused.contains("wiki") && refused.contains("three letters and a number"), "{refused}");
+        apply_answer(&client, "F_CODE", "xyz-9")?;
         ensure!(seen.contains("F_TEXT=costs 5$\n") && seen.contains("PORT=8331\n"), "{seen}");
         let key = seen.lines().find_map(|line| line.strip_prefix("F_RANDOM=")).unwrap_or_default();
         ensure!(key.len() == 24 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "{seen}");
@@ -105,4 +110,12 @@ fn a_package_of_runtipi_asks_checks_and_runs() -> Result<()> {
         ensure!(conf.starts_with("mail=ada@home.example"), "{conf}");
         Ok(())
     })
+}
+
+/// Applies the document in force with another answer of the wiki.
+fn apply_answer(client: &Client, name: &str, value: &str) -> Result<()> {
+    let mut desired: Desired = client.get("desired")?;
+    let wiki = desired.apps.values_mut().next().context("the wiki is in the document")?;
+    wiki.settings.insert(name.to_owned(), value.to_owned());
+    client.send_nothing_back("PUT", "desired", &Proposal { desired, based_on: None, why: None })
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use hearth_compose::pattern::check_answers;
 use hearth_model::api::generations::{AppPlanPreview, GenerationDetail, PlanPreview, Proposal};
 use hearth_model::desired::{Actor, GenerationInfo};
 use hearth_model::update::{AppUpdate, UpdatePhase};
@@ -49,6 +50,7 @@ impl Hearth {
         };
         // Going back must never delete data: what was to be deleted then is done, or was taken back since.
         let desired = Desired { deleted_data: self.in_force().desired.deleted_data.clone(), ..desired };
+        self.keep_packages(&desired).await?;
         self.replace(by, desired, &format!("Go back to generation {to}"), None).await
     }
 
@@ -63,12 +65,13 @@ impl Hearth {
     /// # Errors
     /// When the document names a package that is not known, or an answer is wrong.
     pub async fn plan(&self, desired: &Desired) -> Result<PlanPreview> {
-        let desired = self.with_known_packages(desired).await?;
+        self.keep_packages(desired).await?;
+        self.check_new_answers(desired).await?;
         let now = self.in_force();
-        let changes = hearth_planner::diff::changes(&now.desired, &desired);
+        let changes = hearth_planner::diff::changes(&now.desired, desired);
         // What is in force has its ports already, or is being looked at for them.
         let ports = if changes.is_empty() { look::Ports::WhenNeeded } else { look::Ports::Always };
-        let wanted = InForce { desired: std::sync::Arc::new(desired), ..now };
+        let wanted = InForce { desired: std::sync::Arc::new(desired.clone()), ..now };
         let view = look::everything(self, &wanted, ports).await;
         let plan = look::plan(self, &wanted, &view, &BTreeMap::new(), &BTreeMap::new());
         let apps = plan
@@ -87,8 +90,11 @@ impl Hearth {
     /// Makes a document what is wanted.
     ///
     /// # Errors
-    /// When it was made for another generation, names a package that is not known, or deletes data without being asked.
+    /// When it was made for another generation, names a package that is not known, gives an answer that a package does not
+    /// take, or deletes data without being asked.
     pub async fn apply(&self, by: &Actor, proposal: Proposal) -> Result<Generation> {
+        self.keep_packages(&proposal.desired).await?;
+        self.check_new_answers(&proposal.desired).await?;
         let why = proposal.why.filter(|why| !why.trim().is_empty());
         let why = why.as_deref().unwrap_or("Apply a document");
         self.replace(by, proposal.desired, why, proposal.based_on).await
@@ -97,11 +103,10 @@ impl Hearth {
     async fn replace(
         &self,
         by: &Actor,
-        desired: Desired,
+        mut desired: Desired,
         why: &str,
         based_on: Option<Generation>,
     ) -> Result<Generation> {
-        let mut desired = self.with_known_packages(&desired).await?;
         desired.deleted_data.retain(|app| !desired.apps.contains_key(app));
         let generation = self
             .edit(by, why, |now| {
@@ -116,8 +121,24 @@ impl Hearth {
         Ok(generation)
     }
 
+    /// Checks the answers that a document gives anew; those in force stay good, also where their package changes.
+    async fn check_new_answers(&self, desired: &Desired) -> Result<()> {
+        let now = self.in_force();
+        for (app, wanted) in &desired.apps {
+            if now.desired.apps.get(app).is_some_and(|old| old.settings == wanted.settings) {
+                continue;
+            }
+            let Some(package) = self.kept_package(&wanted.digest).await? else { continue };
+            let errors = check_answers(&package.manifest.settings, &wanted.settings);
+            if !errors.is_empty() {
+                return Err(Error::Refused(format!("{app}: {}", Error::Fields(errors))));
+            }
+        }
+        Ok(())
+    }
+
     /// Checks that every package that a document names is kept or on offer, and keeps those on offer.
-    async fn with_known_packages(&self, desired: &Desired) -> Result<Desired> {
+    async fn keep_packages(&self, desired: &Desired) -> Result<()> {
         for (app, wanted) in &desired.apps {
             if self.kept_package(&wanted.digest).await?.is_some() {
                 continue;
@@ -137,7 +158,7 @@ impl Hearth {
                 Err(error) => return Err(Error::Refused(format!("{app}: {error}"))),
             }
         }
-        Ok(desired.clone())
+        Ok(())
     }
 }
 
