@@ -91,7 +91,8 @@ def preseed_was_applied(vm):
     expect("line that was refused", "1", vm.output("journalctl --boot --unit hearth-preseed --grep COLOUR --output cat | wc -l"))
     wifi = "/var/lib/NetworkManager/system-connections/wifi.nmconnection"
     expect("Wi-Fi", "600 root", vm.output(f"stat --format '%a %U' {wifi}"))
-    ssh = "ssh -v -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes"
+    # Without -n it would read what the shell is told next.
+    ssh = "ssh -n -v -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes"
     code, said = vm.run(f"{ssh} -i /var/lib/hearth/test-key root@127.0.0.1 echo let in", 600, check=False)
     if code or "let in" not in said:
         raise MachineError(f"expected SSH to take the key, found:\n{said}\n{vm.run('journalctl --boot --no-pager --unit ssh | tail', check=False)[1]}")
