@@ -7,6 +7,23 @@ from device import expect
 from machine import MachineError
 
 
+def a_new_device_is_as_it_should_be(vm):
+    no_unit_waits_for_itself(vm)
+    the_root_cannot_be_written(vm)
+    the_watchdog_is_fed(vm)
+    the_data_partition_fills_the_disk(vm)
+    nobody_can_log_in(vm)
+    docker_is_set_up(vm)
+    the_command_line_finds_the_service(vm)
+    the_agent_may_copy_what_an_app_leaves(vm)
+    the_screen_shows_where_the_dashboard_is(vm)
+
+
+def no_unit_waits_for_itself(vm):
+    _, cycles = vm.run("journalctl --boot --no-pager --grep 'ordering cycle' --quiet", check=False)
+    expect("ordering cycles", "", cycles)
+
+
 def the_root_cannot_be_written(vm):
     expect("root", "erofs", vm.output("findmnt -no FSTYPE /"))
     expect("mode of the root", "755 root root", vm.output("stat --format '%a %U %G' /"))
