@@ -1,10 +1,12 @@
 """The power goes at random instants of an update, and each time there is a working system."""
 
 import concurrent.futures
+import itertools
 import os
 import random
 import shutil
 import time
+import typing
 
 import machine
 from api import wait_for_page
@@ -15,6 +17,14 @@ from releases import install, version_of
 CUTS = int(os.environ.get("HEARTH_VM_CUTS", "30"))
 # Seconds between two cuts, under emulation, in each stage of an update.
 INSTALL, STOP, FIRST_BOOT = (4, 22), (2, 7), (4, 22)
+
+
+class Cut(typing.NamedTuple):
+    """An instant in a stage of an update, and the device as it was then."""
+
+    stage: str
+    when: str
+    moment: Moment
 
 
 class Cuts:
@@ -37,8 +47,18 @@ class Cuts:
         shutil.copy(self.device.directory / machine.VARIABLES, variables)
         self.device.disk = self.device.directory / f"after-cut-{number}.qcow2"
         vm.freeze_disk(self.device.disk)
-        self.moments.append((f"{self.name}, {vm.seconds():.0f} s into it", Moment(frozen, variables, None)))
+        self.moments.append(Cut(self.name, f"{vm.seconds():.0f} s into it", Moment(frozen, variables, None)))
         self.due = time.monotonic() + self.random.uniform(*self.between)
+
+    def chosen(self, count):
+        """Numbers of that many instants, from each stage in turn, since one takes longer than the others."""
+        stages = {}
+        for number, cut in enumerate(self.moments):
+            stages.setdefault(cut.stage, []).append(number)
+        for numbers in stages.values():
+            self.random.shuffle(numbers)
+        turns = itertools.chain.from_iterable(itertools.zip_longest(*stages.values()))
+        return sorted([number for number in turns if number is not None][:count])
 
 
 def a_power_cut_at_any_instant_leaves_a_working_system(device, offered, good, bad):
@@ -58,20 +78,29 @@ def a_power_cut_at_any_instant_leaves_a_working_system(device, offered, good, ba
             time.sleep(0.2)
     with whole.boot() as vm:
         cuts.stage("first boot", FIRST_BOOT)
-        while not is_kept(vm):
-            if vm.seconds() > BOOT_SECS or vm.process.poll() is not None:
-                raise MachineError(f"expected {bad} to be kept, found:\n{vm.console()[-2000:]}")
-            cuts.tick(vm)
-            time.sleep(0.5)
+        wait_until_kept(vm, bad, lambda: cuts.tick(vm))
         whole.note_boot(f"{bad}, kept", vm)
-    chosen = sorted(cuts.random.sample(range(len(cuts.moments)), min(CUTS, len(cuts.moments))))
+    chosen = cuts.chosen(CUTS)
     print(f"  {len(cuts.moments)} instants, of which {len(chosen)} are looked at", flush=True)
     if len(chosen) < CUTS:
         raise MachineError(f"expected {CUTS} instants, found {len(chosen)}")
-    # A start has moments of one processor's work alone, which the start beside it fills.
+    # Each with one processor: all of this machine's work all the time, and none waits for another.
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        results = list(pool.map(lambda number: works(device, number, *cuts.moments[number], good, bad), chosen))
+        results = list(pool.map(lambda number: works(device, number, cuts.moments[number], good, bad), chosen))
     expect("instants without a working system after them", [], [text for text in results if text])
+
+
+def wait_until_kept(vm, version, while_it_does):
+    """`while_it_does` is called again and again, also while the device is asked and does not answer yet."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(is_kept, vm)
+        while not (asked.done() and asked.result()):
+            if vm.seconds() > BOOT_SECS or vm.process.poll() is not None:
+                raise MachineError(f"expected {version} to be kept, found:\n{vm.console()[-2000:]}")
+            if asked.done():
+                asked = pool.submit(is_kept, vm)
+            while_it_does()
+            time.sleep(0.5)
 
 
 def is_kept(vm):
@@ -83,11 +112,12 @@ def is_kept(vm):
         return False
 
 
-def works(device, number, when, moment, good, bad):
-    """None, or what is wrong with the device that lost its power at this moment."""
-    device = device.fork(moment, f"cut-{number}")
+def works(device, number, cut, good, bad):
+    """None, or at which instant the device lost its power and did not come back."""
+    device = device.fork(cut.moment, f"cut-{number}")
+    when = f"{cut.stage}, {cut.when}"
     try:
-        with device.boot() as vm:
+        with device.boot(processors=1) as vm:
             if not vm.comes_up(BOOT_SECS):
                 raise MachineError(f"the start ended by itself:\n{vm.console()[-2000:]}")
             version = version_of(vm)

@@ -52,7 +52,7 @@ def acceleration():
 class Machine:
     """One power-on of a machine. `with` ends it by switching the power off."""
 
-    def __init__(self, disk, directory, memory_mib=2048, shell=True, ports=None, parameters=(), credentials=(), memory=None):
+    def __init__(self, disk, directory, memory_mib=2048, shell=True, ports=None, parameters=(), credentials=(), memory=None, processors=2):
         """`ports` says which port of this machine leads to which of the guest; without it, a free one leads to port 80.
         `parameters` go to the kernel beside those of the image, `credentials` (`name=value`) to systemd.
 
@@ -82,7 +82,7 @@ class Machine:
         forwards = ",".join(f"hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in self.ports.items())
         command = [
             "qemu-system-x86_64", "-nodefaults", *accelerated,
-            "-smp", "2", "-m", str(memory_mib), "-display", "none", "-no-reboot",
+            "-smp", str(processors), "-m", str(memory_mib), "-display", "none", "-no-reboot",
             "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
             "-drive", f"if=pflash,format=raw,unit=1,file={variables}",
             "-drive", f"if=none,id=disk,format={kind},cache=unsafe,discard=unmap,file={disk}", "-device", "virtio-blk-pci,drive=disk",
