@@ -272,8 +272,14 @@ impl Live {
     pub(crate) fn engine_problem(self) -> Option<String> {
         self.system.with(|system| match system.as_ref().map(|system| &system.engine) {
             Some(EngineState::Unreachable { reason }) => Some(reason.clone()),
-            Some(EngineState::Ready { .. } | EngineState::Unknown) | None => None,
+            Some(EngineState::Ready { .. } | EngineState::Starting | EngineState::Unknown) | None => None,
         })
+    }
+
+    /// Whether the box is starting the engine.
+    pub(crate) fn is_engine_starting(self) -> bool {
+        let starts = |system: &SystemInfo| system.engine == EngineState::Starting;
+        self.system.with(|system| system.as_ref().is_some_and(starts))
     }
 
     /// Whether the box has been away for more than a moment.

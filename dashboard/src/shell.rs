@@ -183,6 +183,12 @@ fn Banners() -> impl IntoView {
                     {Icon::Unplugged.draw()} <p><strong>{text::LOST}</strong> " " {text::LOST_HELP}</p>
                 </div>
             </Show>
+            <Show when=move || live.is_engine_starting()>
+                <div class="banner">
+                    {Icon::Engine.draw()}
+                    <p><strong>{text::ENGINE_STARTS}</strong> " " {text::ENGINE_STARTS_HELP}</p>
+                </div>
+            </Show>
             {move || {
                 live.engine_problem()
                     .map(|reason| {

@@ -3,6 +3,7 @@ use std::net::TcpListener;
 use anyhow::Result;
 use hearth_tests::disk::{Disk, FileSystem};
 use hearth_tests::machine::on_a_machine;
+use hearth_tests::os::systemd::Systemd;
 
 use crate::person::{PATIENCE, Site};
 
@@ -180,6 +181,33 @@ fn a_service_that_is_not_healthy_is_shown_with_what_its_check_says() -> Result<(
         person.wait_for_state("Not well")?;
         person.browser.wait_for_text("the soil is dry", PATIENCE)?;
         person.browser.screenshots("app")?;
+        person.expect_no_script_errors()
+    })
+}
+
+#[test]
+fn a_box_whose_engine_is_still_starting_says_so() -> Result<()> {
+    on_a_machine(|machine| {
+        let mut site = Site::new(machine)?;
+        site.offer_page("garden", 8090)?;
+        let systemd = Systemd::start(machine, &machine.path("system"))?;
+        systemd.set_engine("activating", "start", 7);
+        site.setup.environment = vec![("DBUS_SYSTEM_BUS_ADDRESS".to_owned(), systemd.address().to_owned())];
+        site.engine.kill()?;
+        let (_hearth, person) = site.person(machine, "engine-starts")?;
+        person.browser.wait_for_text("Docker is starting", PATIENCE)?;
+        person.browser.screenshots("home")?;
+        // What fails and is tried again is not on its way.
+        systemd.set_engine("activating", "auto-restart", 0);
+        person.browser.wait_for_text("Docker cannot be reached", PATIENCE)?;
+        systemd.set_engine("inactive", "dead", 8);
+        person.browser.wait_for_text("Docker is starting", PATIENCE)?;
+
+        site.engine.start_again()?;
+        systemd.set_engine("active", "running", 0);
+        person.browser.wait_for_text("Running, ", PATIENCE)?;
+        person.install("Garden")?;
+        person.wait_for_state("Running")?;
         person.expect_no_script_errors()
     })
 }

@@ -3,8 +3,19 @@
 import base64
 
 from api import NEXT_OWNER
-from device import expect
+from device import BOOT_SECS, expect
 from machine import MachineError
+
+
+def a_start_under_way_is_said(vm):
+    """While Docker starts nobody is told that it cannot be reached."""
+    said = vm.output(
+        "until systemctl is-active --quiet docker.service; do "
+        "hearth status 2>/dev/null | grep -E '^Docker +(is starting|does not answer)' && break; sleep 1; done",
+        BOOT_SECS,
+    )
+    if said:
+        expect("what is said while Docker starts", "Docker  is starting", said)
 
 
 def a_new_device_is_as_it_should_be(vm):

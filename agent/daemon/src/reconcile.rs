@@ -251,6 +251,7 @@ impl Loop {
                     tracing::info!("Docker {version} answers (API {api_version})");
                 }
                 EngineState::Unreachable { reason } => tracing::warn!("Docker does not answer: {reason}"),
+                EngineState::Starting => tracing::info!("Docker is starting"),
                 EngineState::Unknown => {}
             }
             self.hearth.tell(Event::Engine { engine: engine.clone() });

@@ -95,6 +95,29 @@ impl Systemd {
         }
     }
 
+    /// Returns whether a unit is on its way up: being started, or waiting for its turn. One that failed and waits for its next
+    /// try is not.
+    ///
+    /// # Errors
+    /// When systemd does not know it, or does not answer.
+    pub async fn is_starting(&self, unit: &str) -> Result<bool> {
+        let doing = format!("say how {unit} is");
+        let manager = self.manager().await?;
+        let path: OwnedObjectPath = answered(&doing, manager.call("GetUnit", &(unit,))).await?;
+        let ask = async {
+            let unit = self.fresh(path, "org.freedesktop.systemd1.Unit").await?;
+            let active: String = unit.get_property("ActiveState").await?;
+            let sub: String = unit.get_property("SubState").await?;
+            let (job, _): (u32, OwnedObjectPath) = unit.get_property("Job").await?;
+            Ok(match active.as_str() {
+                "activating" => !sub.starts_with("auto-restart"),
+                "inactive" => job != 0,
+                _ => false,
+            })
+        };
+        answered(&doing, ask).await
+    }
+
     /// Restarts the box, as `systemctl reboot` does. Returns as soon as that has begun.
     ///
     /// # Errors
@@ -117,20 +140,26 @@ impl Systemd {
         answered("answer", Proxy::new(&self.bus, service, path, interface)).await
     }
 
+    /// An object of systemd whose properties are asked for each time.
+    async fn fresh(&self, path: OwnedObjectPath, interface: &'static str) -> zbus::Result<Proxy<'_>> {
+        zbus::proxy::Builder::<Proxy<'_>>::new(&self.bus)
+            .destination(SYSTEMD)
+            .path(path)
+            .interface(interface)
+            .cache_properties(CacheProperties::No)
+            .build()
+            .await
+    }
+
     /// A job is there until its unit has started, which one that ends by itself has when it ended.
     async fn is_waiting(&self, job: &ObjectPath<'_>) -> bool {
-        let proxy = async {
-            zbus::proxy::Builder::<Proxy<'_>>::new(&self.bus)
-                .destination(SYSTEMD)
-                .path(job.clone())
-                .interface("org.freedesktop.systemd1.Job")
-                .cache_properties(CacheProperties::No)
-                .build()
+        let state = async {
+            self.fresh(job.to_owned().into(), "org.freedesktop.systemd1.Job")
                 .await?
                 .get_property::<String>("State")
                 .await
         };
-        match tokio::time::timeout(ANSWER_WITHIN, proxy).await {
+        match tokio::time::timeout(ANSWER_WITHIN, state).await {
             Ok(Ok(_)) => true,
             // It is gone: systemd knows no such object any more.
             Ok(Err(zbus::Error::MethodError(..) | zbus::Error::FDO(_))) => false,

@@ -63,11 +63,26 @@ pub enum EngineState {
         /// The API's version, `1.41`.
         api_version: String,
     },
+    /// The box is starting it: it will answer by itself.
+    Starting,
     /// It did not answer.
     Unreachable {
         /// Why, and what to do.
         reason: String,
     },
+}
+
+impl EngineState {
+    /// Returns why nothing can be asked of it now, and what to do; `None` where it answers or was not asked yet.
+    pub fn problem(&self) -> Option<String> {
+        match self {
+            Self::Unknown | Self::Ready { .. } => None,
+            Self::Starting => {
+                Some("Docker is starting, as it does for a while after the box. Wait for it.".to_owned())
+            }
+            Self::Unreachable { reason } => Some(format!("Docker does not answer. {reason}")),
+        }
+    }
 }
 
 /// A container that carries Hearth's labels.

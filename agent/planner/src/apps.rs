@@ -20,7 +20,7 @@ use crate::{Input, hooks, remove, shared, words};
 pub fn plan(input: &Input<'_>) -> Plan {
     match &input.observed.engine {
         EngineState::Ready { .. } => {}
-        EngineState::Unknown => return every_app(input, AppState::Unknown, None),
+        EngineState::Unknown | EngineState::Starting => return every_app(input, AppState::Unknown, None),
         EngineState::Unreachable { reason } => {
             let reason = Reason::new(ReasonCode::EngineUnreachable, reason.clone());
             return every_app(input, AppState::EngineUnreachable, Some(reason));

@@ -35,6 +35,7 @@ pub(crate) fn Home() -> impl IntoView {
         match (live.is_loaded(), live.engine_problem()) {
             (false, _) => String::new(),
             (true, Some(_)) if states.is_empty() => text::ENGINE_NEEDED.to_owned(),
+            (true, None) if states.is_empty() && live.is_engine_starting() => text::ENGINE_SOON.to_owned(),
             (true, _) => text::summary(&states),
         }
     };
@@ -168,6 +169,7 @@ fn health(system: &SystemInfo) -> impl IntoView + use<> {
     let (engine_class, engine_words) = match &system.engine {
         EngineState::Ready { version, .. } => ("state is-good", text::engine_version(version)),
         EngineState::Unreachable { .. } => ("state is-bad", text::ENGINE_AWAY.to_owned()),
+        EngineState::Starting => ("state is-busy", text::ENGINE_STARTS.to_owned()),
         EngineState::Unknown => ("state is-off", text::ENGINE_UNKNOWN.to_owned()),
     };
     let disk_used = host.data_total_bytes.saturating_sub(host.data_free_bytes);

@@ -182,6 +182,7 @@ fn about(system: &SystemInfo) -> impl IntoView + use<> {
     let engine = match &system.engine {
         EngineState::Ready { version, api_version } => text::engine(version, api_version),
         EngineState::Unreachable { .. } => text::ENGINE_AWAY.to_owned(),
+        EngineState::Starting => text::ENGINE_STARTS.to_owned(),
         EngineState::Unknown => text::ENGINE_UNKNOWN.to_owned(),
     };
     let mut rows = vec![

@@ -10,6 +10,9 @@ pub(crate) const TRY_AGAIN: &str = "Try again";
 pub(crate) mod shell {
     pub(crate) const ENGINE_AWAY: &str = "Docker cannot be reached.";
     pub(crate) const ENGINE_AWAY_HELP: &str = "Until it is back, apps cannot be looked at or changed.";
+    pub(crate) const ENGINE_STARTS: &str = "The box is still getting ready: Docker is starting.";
+    pub(crate) const ENGINE_STARTS_HELP: &str =
+        "The first time takes a few minutes. Apps start, and can be installed, as soon as it runs.";
     pub(crate) const HISTORY: &str = "History";
     pub(crate) const HOME: &str = "Home";
     pub(crate) const LOST: &str = "The connection to your box is lost.";

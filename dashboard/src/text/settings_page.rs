@@ -13,6 +13,7 @@ pub(crate) mod settings {
     pub(crate) const DISK: &str = "Disk";
     pub(crate) const ENGINE: &str = "Docker";
     pub(crate) const ENGINE_AWAY: &str = "Not reachable";
+    pub(crate) const ENGINE_STARTS: &str = "Starting…";
     pub(crate) const ENGINE_UNKNOWN: &str = "Looking…";
     pub(crate) const GENERATION: &str = "Change";
     pub(crate) const HOST: &str = "Host";

@@ -17,6 +17,7 @@ use tokio::runtime::Runtime;
 use zbus::{Connection, ObjectServer, OwnedObjectPath, fdo, interface};
 
 const JOB: &str = "/org/freedesktop/systemd1/job/1";
+const ENGINE: &str = "/org/freedesktop/systemd1/unit/docker_2eservice";
 
 /// The bus, and what was asked of systemd and logind there. They go with this value.
 pub struct Systemd {
@@ -33,6 +34,8 @@ struct Shared {
     asked: Mutex<Vec<String>>,
     /// What the next task is answered with, in place of its being done.
     fails: Mutex<Option<String>>,
+    /// How the engine's unit is: `ActiveState`, `SubState`, and the number of its job.
+    engine: Mutex<(&'static str, &'static str, u32)>,
 }
 
 impl Systemd {
@@ -61,6 +64,7 @@ impl Systemd {
         let services = runtime.block_on(async {
             zbus::connection::Builder::address(address.as_str())
                 .serve_at("/org/freedesktop/systemd1", Manager(Arc::clone(&shared)))
+                .serve_at(ENGINE, Unit(Arc::clone(&shared)))
                 .serve_at("/org/freedesktop/login1", Login(Arc::clone(&shared)))
                 .name("org.freedesktop.systemd1")
                 .name("org.freedesktop.login1")
@@ -83,6 +87,11 @@ impl Systemd {
     /// Has the next task on the slots fail.
     pub fn fail_next(&self, reason: &str) {
         *lock(&self.shared.fails) = Some(reason.to_owned());
+    }
+
+    /// Has the engine's unit be like this: `ActiveState`, `SubState`, and the number of its job or 0.
+    pub fn set_engine(&self, active: &'static str, sub: &'static str, job: u32) {
+        *lock(&self.shared.engine) = (active, sub, job);
     }
 
     /// Waits until the box is to restart for the `times`th time.
@@ -122,10 +131,37 @@ impl Manager {
         Ok(path)
     }
 
+    fn get_unit(&self, name: &str) -> fdo::Result<OwnedObjectPath> {
+        if name != "docker.service" {
+            return Err(fdo::Error::Failed(format!("Unit {name} not loaded.")));
+        }
+        OwnedObjectPath::try_from(ENGINE).map_err(|error| fdo::Error::Failed(error.to_string()))
+    }
+
     fn stop_unit(&self, name: &str, _mode: &str) -> fdo::Result<OwnedObjectPath> {
         lock(&self.0.asked).push(format!("stop {name}"));
         OwnedObjectPath::try_from("/org/freedesktop/systemd1/job/2")
             .map_err(|error| fdo::Error::Failed(error.to_string()))
+    }
+}
+
+struct Unit(Arc<Shared>);
+
+#[interface(name = "org.freedesktop.systemd1.Unit")]
+impl Unit {
+    #[zbus(property)]
+    fn active_state(&self) -> String {
+        lock(&self.0.engine).0.to_owned()
+    }
+
+    #[zbus(property)]
+    fn sub_state(&self) -> String {
+        lock(&self.0.engine).1.to_owned()
+    }
+
+    #[zbus(property)]
+    fn job(&self) -> (u32, OwnedObjectPath) {
+        (lock(&self.0.engine).2, OwnedObjectPath::default())
     }
 }
 

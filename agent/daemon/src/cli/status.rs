@@ -34,6 +34,7 @@ fn about(system: &SystemInfo) -> String {
     let name = system.settings.box_name.as_deref().unwrap_or(&system.hostname);
     let engine = match &system.engine {
         EngineState::Unknown => "not asked yet".to_owned(),
+        EngineState::Starting => "is starting".to_owned(),
         EngineState::Ready { version, api_version } => format!("{version} (API {api_version})"),
         EngineState::Unreachable { reason } => format!("does not answer: {reason}"),
     };
@@ -145,6 +146,7 @@ fn in_words(event: &Event) -> String {
             format!("Docker does not answer: {reason}")
         }
         Event::Engine { engine: EngineState::Unknown } => "Docker was not asked yet".to_owned(),
+        Event::Engine { engine: EngineState::Starting } => "Docker is starting".to_owned(),
         Event::Store => "the stores were read anew".to_owned(),
         Event::StoreProgress { id, .. } => format!("{id}: being refreshed"),
         Event::Os => "an update of the operating system came further".to_owned(),

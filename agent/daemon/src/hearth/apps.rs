@@ -8,7 +8,7 @@ use hearth_model::container::NetworkMode;
 use hearth_model::conventions::Need;
 use hearth_model::desired::{DesiredApp, Run};
 use hearth_model::form::FieldKind;
-use hearth_model::observed::{DataState, EngineState};
+use hearth_model::observed::DataState;
 use hearth_model::package::Package;
 use hearth_model::{AppId, AppSpec, AppStatus, Digest};
 use hearth_planner::check::Candidate;
@@ -88,8 +88,8 @@ impl Hearth {
         let publishes = spec.host_ports().next().is_some();
         let ports = if publishes { look::Ports::Always } else { look::Ports::WhenNeeded };
         let mut view = look::everything(self, &self.in_force(), ports).await;
-        if let EngineState::Unreachable { reason } = &view.observed.engine {
-            let message = format!("Docker does not answer, so nothing can be installed now. {reason}");
+        if let Some(problem) = view.observed.engine.problem() {
+            let message = format!("Nothing can be installed now. {problem}");
             check.blockers.push(Finding { code: ReasonCode::EngineUnreachable, message, field: None });
             return Ok(check);
         }

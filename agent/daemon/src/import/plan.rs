@@ -11,7 +11,7 @@ use hearth_adapters::Format;
 use hearth_model::api::import::{ImportFiles, ImportPlan, ImportUmbrel};
 use hearth_model::conventions::ContainerNaming;
 use hearth_model::desired::{DesiredApp, Run};
-use hearth_model::observed::{DataState, EngineState};
+use hearth_model::observed::DataState;
 use hearth_model::{AppId, Desired, StoreId};
 use hearth_planner::check::Candidate;
 
@@ -212,10 +212,8 @@ impl Hearth {
     /// Leaves out apps that this box has no place for: ports, names, processor.
     async fn with_this_box(&self, apps: &mut [Found]) -> Result<()> {
         let view = look::everything(self, &self.in_force(), look::Ports::Always).await;
-        if let EngineState::Unreachable { reason } = &view.observed.engine {
-            return Err(Error::EngineUnreachable(format!(
-                "Docker does not answer, so nothing can be taken over now. {reason}"
-            )));
+        if let Some(problem) = view.observed.engine.problem() {
+            return Err(Error::EngineUnreachable(format!("Nothing can be taken over now. {problem}")));
         }
         let mut others = (*view.specs).clone();
         for found in apps.iter_mut() {

@@ -37,7 +37,9 @@ fn route(spec: &AppSpec, door: &Door, view: &View, last: Option<&Route>) -> Rout
     let target = match &view.observed.engine {
         EngineState::Ready { .. } => target(spec, door, &view.observed.containers),
         // Apps go on while the engine does not answer.
-        EngineState::Unreachable { .. } | EngineState::Unknown => last.and_then(|last| last.target),
+        EngineState::Unreachable { .. } | EngineState::Starting | EngineState::Unknown => {
+            last.and_then(|last| last.target)
+        }
     };
     Route { gate: door.gate.clone(), target, scheme: door.scheme }
 }

@@ -1,10 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use hearth_docker::EngineView;
 use hearth_host::data::AppData;
+use hearth_host::systemd::{self, Systemd};
 use hearth_model::container::Protocol;
 use hearth_model::observed::{DataState, EngineState, HostFacts};
-use hearth_model::{AppId, AppSpec, AppState, Observed, Plan};
+use hearth_model::{AppId, AppSpec, AppState, ImageRef, Observed, Plan};
 use hearth_planner::{Failure, Input};
 use jiff::Timestamp;
 
@@ -12,6 +14,9 @@ use crate::db;
 use crate::error::{Error, Result};
 use crate::hearth::{Hearth, InForce};
 use crate::reconcile::specs::{self, Specs};
+
+/// The engine's unit, in Debian's package and on a device.
+const ENGINE_UNIT: &str = "docker.service";
 
 /// Everything that a plan is made from besides the wish.
 pub(crate) struct View {
@@ -42,7 +47,7 @@ pub(crate) async fn everything(hearth: &Hearth, now: &InForce, ports: Ports) -> 
     };
     // The engine takes its time; the disk and the host have theirs meanwhile.
     let (engine, folders, foreign_ports, host) = tokio::join!(
-        hearth.engine.observe(&images),
+        ask_engine(hearth, &images),
         folders(hearth, now),
         listening(hearth, wanted_ports),
         host(hearth),
@@ -70,16 +75,37 @@ pub(crate) async fn everything(hearth: &Hearth, now: &InForce, ports: Ports) -> 
             observed.volumes = view.volumes;
             observed.images = view.images;
         }
-        Err(error) => observed.engine = EngineState::Unreachable { reason: error.reason().message },
+        Err(state) => observed.engine = state,
     }
     View { specs, observed }
+}
+
+/// Returns what the engine has, or why it does not say.
+async fn ask_engine(
+    hearth: &Hearth,
+    images: &BTreeSet<ImageRef>,
+) -> std::result::Result<EngineView, EngineState> {
+    let answered = matches!(hearth.engine_state(), EngineState::Ready { .. });
+    // An engine that is being started would keep the question waiting: its socket is systemd's.
+    if !answered && is_engine_starting().await {
+        return Err(EngineState::Starting);
+    }
+    let unreachable =
+        |error: hearth_docker::Error| EngineState::Unreachable { reason: error.reason().message };
+    hearth.engine.observe(images).await.map_err(unreachable)
+}
+
+/// False as well on a system without systemd.
+async fn is_engine_starting() -> bool {
+    let ask = async || -> systemd::Result<bool> { Systemd::connect().await?.is_starting(ENGINE_UNIT).await };
+    ask().await.unwrap_or(false)
 }
 
 /// Returns the versions of an engine that answers: asked for once each time it comes.
 async fn known_engine(hearth: &Hearth) -> EngineState {
     match hearth.engine_state() {
         ready @ EngineState::Ready { .. } => ready,
-        EngineState::Unknown | EngineState::Unreachable { .. } => {
+        EngineState::Unknown | EngineState::Starting | EngineState::Unreachable { .. } => {
             if let Ok(dir) = hearth.engine.data_root().await {
                 // The engine keeps its folder for as long as it runs; a second answer changes nothing.
                 let _ = hearth.engine_dir.set(dir);

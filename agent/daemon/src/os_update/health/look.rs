@@ -94,6 +94,7 @@ impl Look {
                 Self::Docker => match hearth.engine_state() {
                     EngineState::Ready { .. } => Ok(()),
                     EngineState::Unknown => Err("Docker was not asked yet.".to_owned()),
+                    EngineState::Starting => Err("Docker is still starting.".to_owned()),
                     EngineState::Unreachable { reason } => Err(format!("Docker does not answer: {reason}")),
                 },
                 Self::Network { before } => {
