@@ -1,6 +1,7 @@
 """What has to be true of a running device. Each check fails with what it expected and what it found."""
 
 import base64
+import socket
 
 from api import NEXT_OWNER
 from device import BOOT_SECS, expect
@@ -66,6 +67,16 @@ def nobody_can_log_in(vm):
     expect("accounts", vm.output("cut -d: -f1 /etc/passwd | sort"), vm.output("cut -d: -f1 /etc/shadow | sort"))
     expect("gettys", "", vm.run("systemctl list-units --no-legend --plain '*getty@*' | cut -d' ' -f1", check=False)[1])
     expect("sshd", "inactive", vm.run("systemctl is-active ssh.service", check=False)[1])
+    expect("what answers at port 22", b"", first_words(vm.ports[22]))
+
+
+def first_words(port):
+    """What a service says by itself at a forwarded port; nothing where nobody listens."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 60) as connection:
+            return connection.recv(8)
+    except OSError:
+        return b""
 
 
 def docker_is_set_up(vm):
@@ -119,6 +130,7 @@ def preseed_was_applied(vm):
     expect("line that was refused", "1", vm.output("journalctl --boot --unit hearth-preseed --grep COLOUR --output cat | wc -l"))
     wifi = "/var/lib/NetworkManager/system-connections/wifi.nmconnection"
     expect("Wi-Fi", "600 root", vm.output(f"stat --format '%a %U' {wifi}"))
+    expect("what answers at port 22", b"SSH-2.0-", first_words(vm.ports[22]))
     # Without -n it would read what the shell is told next.
     ssh = "ssh -n -v -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes"
     code, said = vm.run(f"{ssh} -i /var/lib/hearth/test-key root@127.0.0.1 echo let in", 600, check=False)

@@ -52,7 +52,7 @@ class Device:
             self.disk = self.directory / "disk.qcow2"
             disks.make_overlay(image, self.disk, DISK_BYTES)
         # A browser that waits for the restart finds it where it was.
-        self.ports = {guest: machine.free_port() for guest in (80, APP_PORT)}
+        self.ports = {guest: machine.free_port() for guest in (22, 80, APP_PORT)}
         self.channel = None
         self.identity = None
         self.boots = []
