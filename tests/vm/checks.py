@@ -15,6 +15,7 @@ def a_start_under_way_is_said(vm):
         "hearth status 2>/dev/null | grep -E '^Docker +(is starting|does not answer)' && break; sleep 1; done",
         BOOT_SECS,
     )
+    print(f"  while Docker starts: {said or 'it ran before there was a shell to ask from'}", flush=True)
     if said:
         expect("what is said while Docker starts", "Docker  is starting", said)
 
