@@ -259,15 +259,17 @@ class Machine:
         self._read()
         marker = f"@{time.monotonic_ns()}@"
         self.received = ""
-        self._send(f"{command}\nstatus=$?; echo; echo '{marker[:3]}''{marker[3:]}'$status\n".encode())
+        # What comes before the first marker is the end of the last prompt, cut anywhere.
+        mark = f"echo '{marker[:3]}''{marker[3:]}'"
+        self._send(f"{mark}\n{command}\nstatus=$?; echo; {mark}$status\n".encode())
 
         def finished():
             self._read()
-            return re.search(re.escape(marker) + r"(\d+)\r?\n", self.received)
+            return re.search(rf"{re.escape(marker)}\r?\n(.*){re.escape(marker)}(\d+)\r?\n", self.received, re.DOTALL)
 
         found = self._wait(f"an answer to `{command[:200]}`", finished, timeout_secs)
-        output = self.received[: found.start()].replace("\r", "").replace(PROMPT, "").strip()
-        status = int(found[1])
+        output = found[1].replace("\r", "").replace(PROMPT, "").strip()
+        status = int(found[2])
         if check and status != 0:
             raise MachineError(f"`{command[:200]}` ended with {status}: {output}")
         return status, output
