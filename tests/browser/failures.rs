@@ -208,6 +208,14 @@ fn a_box_whose_engine_is_still_starting_says_so() -> Result<()> {
         person.browser.wait_for_text("Running, ", PATIENCE)?;
         person.install("Garden")?;
         person.wait_for_state("Running")?;
+
+        // An update of Docker starts it anew; its apps are neither gone nor ended.
+        site.engine.kill()?;
+        systemd.set_engine("activating", "start", 9);
+        person.browser.wait_for_text("Docker is starting", PATIENCE)?;
+        person.browser.press("link", "=Home")?;
+        person.browser.wait_for_text("Your box is nearly ready", PATIENCE)?;
+        person.browser.screenshots("apps")?;
         person.expect_no_script_errors()
     })
 }

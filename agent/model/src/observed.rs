@@ -80,7 +80,7 @@ impl EngineState {
             Self::Starting => {
                 Some("Docker is starting, as it does for a while after the box. Wait for it.".to_owned())
             }
-            Self::Unreachable { reason } => Some(format!("Docker does not answer. {reason}")),
+            Self::Unreachable { reason } => Some(reason.clone()),
         }
     }
 }

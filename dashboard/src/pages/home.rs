@@ -35,7 +35,7 @@ pub(crate) fn Home() -> impl IntoView {
         match (live.is_loaded(), live.engine_problem()) {
             (false, _) => String::new(),
             (true, Some(_)) if states.is_empty() => text::ENGINE_NEEDED.to_owned(),
-            (true, None) if states.is_empty() && live.is_engine_starting() => text::ENGINE_SOON.to_owned(),
+            (true, None) if live.is_engine_starting() => text::ENGINE_SOON.to_owned(),
             (true, _) => text::summary(&states),
         }
     };
@@ -201,7 +201,7 @@ fn health(system: &SystemInfo) -> impl IntoView + use<> {
 
 /// What the box warns of; that the engine is away stands in a banner already.
 fn warnings(system: &SystemInfo) -> impl IntoView + use<> {
-    let engine_is_away = matches!(system.engine, EngineState::Unreachable { .. });
+    let engine_is_away = system.engine.problem().is_some();
     let warnings = if engine_is_away { Vec::new() } else { system.warnings.clone() };
     warnings
         .into_iter()

@@ -1,5 +1,4 @@
 use hearth_model::api::system::SystemInfo;
-use hearth_model::observed::EngineState;
 
 use crate::hearth::Hearth;
 
@@ -9,8 +8,8 @@ impl Hearth {
         let now = self.in_force();
         let engine = self.engine_state();
         let mut warnings = Vec::new();
-        if let EngineState::Unreachable { reason } = &engine {
-            warnings.push(format!("Docker does not answer: apps cannot be installed or changed. {reason}"));
+        if let Some(problem) = engine.problem() {
+            warnings.push(format!("Apps cannot be installed or changed. {problem}"));
         }
         SystemInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
