@@ -1,5 +1,7 @@
 //! Packages of other stores, written here in their formats, from store to answering.
 
+/// Scripts that ask for more of their own app.
+mod calls;
 /// Packages in the format of CasaOS.
 mod casaos;
 /// Packages whose page the agent stands in front of.

@@ -27,6 +27,8 @@ mod os;
 mod output;
 /// QR codes.
 mod qr;
+/// What scripts of packages ask.
+mod script;
 /// `hearth serve`.
 mod serve;
 /// The first owner.
@@ -118,6 +120,9 @@ enum Command {
     /// Changes the slots of this device; for `hearth-slot@.service`.
     #[command(hide = true)]
     Slot(slot::Args),
+    /// Asks the box for what a script of a package wants; for the sandbox of scripts.
+    #[command(hide = true)]
+    Script(script::Args),
     /// Draws a QR code in the terminal; needs no service.
     Qr(qr::Args),
     /// Prints the completions for a shell.
@@ -130,6 +135,9 @@ enum Command {
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::Script(args) = &cli.command {
+        return script::run(args);
+    }
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -179,6 +187,7 @@ async fn ask(command: Command, client: &Client, output: &Output) -> Result<(), C
         Command::Rollback(args) => generations::roll_back(client, output, &args).await,
         Command::Serve(_)
         | Command::Slot(_)
+        | Command::Script(_)
         | Command::Compose(_)
         | Command::Flash(_)
         | Command::Qr(_)

@@ -1,5 +1,7 @@
 //! Scripts that packages of other stores bring: for their variables, and for points of an app's life.
 
+/// What scripts ask of the platform while they run.
+pub(crate) mod calls;
 /// Variables that apps export.
 mod exports;
 /// Scripts at points of an app's life.

@@ -244,7 +244,7 @@ impl Engine {
     }
 
     /// Returns the container of this name, if there is one; fails when it is not ours.
-    async fn ours(&self, name: &str, doing: &str) -> Result<Option<wire::Container>, Error> {
+    pub(crate) async fn ours(&self, name: &str, doing: &str) -> Result<Option<wire::Container>, Error> {
         check_name(name, doing)?;
         let found = self.find_container(name).await.map_err(|failure| self.error(failure, doing))?;
         match found {

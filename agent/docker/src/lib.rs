@@ -18,6 +18,8 @@ mod observe;
 /// The parts of the engine's answers that are read.
 mod wire;
 
+/// Programs in containers, with what they read and write.
+mod attach;
 /// Containers: create, start, stop, remove.
 mod container;
 /// One step.
@@ -36,6 +38,7 @@ mod events;
 /// What containers write.
 mod logs;
 
+pub use attach::{Attached, Exec, Program, Written};
 pub use engine::{Engine, Options};
 pub use error::{Error, ImageProblem};
 pub use events::EngineEvent;

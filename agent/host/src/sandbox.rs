@@ -34,6 +34,9 @@ pub struct Sandbox {
     pub readable: Vec<PathBuf>,
     /// Commands of ours that it finds, each a script, by absolute path.
     pub commands: BTreeMap<PathBuf, String>,
+    /// Files and sockets of the host that it finds, by absolute path, with where they are; those that are not there are
+    /// left out. Files are read-only.
+    pub found: BTreeMap<PathBuf, PathBuf>,
     /// Links that it finds, by absolute path, with where they lead.
     pub links: BTreeMap<PathBuf, PathBuf>,
     /// Its environment. A value may hold anything but a zero byte.

@@ -52,7 +52,11 @@ pub(super) fn spawn(
     });
 }
 
-async fn stages_of(
+/// Does stages one after another, the steps of each at once. Stops after a stage once the token is cancelled.
+///
+/// # Errors
+/// Why a step failed; later stages were not begun.
+pub(crate) async fn stages_of(
     hearth: &Hearth,
     app: &AppId,
     stages: Vec<Vec<Step>>,
@@ -69,7 +73,16 @@ async fn stages_of(
     Ok(())
 }
 
-async fn one(hearth: &Hearth, app: &AppId, step: &Step, cancel: &CancellationToken) -> Result<(), Reason> {
+/// Does a step; the token ends one that fetches.
+///
+/// # Errors
+/// Why it failed.
+pub(crate) async fn one(
+    hearth: &Hearth,
+    app: &AppId,
+    step: &Step,
+    cancel: &CancellationToken,
+) -> Result<(), Reason> {
     tracing::debug!(app.id = %app, "{}", step.describe());
     match step {
         Step::PullImage { .. } => {

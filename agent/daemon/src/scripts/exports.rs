@@ -63,7 +63,8 @@ impl Hearth {
                 }
             }
         }
-        let run = Run { app, package, around, circle, folder, environment: all.clone(), time: TIME };
+        let run =
+            Run { app, package, around, circle, folder, environment: all.clone(), time: TIME, calls: None };
         let sandbox = run.sandbox(self);
         let ended = platform::run(move || sandbox.run(Script::Bash(&text))).await?;
         if let Some(failure) = &ended.failure {

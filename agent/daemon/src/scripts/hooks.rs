@@ -1,10 +1,11 @@
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hearth_host::sandbox::Script;
 use hearth_model::condition::ReasonCode;
 use hearth_model::{AppId, Hook, Reason};
 
+use super::calls::Calls;
 use super::platform::{self, Folder, Run};
 use super::{Scripts, Trouble};
 use crate::db;
@@ -59,6 +60,10 @@ impl Hearth {
         let environment = resolve::variables::of(subject, &links)
             .map_err(|problem| Reason::new(ReasonCode::PackageInvalid, problem))?;
         let path = self.data.path(app).join(hook.path());
+        let begun = Instant::now();
+        let calls = Calls::listen(self, app).inspect_err(|error| {
+            tracing::warn!(app.id = %app, "the scripts of {app} cannot ask anything: {error}");
+        });
         let run = Run {
             app,
             package,
@@ -67,19 +72,24 @@ impl Hearth {
             folder: Folder::Own,
             environment,
             time: TIME,
+            calls: calls.as_ref().ok(),
         };
         let sandbox = run.sandbox(self);
         tracing::info!(app.id = %app, %hook, "runs a script of the package");
-        let ended = platform::run(move || sandbox.run(Script::File(Path::new(&path)))).await?;
+        let ended = platform::run(move || sandbox.run(Script::File(Path::new(&path)))).await;
+        if let Ok(calls) = calls {
+            calls.end(TIME.saturating_sub(begun.elapsed())).await;
+        }
+        let ended = ended?;
         let trouble = ended.failure.as_ref().map(|failure| {
             let name = &package.manifest.name;
-            tracing::warn!(app.id = %app, %hook, "a script of the package failed: {failure}");
-            platform::reason(
-                format!(
-                    "The script {hook} of {name} failed ({failure}). The app goes on without it; ask its maintainers if something does not work."
-                ),
-                &ended,
-            )
+            let message = format!(
+                "The script {hook} of {name} failed ({failure}). The app goes on without it; ask its maintainers if something does not work."
+            );
+            let reason = platform::reason(message, &ended);
+            let last = reason.log.last().map_or("nothing", String::as_str);
+            tracing::warn!(app.id = %app, %hook, "a script of the package failed: {failure}; it last wrote: {last}");
+            reason
         });
         self.scripts.note(app, hook.name(), trouble);
         Ok(())

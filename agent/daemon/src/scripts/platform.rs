@@ -7,6 +7,7 @@ use hearth_model::condition::ReasonCode;
 use hearth_model::package::Package;
 use hearth_model::{AppId, Reason};
 
+use super::calls::{self, Calls};
 use super::yq;
 use crate::hearth::Hearth;
 use crate::resolve::{Circle, Surroundings};
@@ -38,6 +39,8 @@ pub(super) struct Run<'a> {
     pub(super) folder: Folder,
     pub(super) environment: BTreeMap<String, String>,
     pub(super) time: Duration,
+    /// Where it may ask for more than is known beforehand.
+    pub(super) calls: Option<&'a Calls>,
 }
 
 impl Run<'_> {
@@ -66,6 +69,7 @@ impl Run<'_> {
                 (above.join("scripts/app"), shim),
                 (own_program("hostname"), hostname(self.around)),
             ]),
+            found: self.calls.map(found).unwrap_or_default(),
             links: BTreeMap::from([
                 (apps_dir.join("app-data"), PathBuf::from(".")),
                 (above.join("app-data"), apps_dir.to_owned()),
@@ -106,18 +110,25 @@ fn docker(circle: &Circle) -> String {
     )
 }
 
-/// Returns the command by which scripts ask umbrelOS. What it starts and stops Hearth starts and stops itself.
+/// Returns the command by which scripts ask umbrelOS.
 fn shim(circle: &Circle) -> String {
     let installed: String = circle.installed.iter().map(|app| format!("{app}\n")).collect();
+    let (program, socket) = (calls::PROGRAM, calls::SOCKET);
     format!(
-        "#!/bin/bash\ncase \"${{1-}}\" in\n\
-         ls-installed) cat <<'END'\n{installed}END\n;;\n\
-         start|stop|restart) echo \"hearth: $1 is left to Hearth\" >&2 ;;\n\
-         compose) case \"${{3-}}\" in\n\
-         up|start|stop|restart) echo \"hearth: compose $3 is left to Hearth\" >&2 ;;\n\
-         *) echo \"hearth: compose ${{3-}} is not for scripts\" >&2; exit 1 ;;\nesac ;;\n\
-         *) echo \"hearth: ${{1-}} is not for scripts\" >&2; exit 1 ;;\nesac\n"
+        "#!/bin/sh\nif [ \"${{1-}}\" = ls-installed ]; then\ncat <<'END'\n{installed}END\n\
+         elif [ -S {socket} ]; then exec {program} script \"$@\"\n\
+         else echo \"hearth: ${{1-}} is not for this script\" >&2; exit 1\nfi\n"
     )
+}
+
+/// Returns what the script finds of the box to ask it: this program itself, and the socket.
+fn found(calls: &Calls) -> BTreeMap<PathBuf, PathBuf> {
+    let mut found = BTreeMap::from([(PathBuf::from(calls::SOCKET), calls.path().to_owned())]);
+    match std::env::current_exe() {
+        Ok(program) => drop(found.insert(PathBuf::from(calls::PROGRAM), program)),
+        Err(error) => tracing::warn!("scripts of packages cannot ask anything: {error}"),
+    }
+    found
 }
 
 /// Returns a command that knows the host's name and address, which the sandbox itself has not.

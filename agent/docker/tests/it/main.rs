@@ -2,6 +2,7 @@
 //!
 //! Every test has its own box id and its own names, and takes away what it made, also when it fails.
 
+mod attach;
 mod containers;
 mod crowd;
 mod events;

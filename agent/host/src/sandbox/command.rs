@@ -24,8 +24,11 @@ const ETC: [&str; 8] = [
 ];
 /// What root may still do: owners and rights of files below the app's folder, which packages set as they please.
 const RIGHTS: [&str; 3] = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"];
-/// Reads the environment from its file, so that no list of processes shows it, and goes on as the script.
-const BEGIN: &str = "source /run/hearth/environment; exec \"$@\"";
+/// Reads the environment from its file, so that no list of processes shows it, and runs the script. What that leaves in the
+/// background has ten more seconds; then it goes with the sandbox, whose first process waits for this one alone.
+const BEGIN: &str = "source /run/hearth/environment; \"$@\"; ended=$?; \
+    for ((wait = 0; wait < 100; wait++)); do left=(/proc/[0-9]*); ((${#left[@]} > 2)) || break; sleep 0.1; done; \
+    exit $ended";
 
 /// Returns the whole command: limits, sandbox, script.
 pub(super) fn line(sandbox: &Sandbox, scratch: &Scratch, script: Script<'_>) -> Result<Command, Error> {
@@ -88,6 +91,9 @@ fn arguments(sandbox: &Sandbox, scratch: &Scratch, script: Script<'_>) -> Vec<Os
     }
     for (number, path) in sandbox.commands.keys().enumerate() {
         line.bind("--ro-bind", &scratch.command(number), path);
+    }
+    for (path, from) in &sandbox.found {
+        line.bind("--ro-bind-try", from, path);
     }
     for (link, target) in &sandbox.links {
         line.link(target, link);

@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use hearth_host::sandbox::{Ended, Limits, Sandbox, Script};
@@ -24,6 +27,7 @@ fn sandbox(tmp: &TempDir) -> Sandbox {
             PathBuf::from("/run/hearth/bin/greet"),
             "#!/bin/sh\necho hello\n".to_owned(),
         )]),
+        found: BTreeMap::new(),
         links: BTreeMap::from([(apps.join("app-data"), PathBuf::from("."))]),
         environment: BTreeMap::from([("WORD".to_owned(), "it's $HOME\nand \"more\"".to_owned())]),
         limits: Limits { time: Duration::from_secs(20), memory_mb: 256, processes: 64 },
@@ -109,6 +113,42 @@ fn a_folder_that_is_not_there_yet_has_a_stand_in() {
     let ended = sandbox.run(Script::File(&sandbox.folder.join("hooks/pre-start"))).expect("it runs");
     assert_eq!(text(&ended), "from new\n");
     assert!(!sandbox.folder.exists());
+}
+
+#[test]
+fn a_script_finds_files_and_sockets_that_it_is_given() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let mut sandbox = sandbox(&tmp);
+    let socket = tmp.path().join("agent.sock");
+    let listener = UnixListener::bind(&socket).expect("a socket");
+    let answers = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody calls");
+        stream.write_all(b"hello").expect("it listens");
+    });
+    sandbox.found = BTreeMap::from([
+        (PathBuf::from("/run/hearth/agent.sock"), socket),
+        (PathBuf::from("/run/hearth/word"), tmp.path().join("secret")),
+        (PathBuf::from("/run/hearth/absent"), tmp.path().join("absent")),
+    ]);
+    let ended = bash(
+        &sandbox,
+        "python3 -c \"import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/hearth/agent.sock'); \
+         print(s.recv(9).decode())\"; cat /run/hearth/word; ! echo x 2>/dev/null >/run/hearth/word; ls /run/hearth/absent",
+    );
+    assert_eq!(ended.output, b"hello\nof the box");
+    assert_eq!(ended.failure.as_deref(), Some("exit code 2"), "the absent one is absent");
+    answers.join().expect("it answered");
+}
+
+#[test]
+fn what_a_script_leaves_behind_has_a_while_and_no_more() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(&tmp);
+    let ended = bash(&sandbox, "(sleep 1; echo late >late) & echo soon; exit 4");
+    assert_eq!((ended.failure.as_deref(), &ended.output[..]), (Some("exit code 4"), &b"soon\n"[..]));
+    assert_eq!(fs::read_to_string(sandbox.folder.join("late")).expect("it came to its end"), "late\n");
+    text(&bash(&sandbox, "(sleep 1000; echo never >never) &"));
+    assert!(!sandbox.folder.join("never").exists());
 }
 
 #[test]

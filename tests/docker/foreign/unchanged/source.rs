@@ -89,6 +89,17 @@ impl Source {
         names
     }
 
+    /// Returns the services in which its hooks run programs, each with how and with what.
+    pub(super) fn called(&self) -> Vec<Called> {
+        let folder = self.folder.join("hooks");
+        let texts = self.hooks().into_iter().filter_map(|hook| fs::read_to_string(folder.join(hook)).ok());
+        let lines = |text: String| {
+            let text = text.replace("\\\n", " ");
+            text.lines().filter(|line| line.contains("compose")).filter_map(Called::read).collect::<Vec<_>>()
+        };
+        texts.flat_map(lines).collect()
+    }
+
     /// Returns the variables that its `exports.sh` sets once, each to something that it spells out.
     pub(super) fn exports(&self) -> BTreeMap<String, String> {
         let script = fs::read_to_string(self.folder.join("exports.sh")).unwrap_or_default();
@@ -222,4 +233,28 @@ pub(super) fn uses_only(text: &str, variables: &BTreeMap<String, String>) -> boo
     let end = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
     let used = text.split('$').skip(1).map(|rest| rest.trim_start_matches('{').split(end).next());
     text.contains('$') && used.flatten().all(|name| variables.contains_key(name))
+}
+
+/// A program that a hook runs in a service.
+pub(super) struct Called {
+    pub(super) service: String,
+    pub(super) program: String,
+    /// In a container of its own.
+    pub(super) alone: bool,
+}
+
+impl Called {
+    /// Reads a line of a hook that has `exec` or `run`, their options, a service and a program.
+    fn read(line: &str) -> Option<Self> {
+        let mut words = line.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
+        let alone = words.find(|word| matches!(*word, "exec" | "run"))? == "run";
+        let service = loop {
+            match words.next()? {
+                "-w" | "-u" | "-e" | "--workdir" | "--user" | "--env" | "--entrypoint" => drop(words.next()),
+                option if option.starts_with('-') => {}
+                service => break service.to_owned(),
+            }
+        };
+        Some(Self { service, program: words.next()?.to_owned(), alone })
+    }
 }

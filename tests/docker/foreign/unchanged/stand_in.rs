@@ -19,6 +19,7 @@ printf 'HTTP/1.1 200 OK\\r\\nContent-Type: text/html\\r\\nContent-Length: %s\\r\
 ";
 /// Program of a stand-in that listens, and lasts until it is told to end.
 const SERVE: &str = "#!/bin/busybox sh
+case \"$1\" in CALLED) exec \"$@\" ;; esac
 trap 'exit 0' TERM INT
 for port in PORTS; do /bin/busybox nc -ll -p $port -e /stand-in/answer & done
 /bin/busybox sleep infinity &
@@ -26,6 +27,9 @@ wait $!
 ";
 /// What programs of health checks say; `redis-cli ping` must answer so.
 const HEALTHY: &str = "#!/bin/busybox sh\necho PONG\n";
+/// A program that a hook runs in a service: it reads what it is given, and says what one can take for a variable.
+const CALLED: &str =
+    "#!/bin/busybox sh\n/bin/busybox cat >/dev/null\necho 'CALLED=\"Client ID of a stand-in\"'\n";
 
 /// What an image is needed for, by all of a package's services that have it.
 #[derive(Default)]
@@ -33,6 +37,9 @@ struct Need {
     ports: BTreeSet<u16>,
     entrypoints: BTreeSet<String>,
     checks: BTreeSet<String>,
+    called: BTreeSet<String>,
+    /// Those of them that run in a container of their own, in place of what serves.
+    alone: BTreeSet<String>,
     ends: bool,
 }
 
@@ -79,10 +86,17 @@ fn needs(source: &Source, variables: &BTreeMap<String, String>) -> BTreeMap<Stri
     let only_host = services.iter().all(|(_, service)| is_on_host(service));
     let behind_proxy = source.proxy("APP_PORT").and_then(|port| number(&port, variables));
     let mut needs: BTreeMap<String, Need> = BTreeMap::new();
+    let called = source.called();
     for (name, service) in &services {
         let Some(image) = text(service, "image") else { continue };
         let need = needs.entry(image).or_default();
         need.ends |= ending.contains(name);
+        for call in called.iter().filter(|call| call.service == *name) {
+            need.called.insert(call.program.clone());
+            if call.alone && !programs(service.get("command")).contains(&call.program) {
+                need.alone.insert(call.program.clone());
+            }
+        }
         need.ports.extend(published(service, variables));
         if !is_on_host(service) || only_host {
             need.ports.extend(behind_proxy);
@@ -155,12 +169,16 @@ fn push(registry: &mut Registry, image: &str, need: &Need) -> Result<String> {
     };
     let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
     let ports: Vec<String> = need.ports.iter().map(u16::to_string).collect();
-    let serve =
-        if need.ends { "#!/bin/busybox sh\n".to_owned() } else { SERVE.replace("PORTS", &ports.join(" ")) };
+    let alone: Vec<&str> =
+        need.alone.iter().map(String::as_str).chain(["only-where-a-hook-runs-it"]).collect();
+    let serve = SERVE.replace("PORTS", &ports.join(" ")).replace("CALLED", &alone.join("|"));
+    let serve = if need.ends { "#!/bin/busybox sh\n".to_owned() } else { serve };
     let mut files = BTreeMap::new();
-    for (programs, text) in [(&need.checks, HEALTHY), (&need.entrypoints, serve.as_str())] {
+    let all = [(&need.called, CALLED), (&need.checks, HEALTHY), (&need.entrypoints, serve.as_str())];
+    for (programs, text) in all {
         for program in programs {
-            let path = if program.starts_with('/') { program.clone() } else { format!("bin/{program}") };
+            let is_path = program.starts_with(['/', '.']);
+            let path = if is_path { program.replace("./", "/") } else { format!("bin/{program}") };
             files.insert(path, text.to_owned());
         }
     }

@@ -1,0 +1,132 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use hearth_model::condition::Reason;
+use hearth_model::desired::Run;
+use hearth_model::observed::EngineState;
+use hearth_model::plan::AppPlan;
+use hearth_model::{AppId, AppSpec, AppState, Observed, ServiceName};
+use hearth_planner::Input;
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::carry_out::Caller;
+use crate::reconcile::look::{self, Ports, View};
+use crate::reconcile::run;
+
+/// How often it is looked whether what is waited for has come.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+impl Caller {
+    /// Makes and starts services of the app, with all that they depend on, by the planner's own steps; all when none are
+    /// named. Returns once they were started, or are healthy if that is to be waited for.
+    ///
+    /// # Errors
+    /// What stands in the way, for the script's output.
+    pub(super) async fn up(&self, services: &[ServiceName], wait: Option<Duration>) -> Result<(), String> {
+        let (hearth, app) = (&self.hearth, &self.app);
+        // The script may have written what the app is made of.
+        hearth.forget_spec(app);
+        let wanted_since = BTreeMap::from([(app.clone(), Timestamp::now())]);
+        let until = wait.map(|wait| Instant::now() + wait);
+        loop {
+            let now = hearth.in_force();
+            match now.desired.apps.get(app).map(|wanted| wanted.run) {
+                Some(Run::Running) => {}
+                Some(Run::Stopped) => {
+                    return Err(format!("{app} is to be stopped, so nothing of it is started"));
+                }
+                None => return Err(format!("{app} is not installed any more")),
+            }
+            let mut view = look::everything(hearth, &now, Ports::WhenNeeded).await;
+            if !matches!(view.observed.engine, EngineState::Ready { .. }) {
+                return Err(view
+                    .observed
+                    .engine
+                    .problem()
+                    .unwrap_or_else(|| "Docker does not answer".to_owned()));
+            }
+            let spec = part(spec(&view, app)?, services)?;
+            leave(&mut view.observed, &spec);
+            let specs = BTreeMap::from([(app.clone(), Ok(spec))]);
+            let (failures, updates) = (BTreeMap::new(), BTreeMap::new());
+            let input = look::input(hearth, &now, &view, &failures, &wanted_since);
+            let input = Input { specs: &specs, updates: &updates, ..input };
+            let plan = hearth_planner::plan(&input).apps.remove(app).unwrap_or_default();
+            if self.is_done(&plan, until).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Does the next steps of a plan, or waits a while where there are none. Returns whether nothing is left.
+    async fn is_done(&self, plan: &AppPlan, until: Option<Instant>) -> Result<bool, String> {
+        let words = |reason: &Reason| reason.message.clone();
+        if !plan.stages.is_empty() {
+            let all_the_way = CancellationToken::new();
+            let done = run::stages_of(&self.hearth, &self.app, plan.stages.clone(), &all_the_way).await;
+            return done.map(|()| false).map_err(|reason| words(&reason));
+        }
+        let reason =
+            || plan.reason.as_ref().map_or_else(|| format!("{} is {:?}", self.app, plan.state), words);
+        match plan.state {
+            AppState::Running => return Ok(true),
+            AppState::Failed => return Err(reason()),
+            // What runs was started, which is all that was asked for.
+            _ if plan.waiting.is_empty() && until.is_none() => return Ok(true),
+            _ => {}
+        }
+        if until.is_some_and(|until| until <= Instant::now()) {
+            return Err(format!("the time to wait is over: {}", reason()));
+        }
+        if self.ended.is_cancelled() {
+            return Err("the script has ended".to_owned());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+        Ok(false)
+    }
+}
+
+/// Returns what an app is made of, as it was resolved for a look.
+pub(super) fn spec<'a>(view: &'a View, app: &AppId) -> Result<&'a AppSpec, String> {
+    match view.specs.get(app) {
+        Some(Ok(spec)) => Ok(spec),
+        Some(Err(reason)) => Err(reason.message.clone()),
+        None => Err(format!("{app} is not installed any more")),
+    }
+}
+
+/// Returns the part of an app that some services need, themselves among it; the whole for none. It has no scripts: they
+/// run around the whole.
+fn part(spec: &AppSpec, services: &[ServiceName]) -> Result<AppSpec, String> {
+    let mut part = AppSpec { hooks: BTreeSet::new(), ..spec.clone() };
+    if services.is_empty() {
+        return Ok(part);
+    }
+    let order = hearth_planner::order::of(spec)
+        .map_err(|_| "the services of the app depend on one another in a circle".to_owned())?;
+    let mut needed = BTreeSet::new();
+    let mut open: Vec<&ServiceName> = services.iter().collect();
+    while let Some(service) = open.pop() {
+        let on = order.dependencies.get(service).ok_or_else(|| no_such_service(spec, service))?;
+        if needed.insert(service.clone()) {
+            open.extend(on.keys().copied());
+        }
+    }
+    part.services.retain(|name, _| needed.contains(name));
+    Ok(part)
+}
+
+/// Leaves containers of the app out that are not of the part: they are as they are.
+fn leave(observed: &mut Observed, part: &AppSpec) {
+    let names: BTreeSet<&str> =
+        part.services.values().map(|service| service.container.name.as_str()).collect();
+    observed.containers.retain(|name, seen| seen.app != part.app || names.contains(name.as_str()));
+}
+
+/// Says that there is no such service, and which there are.
+pub(super) fn no_such_service(spec: &AppSpec, service: &ServiceName) -> String {
+    let known: Vec<&str> = spec.services.keys().map(ServiceName::as_str).collect();
+    format!("there is no service {service}; {} has {}", spec.app, known.join(", "))
+}
