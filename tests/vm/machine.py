@@ -24,6 +24,10 @@ PROMPT = "hearth-vm# "
 SHELL_RETRY_SECS = 20
 # What the console has beside text: colours, and the cursor of systemd's progress line.
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1bM")
+# Before, an emulated processor kept what it had translated while another one wrote there: a kernel that patches itself
+# ran into an `int3` that was gone again, and died. QEMU's commit deba78709a mends it.
+CODE_IS_LOCKED = (8, 1)
+
 
 def free_port():
     with socket.socket() as probe:
@@ -46,7 +50,17 @@ def acceleration():
         return ["-machine", "q35", "-accel", "kvm", "-cpu", "host"], []
     # With the HPET a guest under plain emulation hangs; see image/README.md. There is no processor to protect from,
     # and switching page tables at each system call, as its mitigations do, empties the emulator's caches.
-    return ["-machine", "q35,hpet=off", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "kvm64"], ["mitigations=off"]
+    threads = "multi" if qemu_version() >= CODE_IS_LOCKED else "single"
+    return ["-machine", "q35,hpet=off", "-accel", f"tcg,thread={threads},tb-size=512", "-cpu", "kvm64"], ["mitigations=off"]
+
+
+def qemu_version():
+    """(major, minor) of the QEMU that is installed."""
+    said = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"version (\d+)\.(\d+)", said)
+    if not found:
+        raise MachineError(f"expected `qemu-system-x86_64 --version` to tell a version, found `{said.strip()}`")
+    return int(found[1]), int(found[2])
 
 
 class Machine:
