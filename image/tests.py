@@ -64,6 +64,12 @@ class Unpacking(unittest.TestCase):
         problems = unpack.compare_scripts(found, {"a": {"postinst": "1"}, "b": {"postinst": "0"}})
         self.assertEqual(problems, ["b changed its postinst: expected 0, found 2", "c brings a new preinst: 3"])
 
+    def test_a_script_is_the_same_after_another_debhelper(self):
+        script = b"#!/bin/sh\n# Automatically added by dh_installdeb/13.24.1\nrm /a\n"
+        rebuilt = script.replace(b"13.24.1", b"13.24.2")
+        self.assertEqual(unpack.script_digest(script), unpack.script_digest(rebuilt))
+        self.assertNotEqual(unpack.script_digest(script), unpack.script_digest(script.replace(b"/a", b"/b")))
+
 
 class Archive(unittest.TestCase):
     def test_the_root_itself_is_there_and_nobody_else_may_write_it(self):

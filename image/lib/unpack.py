@@ -12,12 +12,15 @@ import io
 import json
 import os
 import pathlib
+import re
 import stat
 import sys
 import tarfile
 
 # Scripts of removal never matter: nothing is ever removed from an image.
 SCRIPTS = ("preinst", "postinst")
+# Debhelper's version in the comment that it leaves: a package that was only built anew does nothing else than before.
+BUILT_WITH = re.compile(rb"^(# Automatically added by \w+)/\S+$", re.MULTILINE)
 
 
 def members(deb):
@@ -40,7 +43,7 @@ def part(found, kind):
 
 
 def control(found):
-    """The package's name and the SHA-256 of each maintainer script."""
+    """The package's name and the `script_digest` of each maintainer script."""
     name, scripts = None, {}
     with part(found, "control") as archive:
         for entry in archive:
@@ -49,8 +52,13 @@ def control(found):
                 fields = archive.extractfile(entry).read().decode()
                 name = next(line[9:] for line in fields.splitlines() if line.startswith("Package: "))
             elif file in SCRIPTS:
-                scripts[file] = hashlib.sha256(archive.extractfile(entry).read()).hexdigest()
+                scripts[file] = script_digest(archive.extractfile(entry).read())
     return name, scripts
+
+
+def script_digest(script):
+    """SHA-256 of a script, whichever debhelper wrote its share of it."""
+    return hashlib.sha256(BUILT_WITH.sub(rb"\1", script)).hexdigest()
 
 
 class Prune:
