@@ -73,7 +73,7 @@ pub(crate) mod session {
     pub(crate) const SIGN_IN: &str = "Sign in";
     pub(crate) const SIGN_IN_TITLE: &str = "Welcome back";
     pub(crate) const WELCOME: &str = "Welcome home";
-    pub(crate) const WELCOME_WORDS: &str = "Your box is up and running. Choose a name and a password, and it is yours; the first app is a minute away.";
+    pub(crate) const WELCOME_WORDS: &str = "Your box is ready for you. Choose a name and a password, and it is yours; the first app is a minute away.";
 
     /// The rule for a new password.
     pub(crate) fn password_help(fewest: usize) -> String {
