@@ -27,6 +27,8 @@ CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1bM")
 # Before, an emulated processor kept what it had translated while another one wrote there: a kernel that patches itself
 # ran into an `int3` that was gone again, and died. QEMU's commit deba78709a mends it.
 CODE_IS_LOCKED = (8, 1)
+# Where image/setup puts a later QEMU.
+UNPACKED = pathlib.Path(__file__).resolve().parents[2] / "target/tools/qemu"
 
 
 def free_port():
@@ -54,12 +56,21 @@ def acceleration():
     return ["-machine", "q35,hpet=off", "-accel", f"tcg,thread={threads},tb-size=512", "-cpu", "kvm64"], ["mitigations=off"]
 
 
+def qemu():
+    """(program, environment): the QEMU that image/setup unpacked, else the one that is installed."""
+    program = UNPACKED / "usr/bin/qemu-system-x86_64"
+    if not program.exists():
+        return "qemu-system-x86_64", {}
+    return str(program), {"QEMU_MODULE_DIR": str(UNPACKED / "usr/lib/x86_64-linux-gnu/qemu")}
+
+
 def qemu_version():
-    """(major, minor) of the QEMU that is installed."""
-    said = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout
+    """(major, minor) of the QEMU that is started."""
+    program, _ = qemu()
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
     found = re.search(r"version (\d+)\.(\d+)", said)
     if not found:
-        raise MachineError(f"expected `qemu-system-x86_64 --version` to tell a version, found `{said.strip()}`")
+        raise MachineError(f"expected `{program} --version` to tell a version, found `{said.strip()}`")
     return int(found[1]), int(found[2])
 
 
@@ -94,8 +105,9 @@ class Machine:
         strings = [f"io.systemd.stub.kernel-cmdline-extra={' '.join(parameters)}"]
         strings += [f"io.systemd.credential:{credential}" for credential in credentials]
         forwards = ",".join(f"hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in self.ports.items())
+        program, environment = qemu()
         command = [
-            "qemu-system-x86_64", "-nodefaults", *accelerated,
+            program, "-nodefaults", *accelerated,
             "-smp", str(processors), "-m", str(memory_mib), "-display", "none", "-no-reboot",
             "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}",
             "-drive", f"if=pflash,format=raw,unit=1,file={variables}",
@@ -110,7 +122,7 @@ class Machine:
             "-qmp", f"unix:{monitor_socket},server=on,wait=off",
             *(("-incoming", f"exec:cat '{memory}'") if memory else ()),
         ]  # fmt: skip
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=os.environ | environment)
         self.shell = self._connect(shell_socket)
         self.shell.setblocking(False)
         self.monitor = Monitor(self._connect(monitor_socket))
