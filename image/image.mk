@@ -120,14 +120,19 @@ $(TEST_KEYS):
 
 # Builds the last steps again and compares every bit; minutes with COMPRESSION=lz4.
 test-image-bits: image
-	@for step in rootfs initrd root uki disk update; do \
+	@began=$$(date +%s); for step in rootfs initrd root uki disk update flash; do \
 		$(NIX_BUILD) -A $$step --no-out-link >/dev/null && \
+		started=$$(date +%s) && \
 		$(NIX_BUILD) -A $$step --check --no-out-link >/dev/null || exit 1; \
-		echo "$$step: the same bits"; \
-	done
+		echo "$$step: the same bits, built in $$(($$(date +%s) - started)) s"; \
+	done; echo "all steps built anew: $$(($$(date +%s) - began)) s"
 
-# Sizes, time to the dashboard beside the same system to a login prompt, memory.
+# Time of a build with nothing to do and with all to do but packages and agent, sizes, time to the dashboard beside the same
+# system to a login prompt, memory.
 bench-os: image-published
+	@started=$$(date +%s); $(NIX_BUILD) -A flash -A update --no-out-link >/dev/null && \
+		echo "nothing to build: $$(($$(date +%s) - started)) s"
+	@$(MAKE) --no-print-directory test-image-bits
 	@nice -n 5 tests/vm/bench $(CURDIR)/target/image/disk/*.raw \
 		--file "disk, compressed"=$$(echo target/image/flash/*.zst) \
 		--file "root"=$$(echo target/image/update/*.root) \
