@@ -10,6 +10,8 @@
 mod browser;
 /// One typed function per endpoint of the API.
 mod client;
+/// Time that passes while a page stands open.
+mod clock;
 /// Used by two pages or more.
 mod components;
 /// Reading what the box tells.
@@ -81,5 +83,6 @@ fn App() -> impl IntoView {
     provide_context(Theme::start());
     provide_context(Toasts::new());
     provide_context(Looking::new());
+    provide_context(Clock::start());
     view! { <Gate /> }
 }

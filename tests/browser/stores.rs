@@ -41,6 +41,9 @@ fn a_store_is_added_by_its_address_refreshed_and_removed() -> Result<()> {
         browser.wait_for_text("balcony is added", PATIENCE)?;
         let text = browser.wait_for_text("2 packages", PATIENCE)?;
         ensure!(text.contains(&server.url("/balcony.tar")), "the address is not shown: {text}");
+        // The page stands open for a while.
+        browser.run("const then = Date.now; Date.now = () => then() + 600000", &serde_json::json!([]))?;
+        browser.wait_for_text("checked 10 minutes ago", PATIENCE)?;
 
         server.serve("/balcony.tar", Page::file(archive(&[("mint", "2"), ("thyme", "1")])));
         browser.click(&browser.select(

@@ -3,8 +3,8 @@ use hearth_model::desired::{Actor, GenerationInfo};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use crate::browser;
 use crate::client::{self, Difference};
+use crate::clock::ago;
 use crate::components::dialog::Dialog;
 use crate::components::icon::Icon;
 use crate::components::notice::{Empty, FormError};
@@ -101,7 +101,7 @@ fn moment(info: GenerationInfo, before: Option<Generation>, choose: Callback<Gen
                 <p class="muted">
                     {text::by(&info.by)} " · "
                     <time datetime=info.at.to_string() title=format::moment(&info.at)>
-                        {format::ago(&info.at, browser::now_ms())}
+                        {move || ago(&info.at)}
                     </time> " · " {text::number(number)}
                 </p>
             </div>

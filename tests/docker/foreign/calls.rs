@@ -49,6 +49,10 @@ set -euo pipefail
 echo changed while it was stopped >"${APP_DATA_DIR}/data/late"
 "${UMBREL_ROOT}/scripts/app" compose "${APP_ID}" start web
 "#;
+const PRE_STOP: &str = r#"#!/usr/bin/env bash
+"${UMBREL_ROOT}/scripts/app" compose "${APP_ID}" exec -T web busybox touch /data/told
+"${UMBREL_ROOT}/scripts/app" start "${APP_ID}" 2>"${APP_DATA_DIR}/not-now" || true
+"#;
 /// As packages do it that must not wait for themselves.
 const POST_INSTALL: &str = r#"#!/usr/bin/env bash
 echo and once more >"${APP_DATA_DIR}/data/later"
@@ -64,6 +68,7 @@ fn scripts_start_stop_and_use_the_services_of_their_own_app() -> Result<()> {
             ("wiki/hooks/pre-start", PRE_START),
             ("wiki/hooks/post-start", POST_START),
             ("wiki/hooks/post-install", POST_INSTALL),
+            ("wiki/hooks/pre-stop", PRE_STOP),
         ];
         let site = site(machine, "calls", &files)?;
         let (hearth, client) = site.set_up()?;
@@ -90,6 +95,12 @@ fn scripts_start_stop_and_use_the_services_of_their_own_app() -> Result<()> {
 
         client.act("POST", "apps/wiki/stop")?;
         client.wait_for_state("wiki", AppState::Stopped, PATIENCE)?;
+        ensure!(
+            hearth.app_folder("wiki").join("data/told").exists(),
+            "an app that still runs was not reached"
+        );
+        let not_now = "hearth: pre-stop runs while the app is being stopped, so nothing of it is started\n";
+        ensure!(read("not-now") == not_now, "{}", read("not-now"));
         client.act("POST", "apps/wiki/start")?;
         client.wait_for_state("wiki", AppState::Running, PATIENCE)?;
         ensure!(answer(8312)?.contains("KEY=made\n"));
@@ -115,6 +126,31 @@ fn what_a_script_asks_in_vain_is_told_with_its_reason() -> Result<()> {
         let said = "hearth: there is no service nope; wiki has db, web";
         ensure!(reason.log.last().is_some_and(|line| line == said), "{reason:?}");
         Ok(())
+    })
+}
+
+/// Its script ends, and what it set going in a container does not, nor does it write anything.
+#[test]
+fn what_a_script_leaves_running_holds_nothing_up() -> Result<()> {
+    on_a_machine(|machine| {
+        let pre_start = r#"#!/usr/bin/env bash
+: >>keys.env
+mkdir -p data
+printf 'exec >&- 2>&-\nbusybox sleep 1000\n' >data/mute
+"${UMBREL_ROOT}/scripts/app" compose "${APP_ID}" up --detach web
+"${UMBREL_ROOT}/scripts/app" compose "${APP_ID}" exec -T web sh /data/mute &
+"#;
+        let files = [
+            ("wiki/umbrel-app.yml", ABOUT),
+            ("wiki/docker-compose.yml", COMPOSE),
+            ("wiki/hooks/pre-start", pre_start),
+            ("wiki/hooks/post-install", "#!/bin/sh\ntouch next\n"),
+        ];
+        let site = site(machine, "mute", &files)?;
+        let (hearth, client) = site.set_up()?;
+        install(&client, "wiki")?;
+        let next = hearth.app_folder("wiki").join("next");
+        wait_for("the script after it", PATIENCE, || Ok(Answer::when(next.exists(), "it has not run")))
     })
 }
 

@@ -139,7 +139,14 @@ async fn on_engine(hearth: &Hearth, step: &Step) -> Result<(), Reason> {
 }
 
 /// Refuses a link in the app's folder that leads a mount out of it: the engine itself follows links.
-async fn check_mounts(hearth: &Hearth, app: &AppId, container: &ContainerSpec) -> Result<(), Reason> {
+///
+/// # Errors
+/// Which one.
+pub(crate) async fn check_mounts(
+    hearth: &Hearth,
+    app: &AppId,
+    container: &ContainerSpec,
+) -> Result<(), Reason> {
     let (data, app, container) = (hearth.data.clone(), app.clone(), container.clone());
     blocking(move || data.check_mounts(&app, &container)).await
 }

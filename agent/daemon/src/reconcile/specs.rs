@@ -29,6 +29,8 @@ pub(crate) struct SpecCache {
     /// What each was resolved from.
     from: BTreeMap<AppId, From>,
     specs: Arc<Specs>,
+    /// How often each was to be forgotten: one that was while a look resolved it is resolved once more.
+    forgotten: BTreeMap<AppId, u64>,
 }
 
 impl Hearth {
@@ -45,7 +47,9 @@ impl Hearth {
 
     /// Makes the next look resolve an app anew.
     pub(crate) fn forget_spec(&self, app: &AppId) {
-        self.specs.lock().unwrap_or_else(PoisonError::into_inner).from.remove(app);
+        let mut cache = self.specs.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.from.remove(app);
+        *cache.forgotten.entry(app.clone()).or_default() += 1;
     }
 }
 
@@ -56,9 +60,9 @@ pub(super) async fn resolved(hearth: &Hearth, now: &InForce) -> Arc<Specs> {
         tracing::error!("{error}");
         Packages::new()
     });
-    let (mut from, old) = {
+    let (mut from, old, forgotten) = {
         let cache = hearth.specs.lock().unwrap_or_else(PoisonError::into_inner);
-        (cache.from.clone(), Arc::clone(&cache.specs))
+        (cache.from.clone(), Arc::clone(&cache.specs), cache.forgotten.clone())
     };
     let current = now.desired.apps.iter().map(|(app, wanted)| {
         let circle = packages.get(app).map_or_else(
@@ -95,8 +99,11 @@ pub(super) async fn resolved(hearth: &Hearth, now: &InForce) -> Arc<Specs> {
     // A document that is only being looked at must not take the place of the one in force.
     if now.generation == hearth.generation() && Arc::ptr_eq(&now.desired, &hearth.in_force().desired) {
         let mut cache = hearth.specs.lock().unwrap_or_else(PoisonError::into_inner);
-        from.retain(|app, _| now.desired.apps.contains_key(app));
-        *cache = SpecCache { from, specs: Arc::clone(&specs) };
+        cache.forgotten.retain(|app, _| now.desired.apps.contains_key(app));
+        let since = |app: &AppId| cache.forgotten.get(app) != forgotten.get(app);
+        from.retain(|app, _| now.desired.apps.contains_key(app) && !since(app));
+        cache.from = from;
+        cache.specs = Arc::clone(&specs);
     }
     specs
 }

@@ -61,7 +61,7 @@ impl Hearth {
             .map_err(|problem| Reason::new(ReasonCode::PackageInvalid, problem))?;
         let path = self.data.path(app).join(hook.path());
         let begun = Instant::now();
-        let calls = Calls::listen(self, app).inspect_err(|error| {
+        let calls = Calls::listen(self, app, hook).inspect_err(|error| {
             tracing::warn!(app.id = %app, "the scripts of {app} cannot ask anything: {error}");
         });
         let run = Run {

@@ -24,9 +24,11 @@ const ETC: [&str; 8] = [
 ];
 /// What root may still do: owners and rights of files below the app's folder, which packages set as they please.
 const RIGHTS: [&str; 3] = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"];
-/// Reads the environment from its file, so that no list of processes shows it, and runs the script. What that leaves in the
-/// background has ten more seconds; then it goes with the sandbox, whose first process waits for this one alone.
-const BEGIN: &str = "source /run/hearth/environment; \"$@\"; ended=$?; \
+/// Reads the environment from its file, so that no list of processes shows it, and runs the script.
+const BEGIN: &str = "source /run/hearth/environment; exec \"$@\"";
+/// The same for a file, which may leave something in the background: that has ten more seconds; then it goes with the
+/// sandbox, whose first process waits for this one alone.
+const BEGIN_FILE: &str = "source /run/hearth/environment; \"$@\"; ended=$?; \
     for ((wait = 0; wait < 100; wait++)); do left=(/proc/[0-9]*); ((${#left[@]} > 2)) || break; sleep 0.1; done; \
     exit $ended";
 
@@ -115,9 +117,9 @@ fn arguments(sandbox: &Sandbox, scratch: &Scratch, script: Script<'_>) -> Vec<Os
     path.dedup();
     path.extend(PROGRAMS.map(str::to_owned));
     line.words(&["--setenv", "PATH", &path.join(":"), "--setenv", "HOME", "/tmp"]);
-    line.words(&["--", "/bin/bash", "-c", BEGIN, "hearth"]);
-    if matches!(script, Script::Bash(_)) {
-        line.words(&["/bin/bash"]);
+    match script {
+        Script::File(_) => line.words(&["--", "/bin/bash", "-c", BEGIN_FILE, "hearth"]),
+        Script::Bash(_) => line.words(&["--", "/bin/bash", "-c", BEGIN, "hearth", "/bin/bash"]),
     }
     line.path(&file);
     line.0

@@ -7,13 +7,13 @@ use super::VerbButton;
 use super::uninstall::UninstallDialog;
 use crate::browser;
 use crate::client::Verb;
+use crate::clock::ago;
 use crate::components::copy::CopyButton;
 use crate::components::field::reveal;
 use crate::components::icon::Icon;
 use crate::components::notice::{Notice, Tone};
 use crate::components::progress::ProgressPanel;
 use crate::components::words::words;
-use crate::format;
 use crate::route::{AppTab, Route};
 use crate::text::app as text;
 
@@ -112,12 +112,11 @@ fn reason_panel(app: RwSignal<AppStatus>, state: AppState, reason: Reason) -> im
 
 /// What the last update did, and the way back while there is one.
 fn last_update_panel(app: RwSignal<AppStatus>, last: LastUpdate) -> impl IntoView {
-    let when = format::ago(&last.at, browser::now_ms());
     match last.reverted {
         Some(reason) => view! {
             <Notice tone=Tone::Warn>
                 <p>
-                    <strong>{text::reverted(&last.from_version, &when)}</strong>
+                    <strong>{move || text::reverted(&last.from_version, &ago(&last.at))}</strong>
                 </p>
                 <p>{reason.message}</p>
                 {(!reason.log.is_empty())
@@ -137,7 +136,7 @@ fn last_update_panel(app: RwSignal<AppStatus>, last: LastUpdate) -> impl IntoVie
             .then(|| {
                 view! {
                     <Notice tone=Tone::Info>
-                        <p>{text::updated(&last.from_version, &when)}</p>
+                        <p>{move || text::updated(&last.from_version, &ago(&last.at))}</p>
                         <VerbButton app verb=Verb::GoBack />
                     </Notice>
                 }
@@ -153,7 +152,7 @@ fn service(service: ServiceStatus, busy: bool) -> impl IntoView {
         (false, true) => "state is-off",
         (false, false) => "state is-warn",
     };
-    let started = service.started_at.as_ref().map(|at| text::started(&format::ago(at, browser::now_ms())));
+    let started = service.started_at.map(|at| move || text::started(&ago(&at)));
     view! {
         <li>
             <span class=class>

@@ -7,6 +7,7 @@ mod progress;
 /// The question before a store goes.
 mod remove;
 
+use hearth_model::Timestamp;
 use hearth_model::api::store::{RefusedPackage, StoreProblem, StoreSummary};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -15,6 +16,8 @@ use self::add::AddForm;
 use self::changes::Changes;
 use self::progress::ProgressLine;
 use self::remove::RemoveForm;
+use crate::client;
+use crate::clock::ago;
 use crate::components::dialog::Dialog;
 use crate::components::icon::Icon;
 use crate::components::notice::{Notice, Tone};
@@ -24,7 +27,6 @@ use crate::components::words::words as draw_words;
 use crate::live::use_live;
 use crate::remote::Remote;
 use crate::text::stores as text;
-use crate::{browser, client, format};
 
 /// Sources of packages.
 #[component]
@@ -77,7 +79,7 @@ fn Row(store: StoreSummary, stores: Remote<Vec<StoreSummary>>) -> impl IntoView 
             let _ = busy.try_set(false);
         });
     };
-    let problem = store.problem.as_ref().map(|problem| trouble(problem, store.packages));
+    let problem = store.problem.map(|problem| trouble(problem, store.packages));
     let left_out = (!store.refused.is_empty()).then(|| refused(&store.refused));
     let removing = RwSignal::new(false);
     let title = text::remove_title(&store.name);
@@ -87,7 +89,7 @@ fn Row(store: StoreSummary, stores: Remote<Vec<StoreSummary>>) -> impl IntoView 
             <div class="store-text">
                 <strong>{store.name.clone()}</strong>
                 <code>{store.location.clone()}</code>
-                <span class="muted">{facts(&store)}</span>
+                <span class="muted">{facts(store.packages, store.refreshed_at, store.revision)}</span>
             </div>
             <div class="store-actions">
                 <button
@@ -127,22 +129,24 @@ fn Row(store: StoreSummary, stores: Remote<Vec<StoreSummary>>) -> impl IntoView 
 }
 
 /// How many packages there are, since when they are known to be the newest, and which commit they are of.
-fn facts(store: &StoreSummary) -> String {
-    let mut facts = vec![text::packages(store.packages)];
-    facts.extend(store.refreshed_at.as_ref().map(|at| text::checked(&format::ago(at, browser::now_ms()))));
-    facts.extend(store.revision.clone());
-    facts.join(" · ")
+fn facts(packages: usize, refreshed_at: Option<Timestamp>, revision: Option<String>) -> impl Fn() -> String {
+    move || {
+        let checked = refreshed_at.as_ref().map(|at| text::checked(&ago(at)));
+        let facts: Vec<_> =
+            [Some(text::packages(packages)), checked, revision.clone()].into_iter().flatten().collect();
+        facts.join(" · ")
+    }
 }
 
-fn trouble(problem: &StoreProblem, packages: usize) -> impl IntoView + use<> {
+fn trouble(problem: StoreProblem, packages: usize) -> impl IntoView {
     let words = if packages == 0 { text::NEVER_WORKED } else { text::KEEPS };
-    let when = text::not_refreshed(&format::ago(&problem.at, browser::now_ms()));
-    let drawn = draw_words(&problem.message);
+    let StoreProblem { at, message } = problem;
+    let drawn = draw_words(&message);
     view! {
         <div class="store-wide">
             <Notice tone=Tone::Warn>
                 <p>
-                    <strong>{when}</strong>
+                    <strong>{move || text::not_refreshed(&ago(&at))}</strong>
                     " "
                     {words}
                 </p>

@@ -4,8 +4,8 @@ use hearth_model::time::Timestamp;
 use leptos::prelude::*;
 
 use super::{checks, tell};
-use crate::browser;
 use crate::client::OsVerb;
+use crate::clock::ago;
 use crate::components::icon::Icon;
 use crate::components::markdown::markdown;
 use crate::components::notice::{Notice, Tone};
@@ -32,7 +32,7 @@ pub(super) fn card(
             let checks = (state == UpdatePhase::Blessed).then(|| checks::list(text::CHECKS, checked, &[]));
             view! {
                 {head(text::UP_TO_DATE.to_owned(), worked)}
-                {asked.map(|at| view! { <p class="muted">{text::asked(&format::ago(&at, browser::now_ms()))}</p> })}
+                {asked.map(|at| view! { <p class="muted">{move || text::asked(&ago(&at))}</p> })}
                 {checks}
                 <div class="card-foot">{button(OsVerb::Check, false)}</div>
             }

@@ -1,11 +1,14 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use hearth_docker::{Attached, Exec, Written};
 use hearth_model::container::{ContainerSpec, Endpoint, NetworkMode, RestartPolicy};
-use hearth_model::{AppId, AppSpec, Reason, ServiceName, Step};
+use hearth_model::{AppId, AppSpec, Hook, Observed, Reason, ServiceName, Step};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::up::{no_such_service, spec};
 use super::wire::{self, Frame};
@@ -24,8 +27,14 @@ const REMOVAL: Duration = Duration::from_secs(30);
 pub(super) struct Caller {
     pub(super) hearth: Hearth,
     pub(super) app: AppId,
+    /// The script.
+    pub(super) hook: Hook,
     /// Cancelled when the script has ended.
     pub(super) ended: CancellationToken,
+    /// Cancelled when its time is over.
+    pub(super) cut_off: CancellationToken,
+    /// Calls that make, start and stop containers do so one after the other.
+    pub(super) turn: Arc<Mutex<()>>,
 }
 
 impl Caller {
@@ -40,19 +49,30 @@ impl Caller {
         answer: &mut (impl AsyncWrite + Unpin),
     ) -> Result<u8, String> {
         match call {
-            Call::Up { services, wait } => self.up(&services, wait).await.map(|()| 0),
-            Call::Stop { services } => self.stop(&services).await.map(|()| 0),
+            Call::Up { services, wait } => {
+                self.may_start()?;
+                let _turn = self.turn.lock().await;
+                self.up(&services, wait).await.map(|()| 0)
+            }
+            Call::Stop { services } => {
+                let _turn = self.turn.lock().await;
+                self.stop(&services).await.map(|()| 0)
+            }
             Call::Restart { services } => {
+                self.may_start()?;
+                let _turn = self.turn.lock().await;
                 self.stop(&services).await?;
                 self.up(&services, None).await.map(|()| 0)
             }
             Call::Exec { service, exec } => {
                 let spec = self.spec().await?;
                 let container = &container_of(&spec, &service)?.name;
-                let attached = self.hearth.engine.exec(container, &exec).await.map_err(said)?;
+                let attached =
+                    self.hearth.engine.exec(container, &exec).await.map_err(|error| said(&error))?;
                 self.hand_over(attached, Some(input), answer).await
             }
             Call::Run { service, exec, entrypoint, with_dependencies } => {
+                self.may_start()?;
                 // The script may have written what the app is made of.
                 self.hearth.forget_spec(&self.app);
                 let spec = self.spec().await?;
@@ -60,6 +80,7 @@ impl Caller {
                 if with_dependencies {
                     let on: Vec<ServiceName> = spec.services[&service].depends_on.keys().cloned().collect();
                     if !on.is_empty() {
+                        let _turn = self.turn.lock().await;
                         self.up(&on, None).await?;
                     }
                 }
@@ -67,10 +88,25 @@ impl Caller {
                 let ended = self.run(&spec, container.clone(), answer).await;
                 let remove = Step::RemoveContainer { name: container.name };
                 // What stays after all is removed by the next look: no service of the app has it.
-                if tokio::time::timeout(REMOVAL, self.step(&remove)).await.is_err() {
-                    tracing::warn!(app.id = %self.app, "a container of a script is still there");
+                let removed = tokio::time::timeout(REMOVAL, self.step(&remove)).await;
+                let problem = removed.unwrap_or_else(|_| Err("the engine is slow".to_owned())).err();
+                if let Some(problem) = problem {
+                    tracing::warn!(app.id = %self.app, "a container of a script is still there: {problem}");
                 }
                 ended
+            }
+        }
+    }
+
+    /// Refuses to start anything from scripts that run while the app is on its way to standing still, and its data to being
+    /// copied.
+    fn may_start(&self) -> Result<(), String> {
+        match self.hook {
+            Hook::PreStop | Hook::PostStop | Hook::PreUpdate => {
+                Err(format!("{} runs while the app is being stopped, so nothing of it is started", self.hook))
+            }
+            Hook::PreInstall | Hook::PreStart | Hook::PostStart | Hook::PostInstall | Hook::PostUpdate => {
+                Ok(())
             }
         }
     }
@@ -96,7 +132,9 @@ impl Caller {
     async fn spec(&self) -> Result<AppSpec, String> {
         let now = self.hearth.in_force();
         let view = look::everything(&self.hearth, &now, Ports::WhenNeeded).await;
-        spec(&view, &self.app).cloned()
+        let spec = spec(&view, &self.app)?;
+        own(spec, &view.observed)?;
+        Ok(spec.clone())
     }
 
     /// Runs a container to its end.
@@ -115,17 +153,22 @@ impl Caller {
             service: service.parse().map_err(|_| format!("{service} is not a name"))?,
             package_digest: spec.package_digest.clone(),
             restarts: 0,
-            container: Box::new(container),
+            container: Box::new(container.clone()),
         };
         self.step(&create).await?;
-        let attached = self.hearth.engine.attach(&name).await.map_err(said)?;
+        let attached = self.hearth.engine.attach(&name).await.map_err(|error| said(&error))?;
+        // The script itself may have put a link where a mount was.
+        let mounts = run::check_mounts(&self.hearth, &self.app, &container).await;
+        mounts.map_err(|reason| reason.message)?;
+        if self.ended.is_cancelled() {
+            return Err("the script has ended".to_owned());
+        }
         self.step(&Step::StartContainer { name }).await?;
         self.hand_over(attached, None::<tokio::io::Empty>, answer).await
     }
 
     async fn step(&self, step: &Step) -> Result<(), String> {
-        let all_the_way = CancellationToken::new();
-        run::one(&self.hearth, &self.app, step, &all_the_way).await.map_err(|reason| reason.message)
+        run::one(&self.hearth, &self.app, step, &self.cut_off).await.map_err(|reason| reason.message)
     }
 
     /// Hands over what a program writes, and what it reads, until it ended or the script did.
@@ -135,36 +178,60 @@ impl Caller {
         input: Option<impl AsyncRead + Unpin + Send + 'static>,
         answer: &mut (impl AsyncWrite + Unpin),
     ) -> Result<u8, String> {
+        tokio::select! {
+            code = self.to_its_end(attached, input, answer) => code,
+            () = self.ended.cancelled() => Ok(CUT_OFF),
+        }
+    }
+
+    async fn to_its_end(
+        &self,
+        attached: Attached,
+        input: Option<impl AsyncRead + Unpin + Send + 'static>,
+        answer: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<u8, String> {
         let gone = |_| "the script does not listen any more".to_owned();
         let Attached { mut written, input: mut to, program } = attached;
-        let fed = match input {
-            Some(mut input) => {
-                wire::write(answer, &Frame::Input).await.map_err(gone)?;
-                Some(tokio::spawn(async move {
-                    // A program need not read to the end.
-                    let _ = tokio::io::copy(&mut input, &mut to).await;
-                    let _ = to.shutdown().await;
-                }))
-            }
-            None => None,
-        };
-        let code = loop {
-            let piece = tokio::select! {
-                piece = written.next() => piece,
-                () = self.ended.cancelled() => break Ok(CUT_OFF),
-            };
-            let frame = match piece {
-                Some(Ok(Written::Output(bytes))) => Frame::Output(bytes.to_vec()),
-                Some(Ok(Written::Errors(bytes))) => Frame::Errors(bytes.to_vec()),
-                Some(Err(error)) => break Err(said(error)),
-                None => break self.hearth.engine.exit_code(&program).await.map(exit_code).map_err(said),
+        let mut fed = None;
+        if let Some(mut input) = input {
+            wire::write(answer, &Frame::Input).await.map_err(gone)?;
+            fed = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+                // A program need not read to the end.
+                let _ = tokio::io::copy(&mut input, &mut to).await;
+                let _ = to.shutdown().await;
+            })));
+        }
+        while let Some(piece) = written.next().await {
+            let frame = match piece.map_err(|error| said(&error))? {
+                Written::Output(bytes) => Frame::Output(bytes.to_vec()),
+                Written::Errors(bytes) => Frame::Errors(bytes.to_vec()),
             };
             wire::write(answer, &frame).await.map_err(gone)?;
-        };
-        if let Some(fed) = fed {
-            fed.abort();
         }
-        code
+        let code = self.hearth.engine.exit_code(&program).await.map_err(|error| said(&error))?;
+        drop(fed);
+        Ok(exit_code(code))
+    }
+}
+
+/// Refuses an app one of whose names is another app's: what is done by that name would be done to the other.
+fn own(spec: &AppSpec, observed: &Observed) -> Result<(), String> {
+    let containers = spec.services.values().map(|service| service.container.name.as_str());
+    let holders = containers
+        .filter_map(|name| observed.containers.get(name).map(|seen| (name, &seen.app)))
+        .chain(
+            spec.networks
+                .keys()
+                .filter_map(|name| Some((name.as_str(), observed.networks.get(name)?.app.as_ref()?))),
+        )
+        .chain(
+            spec.volumes
+                .keys()
+                .filter_map(|name| Some((name.as_str(), observed.volumes.get(name)?.app.as_ref()?))),
+        );
+    match { holders }.find(|(_, holder)| **holder != spec.app) {
+        Some((name, holder)) => Err(format!("{name} belongs to {holder}")),
+        None => Ok(()),
     }
 }
 
@@ -205,7 +272,7 @@ fn one_off(of: &ContainerSpec, exec: Exec, entrypoint: Option<String>) -> Result
     Ok(container)
 }
 
-fn said(error: hearth_docker::Error) -> String {
+fn said(error: &hearth_docker::Error) -> String {
     let Reason { message, .. } = error.reason();
     message
 }
@@ -213,4 +280,33 @@ fn said(error: hearth_docker::Error) -> String {
 /// A process's own code has eight bits.
 fn exit_code(code: i64) -> u8 {
     u8::try_from(code & 0xff).unwrap_or(u8::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use hearth_model::observed::ObservedNetwork;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_app_with_a_name_of_another_may_do_nothing() {
+        let spec: AppSpec = serde_json::from_value(json!({
+            "app": "wiki", "version": "1", "package_digest": format!("sha256:{}", "0".repeat(64)),
+            "services": {}, "networks": { "wiki_pad_default": {} }, "volumes": {},
+        }))
+        .expect("a spec");
+        let network = |app: &str| ObservedNetwork {
+            app: Some(app.parse().expect("valid")),
+            ours: true,
+            spec_hash: None,
+            connected: std::collections::BTreeSet::new(),
+        };
+        let mut observed = Observed::default();
+        assert_eq!(own(&spec, &observed), Ok(()));
+        observed.networks.insert("wiki_pad_default".to_owned(), network("wiki"));
+        assert_eq!(own(&spec, &observed), Ok(()));
+        observed.networks.insert("wiki_pad_default".to_owned(), network("wiki_pad"));
+        assert_eq!(own(&spec, &observed), Err("wiki_pad_default belongs to wiki_pad".to_owned()));
+    }
 }

@@ -9,12 +9,13 @@ use hearth_model::{AppId, AppSpec, AppState, Observed, ServiceName};
 use hearth_planner::Input;
 use jiff::Timestamp;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::carry_out::Caller;
 use crate::reconcile::look::{self, Ports, View};
 use crate::reconcile::run;
 
+/// More than a script has.
+const DAY: Duration = Duration::from_hours(24);
 /// How often it is looked whether what is waited for has come.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -29,8 +30,12 @@ impl Caller {
         // The script may have written what the app is made of.
         hearth.forget_spec(app);
         let wanted_since = BTreeMap::from([(app.clone(), Timestamp::now())]);
-        let until = wait.map(|wait| Instant::now() + wait);
+        // A wait that never ends is none that ends early.
+        let until = wait.map(|wait| Instant::now().checked_add(wait).unwrap_or_else(|| Instant::now() + DAY));
         loop {
+            if self.cut_off.is_cancelled() {
+                return Err("the time of the script is over".to_owned());
+            }
             let now = hearth.in_force();
             match now.desired.apps.get(app).map(|wanted| wanted.run) {
                 Some(Run::Running) => {}
@@ -64,8 +69,7 @@ impl Caller {
     async fn is_done(&self, plan: &AppPlan, until: Option<Instant>) -> Result<bool, String> {
         let words = |reason: &Reason| reason.message.clone();
         if !plan.stages.is_empty() {
-            let all_the_way = CancellationToken::new();
-            let done = run::stages_of(&self.hearth, &self.app, plan.stages.clone(), &all_the_way).await;
+            let done = run::stages_of(&self.hearth, &self.app, plan.stages.clone(), &self.cut_off).await;
             return done.map(|()| false).map_err(|reason| words(&reason));
         }
         let reason =

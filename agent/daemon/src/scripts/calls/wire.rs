@@ -52,8 +52,9 @@ pub(crate) async fn write(to: &mut (impl AsyncWrite + Unpin), frame: &Frame) -> 
         Frame::Errors(bytes) => (2, bytes),
         Frame::Ended(code) => (3, std::slice::from_ref(code)),
     };
+    let length = length(content)?;
     to.write_u8(kind).await?;
-    to.write_u32(length(content)?).await?;
+    to.write_u32(length).await?;
     to.write_all(content).await?;
     to.flush().await
 }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -29,6 +30,21 @@ pub(super) enum Call {
         /// Whether what the service depends on is started first.
         with_dependencies: bool,
     },
+}
+
+/// Without what is given to programs: it may be a password.
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (verb, services) = match self {
+            Self::Up { services, .. } => ("up", services.as_slice()),
+            Self::Stop { services } => ("stop", services.as_slice()),
+            Self::Restart { services } => ("restart", services.as_slice()),
+            Self::Exec { service, .. } => ("exec in", std::slice::from_ref(service)),
+            Self::Run { service, .. } => ("run like", std::slice::from_ref(service)),
+        };
+        write!(f, "{verb}")?;
+        services.iter().try_for_each(|service| write!(f, " {service}"))
+    }
 }
 
 /// The words that `scripts/app` of umbrelOS knows
@@ -187,11 +203,12 @@ fn variable(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// The first line says it; the rest is about a help that there is not.
+/// The first line says it; the rest is about a help that there is not. Later words may be a password.
 fn refusal(words: &[String], error: &clap::Error) -> String {
     let said = error.to_string();
     let first = said.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    format!("`scripts/app {}` is not for scripts: {first}", words.join(" "))
+    let told = &words[..words.len().min(3)];
+    format!("`scripts/app {}` is not for scripts: {first}", told.join(" "))
 }
 
 #[cfg(test)]
@@ -274,5 +291,15 @@ mod tests {
             let refusal = read(&words).expect_err(line);
             assert!(refusal.contains(because), "{line}: {refusal}");
         }
+    }
+
+    #[test]
+    fn a_password_is_not_told_on() {
+        let add = "compose wiki exec -e TOKEN=secret web adduser --password secret";
+        let words: Vec<&str> = add.split(' ').collect();
+        assert_eq!(read(&words).expect("understood").to_string(), "exec in web");
+        let wrong: Vec<&str> = "compose wiki exec -u secret --unknown web".split(' ').collect();
+        let refusal = read(&wrong).expect_err("unknown");
+        assert!(!refusal.contains("secret"), "{refusal}");
     }
 }
