@@ -54,6 +54,7 @@ mod theme;
 use leptos::prelude::*;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use crate::clock::Clock;
 use crate::components::toast::Toasts;
 use crate::live::Live;
 use crate::pages::store::Looking;
