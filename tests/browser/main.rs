@@ -17,5 +17,7 @@ mod os;
 mod person;
 /// A store by its address, from its first fetch to its removal.
 mod stores;
+/// Packages of umbrelOS with scripts, fixed addresses and the host's network.
+mod umbrel;
 /// WordPress with its database, from the store to its own pages and back again.
 mod wordpress;

@@ -21,6 +21,13 @@ pub fn hooks(package: &Package) -> BTreeSet<Hook> {
     own.chain([Hook::PreStart]).collect()
 }
 
+/// Returns the paths of the scripts that run.
+pub fn paths(package: &Package) -> Vec<String> {
+    let exports = package.conventions.needs.contains(&Need::Exports).then(|| EXPORTS.to_owned());
+    let hooks = hooks(package).into_iter().map(|hook| hook.path());
+    exports.into_iter().chain(hooks.filter(|path| package.files.contains_key(path))).collect()
+}
+
 /// Tells whether a file of a package is the package's for good and not the app's once it is installed.
 pub fn is_kept_equal(package: &Package, path: &str) -> bool {
     let has_scripts = package.conventions.needs.contains(&Need::Hooks)

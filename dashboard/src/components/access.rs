@@ -29,6 +29,22 @@ fn icon(kind: AccessKind) -> Icon {
     }
 }
 
+/// Which scripts of a package run on the box; nothing where there are none.
+pub(crate) fn script_list(scripts: &[String]) -> Option<impl IntoView + use<>> {
+    (!scripts.is_empty()).then(|| {
+        view! {
+            <ul class="access">
+                <li>
+                    <span class="access-icon">{Icon::Engine.draw()}</span>
+                    <div>
+                        <p>{words(&text::scripts(scripts))}</p>
+                    </div>
+                </li>
+            </ul>
+        }
+    })
+}
+
 /// What an app may do beyond its own folder and network.
 pub(crate) fn access_list(requests: Vec<AccessRequest>) -> AnyView {
     if requests.is_empty() {

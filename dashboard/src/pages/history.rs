@@ -86,6 +86,8 @@ fn timeline(mut all: Vec<GenerationInfo>, choose: Callback<Generation>) -> impl 
 fn moment(info: GenerationInfo, before: Option<Generation>, choose: Callback<Generation>) -> impl IntoView {
     let number = info.generation;
     let by_hearth = info.by == Actor::Hearth;
+    let at = info.at;
+    let (datetime, title) = (at.to_string(), format::moment(&at));
     let button = match (info.current, before) {
         (true, Some(before)) => Some((Icon::Undo, text::UNDO, before)),
         (true, None) => None,
@@ -100,8 +102,8 @@ fn moment(info: GenerationInfo, before: Option<Generation>, choose: Callback<Gen
                 </p>
                 <p class="muted">
                     {text::by(&info.by)} " · "
-                    <time datetime=info.at.to_string() title=format::moment(&info.at)>
-                        {move || ago(&info.at)}
+                    <time datetime=datetime title=title>
+                        {move || ago(&at)}
                     </time> " · " {text::number(number)}
                 </p>
             </div>

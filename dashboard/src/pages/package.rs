@@ -3,7 +3,7 @@ use hearth_model::package::Manifest;
 use leptos::prelude::*;
 
 use crate::client;
-use crate::components::access::access_list;
+use crate::components::access::{access_list, script_list};
 use crate::components::app_icon::AppIcon;
 use crate::components::icon::Icon;
 use crate::components::markdown::markdown;
@@ -80,6 +80,7 @@ fn page(detail: PackageDetail) -> impl IntoView {
     let refused = detail.refused.clone();
     let about = facts(&detail);
     let access = access_list(detail.access.clone());
+    let scripts = script_list(&detail.scripts);
     let tips = manifest.tips.clone().filter(|tips| !tips.trim().is_empty());
     let notes = manifest.release_notes.clone().filter(|notes| !notes.trim().is_empty());
     view! {
@@ -137,6 +138,7 @@ fn page(detail: PackageDetail) -> impl IntoView {
                 <section class="card">
                     <h2>{text::ACCESS}</h2>
                     {access}
+                    {scripts}
                 </section>
                 {about}
             </div>

@@ -102,6 +102,13 @@ pub(crate) mod access {
         format!("I trust {name} with this")
     }
 
+    /// Which scripts run, and what they reach.
+    pub(crate) fn scripts(paths: &[String]) -> String {
+        let paths: Vec<String> = paths.iter().map(|path| format!("`{path}`")).collect();
+        let paths = paths.join(", ");
+        format!("Runs {paths} on this box, with its own folder and containers and without a network.")
+    }
+
     /// Why an app asks for it.
     pub(crate) fn why(reason: &str) -> String {
         format!("Why: {reason}")

@@ -150,6 +150,12 @@ fn in_words(package: &PackageDetail) -> String {
     for asked in &package.access {
         text.push_str(&format!("It may    {}\n", asked.means));
     }
+    if !package.scripts.is_empty() {
+        let scripts = package.scripts.join(", ");
+        text.push_str(&format!(
+            "It runs   {scripts} on this box, with its own folder and containers and without a network\n"
+        ));
+    }
     for widget in &manifest.widgets {
         text.push_str(&format!("Widget    {} ({})\n", widget.id, word(&widget.kind)));
     }

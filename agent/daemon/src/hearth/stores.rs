@@ -61,6 +61,7 @@ impl Hearth {
             services: spec.iter().flat_map(|spec| spec.services.keys().map(ToString::to_string)).collect(),
             ports,
             access: spec.as_ref().map(|spec| access_requests(&entry.package, spec)).unwrap_or_default(),
+            scripts: hearth_adapters::scripts::paths(&entry.package),
             installed: installed_as(&entry, &desired),
             refused,
         })

@@ -49,6 +49,9 @@ pub struct PackageDetail {
     pub ports: Vec<PublishedPort>,
     /// What it may do beyond its own folder and network.
     pub access: Vec<super::apps::AccessRequest>,
+    /// Scripts that run on the box when the app starts, stops or is updated, by their path in the package. They reach the
+    /// app's own folder and containers, and no network.
+    pub scripts: Vec<String>,
     /// The app it is installed as, if it is.
     pub installed: Option<AppId>,
     /// Why it cannot be installed at all, if so.
