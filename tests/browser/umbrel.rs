@@ -120,7 +120,7 @@ fn packages_with_scripts_addresses_and_the_hosts_network_go_from_their_store_to_
         person.go("/")?;
         browser.press("button", "=Sign out")?;
         browser.find("textbox", "Name")?;
-        browser.open(&format!("{node}open/"))?;
+        browser.open(&format!("{node}open/index.html"))?;
         browser.wait_for_text("for everybody", PATIENCE)?;
         browser.open(&node)?;
         browser.find("textbox", "Name")?;
