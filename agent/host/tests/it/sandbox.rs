@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -141,14 +141,29 @@ fn a_script_finds_files_and_sockets_that_it_is_given() {
 }
 
 #[test]
-fn what_a_script_leaves_behind_has_a_while_and_no_more() {
+fn what_a_file_leaves_behind_has_a_while_and_no_more() {
     let tmp = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(&tmp);
-    let ended = bash(&sandbox, "(sleep 1; echo late >late) & echo soon; exit 4");
+    let path = sandbox.folder.join("hook");
+    let file = |text: &str| {
+        fs::write(&path, format!("#!/bin/bash\n{text}\n")).expect("a script");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it may run");
+        sandbox.run(Script::File(&path)).expect("bubblewrap is installed")
+    };
+    let ended = file("(sleep 1; echo late >late) & echo soon; exit 4");
     assert_eq!((ended.failure.as_deref(), &ended.output[..]), (Some("exit code 4"), &b"soon\n"[..]));
     assert_eq!(fs::read_to_string(sandbox.folder.join("late")).expect("it came to its end"), "late\n");
-    text(&bash(&sandbox, "(sleep 1000; echo never >never) &"));
+    text(&file("(sleep 1000; echo never >never) &"));
     assert!(!sandbox.folder.join("never").exists());
+}
+
+#[test]
+fn what_words_leave_behind_goes_at_once() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(&tmp);
+    let ended = bash(&sandbox, "(sleep 1; echo late >late) >/dev/null 2>&1 & echo soon; exit 4");
+    assert_eq!((ended.failure.as_deref(), &ended.output[..]), (Some("exit code 4"), &b"soon\n"[..]));
+    assert!(!sandbox.folder.join("late").exists());
 }
 
 #[test]
