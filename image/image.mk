@@ -103,10 +103,11 @@ test-os-update: target/image/packages $(TEST_KEYS) target/image/agent target/ima
 	@nice -n 5 tests/vm/update $(CURDIR)/target/image/test-0.1.0/*.raw $(TEST_KEYS) \
 		0.2.0=target/image/test-0.2.0 0.3.0=target/image/test-0.3.0 $(CASES)
 
-# What fits into half an hour without acceleration: a new device, looked at closely; an app; the next release by clicks; back
-# from a kernel that was cut off; a damaged root.
+# What fits into half an hour without acceleration: a new device, looked at closely; its power cut, an agent killed, a disk
+# filled; an app; what a restart keeps; the next release by clicks; back from a kernel that was cut off; a damaged root.
 TEST_IMAGES = AGENT_PROFILE=dev COMPRESSION=lz4
 test-os-short:
+	@$(MAKE) --no-print-directory test-os $(TEST_IMAGES) CASES="power_cut second_boot full_data"
 	@$(MAKE) --no-print-directory test-os-update $(TEST_IMAGES) CASES="cut_off bit_in_the_root"
 
 # All that there is to show in a virtual machine.
