@@ -53,11 +53,7 @@ fn an_app_of_an_umbrel_store_answers_behind_the_sign_in() -> Result<()> {
         let server = WebServer::start()?;
         server.serve("/shelf.tar", Page::file(shelf));
 
-        person.go("/settings")?;
-        browser.press("button", "=Add a store")?;
-        browser.fill("Where it is", &server.url("/shelf.tar"))?;
-        browser.press("button", "=Add a store")?;
-        browser.wait_for_text("shelf is added", PATIENCE)?;
+        person.add_store(&server.url("/shelf.tar"), "Shelf")?;
         person.install("Notifier")?;
         person.wait_for_state("Running")?;
         let page = browser.find("link", "=Open")?;

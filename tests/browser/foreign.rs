@@ -1,6 +1,6 @@
 use std::fs;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use hearth_tests::git::Repository;
 use hearth_tests::machine::on_a_machine;
 use hearth_tests::tarball::Tarball;
@@ -128,7 +128,7 @@ fn packages_of_casaos_and_runtipi_go_from_their_stores_to_answering() -> Result<
         let (_hearth, person) = site.person(machine, "foreign")?;
         let addresses = [server.url("/shelves.tar"), server.url("/git/papers/.git#main")];
         for (address, name) in addresses.iter().zip(["Shelves", "Papers"]) {
-            add_store(&person, address, name)?;
+            person.add_store(address, name)?;
         }
         person.browser.screenshots("01-stores")?;
         person.browser.press("link", "=Store")?;
@@ -141,16 +141,6 @@ fn packages_of_casaos_and_runtipi_go_from_their_stores_to_answering() -> Result<
         notebook(&person)?;
         person.expect_no_script_errors()
     })
-}
-
-fn add_store(person: &Person, address: &str, name: &str) -> Result<()> {
-    person.go("/settings")?;
-    person.browser.press("button", "=Add a store")?;
-    person.browser.fill("Where it is", address)?;
-    person.browser.fill("Name", name)?;
-    person.browser.press("button", "=Add a store")?;
-    person.browser.wait_for_text(&format!("{name} is added"), PATIENCE)?;
-    Ok(())
 }
 
 /// The package of CasaOS: what it may do, what its tips say, what it asks.
@@ -249,12 +239,9 @@ fn problem_of(person: &Person, field: &str) -> Result<String> {
 /// Opens the app's page as its "Open" does, returns what it shows, and comes back.
 fn page_of(person: &Person, picture: &str, wanted: &str) -> Result<String> {
     let browser = &person.browser;
-    let open = browser.find("link", "=Open")?;
-    let address = browser.attribute(&open, "href")?.context("the link leads somewhere")?;
     let dashboard = browser.address()?;
-    browser.open(&address)?;
-    let shown = browser.wait_for_text(wanted, PATIENCE)?;
-    browser.screenshot(picture)?;
+    person.open_app(wanted, picture)?;
+    let shown = browser.text()?;
     browser.open(&dashboard)?;
     browser.find("link", "=Logs")?;
     Ok(shown)

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use hearth_tests::browser::Browser;
 use hearth_tests::client::{PASSWORD, USERNAME};
 use hearth_tests::engine::Engine;
@@ -43,6 +43,26 @@ impl Person {
     /// Goes to a page by its address.
     pub(crate) fn go(&self, path: &str) -> Result<()> {
         self.browser.open(&format!("{}{path}", self.address))
+    }
+
+    /// Adds a store by its address, in the settings.
+    pub(crate) fn add_store(&self, address: &str, name: &str) -> Result<()> {
+        self.go("/settings")?;
+        self.browser.press("button", "=Add a store")?;
+        self.browser.fill("Where it is", address)?;
+        self.browser.fill("Name", name)?;
+        self.browser.press("button", "=Add a store")?;
+        self.browser.wait_for_text(&format!("{name} is added"), PATIENCE).map(drop)
+    }
+
+    /// Opens the page of the app whose page in the dashboard is open, as "Open" does, and returns its address.
+    pub(crate) fn open_app(&self, wanted: &str, picture: &str) -> Result<String> {
+        let open = self.browser.find("link", "=Open")?;
+        let address = self.browser.attribute(&open, "href")?.context("the link leads somewhere")?;
+        self.browser.open(&address)?;
+        self.browser.wait_for_text(wanted, PATIENCE)?;
+        self.browser.screenshot(picture)?;
+        Ok(address)
     }
 
     /// Opens a package's install dialog from the store.

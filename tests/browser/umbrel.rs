@@ -1,4 +1,4 @@
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use hearth_tests::machine::on_a_machine;
 use hearth_tests::tarball::Tarball;
 use hearth_tests::web::{Page, WebServer};
@@ -87,18 +87,14 @@ fn packages_with_scripts_addresses_and_the_hosts_network_go_from_their_store_to_
         server.serve("/shelf.tar", Page::file(archive.finish()));
         let (_hearth, person) = site.person(machine, "umbrel")?;
         let browser = &person.browser;
-        person.go("/settings")?;
-        browser.press("button", "=Add a store")?;
-        browser.fill("Where it is", &server.url("/shelf.tar"))?;
-        browser.press("button", "=Add a store")?;
-        browser.wait_for_text("shelf is added", PATIENCE)?;
+        person.add_store(&server.url("/shelf.tar"), "Shelf")?;
 
         install(&person, "Node", "Runs exports.sh on this box", "01-node")?;
-        let node = open(&person, "here is the node", "02-node")?;
+        let node = person.open_app("here is the node", "02-node")?;
         let explorer =
             "Runs hooks/pre-start on this box, with its own folder and containers and without a network";
         install(&person, "Explorer", explorer, "03-explorer")?;
-        open(&person, "here is the node", "04-explorer")?;
+        person.open_app("here is the node", "04-explorer")?;
         let page = browser.text()?;
         let key = page.split("key ").nth(1).map(str::trim).unwrap_or_default();
         ensure!(page.contains("made by the image"), "the script left nothing: {page}");
@@ -115,7 +111,7 @@ fn packages_with_scripts_addresses_and_the_hosts_network_go_from_their_store_to_
         browser.press("button", "=Install")?;
         person.wait_for_app_page()?;
         person.wait_for_state("Running")?;
-        open(&person, "seen from everywhere", "06-beacon")?;
+        person.open_app("seen from everywhere", "06-beacon")?;
 
         person.go("/")?;
         browser.press("button", "=Sign out")?;
@@ -137,14 +133,4 @@ fn install(person: &Person, name: &str, runs: &str, picture: &str) -> Result<()>
     browser.screenshots(picture)?;
     person.install(name)?;
     person.wait_for_state("Running")
-}
-
-/// Opens the app's page as its "Open" does, and returns its address.
-fn open(person: &Person, wanted: &str, picture: &str) -> Result<String> {
-    let open = person.browser.find("link", "=Open")?;
-    let address = person.browser.attribute(&open, "href")?.context("the link leads somewhere")?;
-    person.browser.open(&address)?;
-    person.browser.wait_for_text(wanted, PATIENCE)?;
-    person.browser.screenshot(picture)?;
-    Ok(address)
 }

@@ -24,8 +24,8 @@ PROMPT = "hearth-vm# "
 SHELL_RETRY_SECS = 20
 # What the console has beside text: colours, and the cursor of systemd's progress line.
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1bM")
-# Before, an emulated processor kept what it had translated while another one wrote there: a kernel that patches itself
-# ran into an `int3` that was gone again, and died. QEMU's commit deba78709a mends it.
+# Before QEMU's commit deba78709a an emulated processor may keep what it translates while another one writes there. A kernel
+# patches itself so as it starts, and one was seen to die of an `int3` that was gone again.
 CODE_IS_LOCKED = (8, 1)
 # Where image/setup puts a later QEMU.
 UNPACKED = pathlib.Path(__file__).resolve().parents[2] / "target/tools/qemu"

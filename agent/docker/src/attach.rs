@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bollard::container::{AttachContainerResults, LogOutput};
 use bollard::exec::{CreateExecOptions, StartExecResults};
-use bollard::query_parameters::AttachContainerOptions;
+use bollard::query_parameters::{AttachContainerOptions, WaitContainerOptions};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -14,11 +14,10 @@ use tokio::io::AsyncWrite;
 
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::http::encode;
-use crate::wire;
 
-/// How often it is asked whether a program has ended whose outputs are closed.
-const ASK_EVERY: Duration = Duration::from_millis(20);
+/// How often it is asked whether a program beside others has ended whose outputs are closed: the engine lets nobody wait
+/// for one, as it does for a container.
+const ASK_EVERY: Duration = Duration::from_millis(50);
 
 /// A program for a container that runs
 /// ([Compose `exec`](https://docs.docker.com/reference/cli/docker/compose/exec/)).
@@ -116,22 +115,26 @@ impl Engine {
     ///
     /// Fails when the engine does not say, as when the container was removed.
     pub async fn exit_code(&self, program: &Program) -> Result<i64, Error> {
-        loop {
-            let (running, code) = match &program.0 {
-                Of::Exec(id) => {
-                    let seen = self.inner.docker.inspect_exec(id).await;
-                    let seen = seen.map_err(|error| self.error(error, "ask how a program ended"))?;
-                    (seen.running.unwrap_or_default(), seen.exit_code)
+        match &program.0 {
+            Of::Exec(id) => loop {
+                let seen = self.inner.docker.inspect_exec(id).await;
+                let seen = seen.map_err(|error| self.error(error, "ask how a program ended"))?;
+                match seen.exit_code {
+                    Some(code) if !seen.running.unwrap_or_default() => return Ok(code),
+                    _ => tokio::time::sleep(ASK_EVERY).await,
                 }
-                Of::Container(id) => {
-                    let seen = self.get::<wire::Container>(&format!("/containers/{}/json", encode(id))).await;
-                    let seen = seen.map_err(|failure| self.error(failure, "ask how a container ended"))?;
-                    (seen.state.status == "running", Some(seen.state.exit_code))
+            },
+            Of::Container(id) => {
+                let doing = "ask how a container ended";
+                match self.inner.docker.wait_container(id, None::<WaitContainerOptions>).next().await {
+                    Some(Ok(ended)) => Ok(ended.status_code),
+                    Some(Err(bollard::errors::Error::DockerContainerWaitError { code, .. })) => Ok(code),
+                    Some(Err(error)) => Err(self.error(error, doing)),
+                    None => Err(Error::Unreadable {
+                        doing: doing.to_owned(),
+                        detail: "the engine said nothing".to_owned(),
+                    }),
                 }
-            };
-            match code {
-                Some(code) if !running => return Ok(code),
-                _ => tokio::time::sleep(ASK_EVERY).await,
             }
         }
     }

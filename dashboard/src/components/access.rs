@@ -31,18 +31,8 @@ fn icon(kind: AccessKind) -> Icon {
 
 /// Which scripts of a package run on the box; nothing where there are none.
 pub(crate) fn script_list(scripts: &[String]) -> Option<impl IntoView + use<>> {
-    (!scripts.is_empty()).then(|| {
-        view! {
-            <ul class="access">
-                <li>
-                    <span class="access-icon">{Icon::Engine.draw()}</span>
-                    <div>
-                        <p>{words(&text::scripts(scripts))}</p>
-                    </div>
-                </li>
-            </ul>
-        }
-    })
+    let entry = (!scripts.is_empty()).then(|| entry(Icon::Engine, false, &text::scripts(scripts), None));
+    entry.map(|entry| view! { <ul class="access">{entry}</ul> })
 }
 
 /// What an app may do beyond its own folder and network.
@@ -61,13 +51,18 @@ pub(crate) fn access_list(requests: Vec<AccessRequest>) -> AnyView {
 }
 
 fn item(request: AccessRequest) -> impl IntoView {
-    let grave = is_grave(request.access.kind);
+    let kind = request.access.kind;
+    entry(icon(kind), is_grave(kind), &request.means, request.reason)
+}
+
+fn entry(icon: Icon, grave: bool, means: &str, reason: Option<String>) -> impl IntoView + use<> {
+    let means = words(means);
     view! {
         <li class:is-grave=grave>
-            <span class="access-icon">{icon(request.access.kind).draw()}</span>
+            <span class="access-icon">{icon.draw()}</span>
             <div>
-                <p>{words(&request.means)}</p>
-                {request.reason.map(|reason| view! { <p class="muted">{text::why(&reason)}</p> })}
+                <p>{means}</p>
+                {reason.map(|reason| view! { <p class="muted">{text::why(&reason)}</p> })}
             </div>
         </li>
     }

@@ -2,11 +2,11 @@ use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
 use hearth_model::AppState;
-use hearth_tests::machine::on_a_machine;
+use hearth_tests::machine::{Machine, on_a_machine};
 use hearth_tests::wait::{Answer, wait_for};
 
 use super::{answer, install, request, site};
-use crate::apps::PATIENCE;
+use crate::apps::{PATIENCE, Site};
 
 const ABOUT: &str = "manifestVersion: 1.1\nid: wiki\nname: Wiki\nversion: '1'\nport: 8312\n";
 const COMPOSE: &str = "services:
@@ -59,18 +59,21 @@ echo and once more >"${APP_DATA_DIR}/data/later"
 "${UMBREL_ROOT}/scripts/app" restart "${APP_ID}" &
 "#;
 
+fn wiki(machine: &Machine, image: &str, hooks: &[(&str, &str)]) -> Result<Site> {
+    let package = [("wiki/umbrel-app.yml", ABOUT), ("wiki/docker-compose.yml", COMPOSE)];
+    site(machine, image, &[&package, hooks].concat())
+}
+
 #[test]
 fn scripts_start_stop_and_use_the_services_of_their_own_app() -> Result<()> {
     on_a_machine(|machine| {
-        let files = [
-            ("wiki/umbrel-app.yml", ABOUT),
-            ("wiki/docker-compose.yml", COMPOSE),
+        let hooks = [
             ("wiki/hooks/pre-start", PRE_START),
             ("wiki/hooks/post-start", POST_START),
             ("wiki/hooks/post-install", POST_INSTALL),
             ("wiki/hooks/pre-stop", PRE_STOP),
         ];
-        let site = site(machine, "calls", &files)?;
+        let site = wiki(machine, "calls", &hooks)?;
         let (hearth, client) = site.set_up()?;
         install(&client, "wiki")?;
 
@@ -112,12 +115,7 @@ fn scripts_start_stop_and_use_the_services_of_their_own_app() -> Result<()> {
 fn what_a_script_asks_in_vain_is_told_with_its_reason() -> Result<()> {
     on_a_machine(|machine| {
         let pre_start = "#!/bin/sh\n: >>keys.env\n\"${UMBREL_ROOT}/scripts/app\" compose \"${APP_ID}\" up --detach nope\n";
-        let files = [
-            ("wiki/umbrel-app.yml", ABOUT),
-            ("wiki/docker-compose.yml", COMPOSE),
-            ("wiki/hooks/pre-start", pre_start),
-        ];
-        let site = site(machine, "vain", &files)?;
+        let site = wiki(machine, "vain", &[("wiki/hooks/pre-start", pre_start)])?;
         let (_hearth, client) = site.set_up()?;
         install(&client, "wiki")?;
         let app = client.wait_for_app("wiki", "told of", PATIENCE, |app| app.reason.is_some())?;
@@ -140,13 +138,9 @@ printf 'exec >&- 2>&-\nbusybox sleep 1000\n' >data/mute
 "${UMBREL_ROOT}/scripts/app" compose "${APP_ID}" up --detach web
 "${UMBREL_ROOT}/scripts/app" compose "${APP_ID}" exec -T web sh /data/mute &
 "#;
-        let files = [
-            ("wiki/umbrel-app.yml", ABOUT),
-            ("wiki/docker-compose.yml", COMPOSE),
-            ("wiki/hooks/pre-start", pre_start),
-            ("wiki/hooks/post-install", "#!/bin/sh\ntouch next\n"),
-        ];
-        let site = site(machine, "mute", &files)?;
+        let hooks =
+            [("wiki/hooks/pre-start", pre_start), ("wiki/hooks/post-install", "#!/bin/sh\ntouch next\n")];
+        let site = wiki(machine, "mute", &hooks)?;
         let (hearth, client) = site.set_up()?;
         install(&client, "wiki")?;
         let next = hearth.app_folder("wiki").join("next");
@@ -163,12 +157,7 @@ fn a_kill_while_a_script_runs_a_container_leaves_nothing() -> Result<()> {
 touch begun
 "${UMBREL_ROOT}/scripts/app" compose "${APP_ID}" run --rm --no-deps web busybox sleep 1000
 "#;
-        let files = [
-            ("wiki/umbrel-app.yml", ABOUT),
-            ("wiki/docker-compose.yml", COMPOSE),
-            ("wiki/hooks/pre-start", pre_start),
-        ];
-        let site = site(machine, "killed", &files)?;
+        let site = wiki(machine, "killed", &[("wiki/hooks/pre-start", pre_start)])?;
         let (hearth, client) = site.set_up()?;
         client.send_nothing_back("POST", "apps", &request(&client, "wiki")?)?;
         let names = || site.engine.docker(&["ps", "--all", "--format", "{{.Names}}"]);

@@ -94,7 +94,10 @@ pub(super) async fn run(client: &Client, output: &Output, args: Args) -> Result<
     };
     let found: InstallCheck = client.send(Method::POST, "/apps/check", &request).await?;
     if check {
-        return output.value(&found, in_words);
+        return output.value(&found, |found| {
+            let runs = scripts_in_words(&detail).map(|scripts| format!("\n  it runs: {scripts}"));
+            format!("{}{}", in_words(found), runs.unwrap_or_default())
+        });
     }
     for warning in &found.warnings {
         note(&format!("note: {}", warning.message));
@@ -164,6 +167,13 @@ fn in_words(check: &InstallCheck) -> String {
         text.push_str(&format!("  a free port for {port}: --port {port}={free}\n"));
     }
     text.trim_end().to_owned()
+}
+
+/// Says which scripts of a package run, and with what.
+pub(super) fn scripts_in_words(package: &PackageDetail) -> Option<String> {
+    let scripts = package.scripts.join(", ");
+    (!scripts.is_empty())
+        .then(|| format!("{scripts} on this box, with its own folder and containers and without a network"))
 }
 
 /// Says which app another one is for, what else would do, or what to install first.

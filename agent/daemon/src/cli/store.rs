@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::client::{Client, part};
 use super::error::CliError;
+use super::install::scripts_in_words;
 use super::output::{Output, table};
 
 #[derive(Debug, Subcommand)]
@@ -150,11 +151,8 @@ fn in_words(package: &PackageDetail) -> String {
     for asked in &package.access {
         text.push_str(&format!("It may    {}\n", asked.means));
     }
-    if !package.scripts.is_empty() {
-        let scripts = package.scripts.join(", ");
-        text.push_str(&format!(
-            "It runs   {scripts} on this box, with its own folder and containers and without a network\n"
-        ));
+    if let Some(scripts) = scripts_in_words(package) {
+        text.push_str(&format!("It runs   {scripts}\n"));
     }
     for widget in &manifest.widgets {
         text.push_str(&format!("Widget    {} ({})\n", widget.id, word(&widget.kind)));

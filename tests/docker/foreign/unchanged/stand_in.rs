@@ -19,7 +19,7 @@ printf 'HTTP/1.1 200 OK\\r\\nContent-Type: text/html\\r\\nContent-Length: %s\\r\
 ";
 /// Program of a stand-in that listens, and lasts until it is told to end.
 const SERVE: &str = "#!/bin/busybox sh
-case \"$1\" in CALLED) exec \"$@\" ;; esac
+CALLED
 trap 'exit 0' TERM INT
 for port in PORTS; do /bin/busybox nc -ll -p $port -e /stand-in/answer & done
 /bin/busybox sleep infinity &
@@ -169,9 +169,9 @@ fn push(registry: &mut Registry, image: &str, need: &Need) -> Result<String> {
     };
     let (repository, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
     let ports: Vec<String> = need.ports.iter().map(u16::to_string).collect();
-    let alone: Vec<&str> =
-        need.alone.iter().map(String::as_str).chain(["only-where-a-hook-runs-it"]).collect();
-    let serve = SERVE.replace("PORTS", &ports.join(" ")).replace("CALLED", &alone.join("|"));
+    let alone = need.alone.iter().map(|program| format!("[ \"$1\" != {program} ] || exec \"$@\""));
+    let alone: Vec<String> = alone.collect();
+    let serve = SERVE.replace("PORTS", &ports.join(" ")).replace("CALLED", &alone.join("\n"));
     let serve = if need.ends { "#!/bin/busybox sh\n".to_owned() } else { serve };
     let mut files = BTreeMap::new();
     let all = [(&need.called, CALLED), (&need.checks, HEALTHY), (&need.entrypoints, serve.as_str())];

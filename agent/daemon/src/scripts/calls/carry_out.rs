@@ -178,39 +178,33 @@ impl Caller {
         input: Option<impl AsyncRead + Unpin + Send + 'static>,
         answer: &mut (impl AsyncWrite + Unpin),
     ) -> Result<u8, String> {
-        tokio::select! {
-            code = self.to_its_end(attached, input, answer) => code,
-            () = self.ended.cancelled() => Ok(CUT_OFF),
-        }
-    }
-
-    async fn to_its_end(
-        &self,
-        attached: Attached,
-        input: Option<impl AsyncRead + Unpin + Send + 'static>,
-        answer: &mut (impl AsyncWrite + Unpin),
-    ) -> Result<u8, String> {
         let gone = |_| "the script does not listen any more".to_owned();
         let Attached { mut written, input: mut to, program } = attached;
-        let mut fed = None;
-        if let Some(mut input) = input {
-            wire::write(answer, &Frame::Input).await.map_err(gone)?;
-            fed = Some(AbortOnDropHandle::new(tokio::spawn(async move {
-                // A program need not read to the end.
-                let _ = tokio::io::copy(&mut input, &mut to).await;
-                let _ = to.shutdown().await;
-            })));
+        let to_its_end = async {
+            let mut fed = None;
+            if let Some(mut input) = input {
+                wire::write(answer, &Frame::Input).await.map_err(gone)?;
+                fed = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+                    // A program need not read to the end.
+                    let _ = tokio::io::copy(&mut input, &mut to).await;
+                    let _ = to.shutdown().await;
+                })));
+            }
+            while let Some(piece) = written.next().await {
+                let frame = match piece.map_err(|error| said(&error))? {
+                    Written::Output(bytes) => Frame::Output(bytes.to_vec()),
+                    Written::Errors(bytes) => Frame::Errors(bytes.to_vec()),
+                };
+                wire::write(answer, &frame).await.map_err(gone)?;
+            }
+            let code = self.hearth.engine.exit_code(&program).await.map_err(|error| said(&error))?;
+            drop(fed);
+            Ok(exit_code(code))
+        };
+        tokio::select! {
+            code = to_its_end => code,
+            () = self.ended.cancelled() => Ok(CUT_OFF),
         }
-        while let Some(piece) = written.next().await {
-            let frame = match piece.map_err(|error| said(&error))? {
-                Written::Output(bytes) => Frame::Output(bytes.to_vec()),
-                Written::Errors(bytes) => Frame::Errors(bytes.to_vec()),
-            };
-            wire::write(answer, &frame).await.map_err(gone)?;
-        }
-        let code = self.hearth.engine.exit_code(&program).await.map_err(|error| said(&error))?;
-        drop(fed);
-        Ok(exit_code(code))
     }
 }
 

@@ -16,7 +16,8 @@ use crate::reconcile::run;
 
 /// More than a script has.
 const DAY: Duration = Duration::from_hours(24);
-/// How often it is looked whether what is waited for has come.
+/// How often it is looked whether what is waited for has come: the engine's events are the loop's, and while a script runs
+/// that leaves the app alone.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 impl Caller {
