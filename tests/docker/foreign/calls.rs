@@ -149,6 +149,31 @@ printf 'exec >&- 2>&-\nbusybox sleep 1000\n' >data/mute
 }
 
 #[test]
+fn callers_that_say_nothing_keep_nobody_out() -> Result<()> {
+    on_a_machine(|machine| {
+        let pre_start = r#"#!/usr/bin/env bash
+: >>keys.env
+python3 -c "
+import socket, time
+sockets = [socket.socket(socket.AF_UNIX) for _ in range(40)]
+for number, one in enumerate(sockets):
+    one.connect('/run/hearth/agent.sock')
+    print(number, flush=True)
+time.sleep(1000)" >silent &
+until [[ "$(tail -n 1 silent)" == 39 ]]; do sleep 0.1; done
+"${UMBREL_ROOT}/scripts/app" compose "${APP_ID}" stop && touch answered
+kill %1
+"#;
+        let site = wiki(machine, "silent", &[("wiki/hooks/pre-start", pre_start)])?;
+        let (hearth, client) = site.set_up()?;
+        install(&client, "wiki")?;
+        let answered = hearth.app_folder("wiki").join("answered").exists();
+        ensure!(answered, "the call behind them was not heard");
+        Ok(())
+    })
+}
+
+#[test]
 fn a_kill_while_a_script_runs_a_container_leaves_nothing() -> Result<()> {
     on_a_machine(|machine| {
         let pre_start = r#"#!/bin/sh
