@@ -42,6 +42,7 @@ use crate::db::{self, Db};
 use crate::doors::Doors;
 use crate::error::{Error, Result};
 use crate::import::Imports;
+use crate::janitor::Janitor;
 use crate::os_update::{self, OsUpdates};
 use crate::reconcile::run::Reported;
 use crate::reconcile::specs::SpecCache;
@@ -97,6 +98,8 @@ pub struct Inner {
     pub(crate) db: Db,
     pub(crate) engine: Engine,
     pub(crate) data: AppData,
+    /// Deletes what was removed.
+    pub(crate) janitor: Janitor,
     pub(crate) catalog: Arc<Catalog>,
     /// Told when stores may be due for a refresh.
     pub(crate) stores_changed: Notify,
@@ -145,8 +148,9 @@ impl Hearth {
         let updates = db::updates::all(&db).await?;
         let data = AppData::new(&options.state_dir).map_err(|error| Error::Internal(error.to_string()))?;
         // What runs of scripts left that were cut off.
-        let _absent = std::fs::remove_dir_all(options.state_dir.join("scripts"));
-        data.empty_trash().map_err(|error| Error::Internal(error.to_string()))?;
+        if let Err(error) = hearth_host::data::delete_tree(&data.state_dir().join("scripts"), &|| true) {
+            tracing::warn!("{}", error.reason().message);
+        }
         // Without links, as Docker and the app's folders have it.
         options.state_dir = std::fs::canonicalize(&options.state_dir).map_err(|error| {
             Error::Internal(format!("the folder {} cannot be found: {error}", options.state_dir.display()))
@@ -159,6 +163,7 @@ impl Hearth {
         let hearth = Self(Arc::new(Inner {
             db,
             engine,
+            janitor: Janitor::new(data.clone()),
             data,
             catalog,
             stores_changed: Notify::new(),
@@ -208,6 +213,7 @@ impl Hearth {
             imports,
             reconcile::run(self.clone(), wakeups, shutdown.clone()),
             fresh::keep_fresh(self.clone(), shutdown.clone()),
+            self.janitor.run(shutdown.clone(), || self.tell(Event::Reload)),
             os_update::driver::drive(self.clone(), shutdown.clone())
         );
         Ok(())

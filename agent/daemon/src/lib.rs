@@ -23,6 +23,8 @@ pub mod error;
 pub mod hearth;
 /// Apps of another box.
 pub(crate) mod import;
+/// Deletes what was removed.
+pub(crate) mod janitor;
 /// What apps write.
 pub(crate) mod logs;
 /// Onion services' keys and addresses.

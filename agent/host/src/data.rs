@@ -4,20 +4,34 @@ mod beneath;
 mod btrfs;
 /// A copy of a folder with everything that belongs to it.
 mod copy;
+/// Deletion of a folder with everything in it.
+mod delete;
 /// What can go wrong.
 mod error;
 /// Files and folders of a package.
 mod files;
 /// Folders that come from another box.
 mod import;
+/// What a copy lacks.
+mod left_out;
 /// Files below a folder that is not trusted.
 pub mod look;
 /// What tells an app's folder from any other.
 mod marker;
+/// What is mounted where.
+mod mounts;
+/// Snapshots of subvolumes with the subvolumes inside them.
+mod nested;
+/// The way back for a folder that something is mounted in.
+mod put_back;
 /// Copies of an app's folder, and the way back.
 mod snapshots;
+/// What is being deleted.
+mod trash;
 
+use std::ffi::{CString, OsStr};
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -26,9 +40,13 @@ use hearth_model::id::AppId;
 use hearth_model::observed::DataState;
 use hearth_model::plan::Step;
 
-pub use copy::Watch;
-pub use error::Error;
+pub use copy::{Borders, Watch};
+pub use delete::delete_tree;
+pub use error::{Error, in_words};
+pub use left_out::{LeftOut, Lost};
 use marker::Marker;
+pub use mounts::MountPoint;
+pub use trash::Trashed;
 
 /// Folders of apps below one state folder:
 ///
@@ -40,7 +58,12 @@ use marker::Marker;
 /// ```
 ///
 /// Every call may be repeated, and may be cut off at any instant: what is half made has a name that nothing looks at,
-/// and is made anew. Calls for one app must not run at the same time.
+/// and is made anew. Calls for one app must not run at the same time; the trash may be emptied at any time.
+///
+/// No call crosses a mount, nor moves a folder that holds one: what lies on another mount, be it a disk or a bind mount
+/// of the same one, is never copied, moved or deleted unless [`Borders::Cross`] says so. A folder that is deleted is
+/// walked by open folders, and the kernel itself refuses to enter a mount, so one that came meanwhile is kept too. A
+/// subvolume of btrfs is no mount: it belongs to the app whose folder it lies in.
 #[derive(Debug, Clone)]
 pub struct AppData {
     apps: PathBuf,
@@ -62,22 +85,37 @@ impl AppData {
         Ok(data)
     }
 
+    /// Returns the state folder without links in its path.
+    pub fn state_dir(&self) -> &Path {
+        self.apps.parent().unwrap_or(&self.apps)
+    }
+
     /// Returns the absolute path of an app's folder, whether it is there or not.
     pub fn path(&self, app: &AppId) -> PathBuf {
         self.apps.join(app.as_str())
     }
 
-    /// Does a step on an app's folder; steps for the engine fail with [`Error::NotForTheHost`].
-    pub fn execute(&self, step: &Step) -> Result<(), Error> {
+    /// Does a step on an app's folder; steps for the engine fail with [`Error::NotForTheHost`]. Returns what a copy lacks
+    /// that the step made or put back.
+    pub fn execute(&self, step: &Step) -> Result<Vec<LeftOut>, Error> {
         match step {
-            Step::CreateData { app } => self.create(app),
-            Step::WriteFiles { app, folders, files } => self.write_files(app, folders, files),
-            Step::SnapshotData { app, name } => self.snapshot(app, name),
-            Step::RestoreData { app, name } => self.restore(app, name),
-            Step::RemoveSnapshot { app, name } => self.remove_snapshot(app, name),
-            Step::RemoveData { app } => self.remove(app),
-            _ => Err(Error::NotForTheHost { step: step.describe() }),
+            Step::CreateData { app } => self.create(app)?,
+            Step::WriteFiles { app, folders, files } => self.write_files(app, folders, files)?,
+            Step::SnapshotData { app, name } => return self.snapshot(app, name),
+            Step::RestoreData { app, name } => return self.restore(app, name),
+            Step::RemoveSnapshot { app, name } => self.remove_snapshot(app, name)?,
+            Step::RemoveData { app } => self.remove(app)?,
+            _ => return Err(Error::NotForTheHost { step: step.describe() }),
         }
+        Ok(Vec::new())
+    }
+
+    /// Returns what is mounted in the app's folder, or at it.
+    ///
+    /// # Errors
+    /// When the kernel does not say.
+    pub fn mounts(&self, app: &AppId) -> Result<Vec<MountPoint>, Error> {
+        mounts::below(&self.path(app))
     }
 
     /// Returns whether the app's folder is there. `created_before` is whether it was ever made, by Hearth's database:
@@ -109,30 +147,6 @@ impl AppData {
         Marker::new(app).write(&dir)
     }
 
-    /// Deletes the app's folder and its snapshots for good. Both disappear before anything is deleted, so that
-    /// nothing half deleted is ever taken for the app's data.
-    pub fn remove(&self, app: &AppId) -> Result<(), Error> {
-        self.throw_away(&self.path(app), app.as_str())?;
-        let snapshots = self.snapshots.join(app.as_str());
-        if exists(&snapshots)? {
-            for entry in fs::read_dir(&snapshots).map_err(Error::at("read", &snapshots))? {
-                let entry = entry.map_err(Error::at("read", &snapshots))?;
-                let name = format!("{app}.{}", entry.file_name().to_string_lossy());
-                self.throw_away(&entry.path(), &name)?;
-            }
-            fs::remove_dir(&snapshots).map_err(Error::at("delete", &snapshots))?;
-        }
-        self.empty_trash()
-    }
-
-    /// Deletes what an earlier deletion, cut off, has left.
-    pub fn empty_trash(&self) -> Result<(), Error> {
-        for entry in fs::read_dir(&self.trash).map_err(Error::at("read", &self.trash))? {
-            delete(&entry.map_err(Error::at("read", &self.trash))?.path())?;
-        }
-        Ok(())
-    }
-
     /// Checks what a container mounts of the app's folder: a link in it that leads out of the folder is refused, since
     /// the app's own programs, or its package, may have put it there to get at the rest of the host.
     ///
@@ -153,19 +167,6 @@ impl AppData {
     pub fn check_path(&self, app: &AppId, path: &Path) -> Result<(), Error> {
         beneath::check(&self.path(app), path)
     }
-
-    fn throw_away(&self, path: &Path, name: &str) -> Result<(), Error> {
-        if !exists(path)? {
-            return Ok(());
-        }
-        let free = (0_u32..).map(|number| self.trash.join(format!("{name}.{number}")));
-        for target in free {
-            if !exists(&target)? {
-                return rename(path, &target);
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Makes a folder: a subvolume where the file system is btrfs, so that copies of it cost nothing.
@@ -178,23 +179,19 @@ fn new_folder(path: &Path) -> Result<(), Error> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(Error::at("set the rights of", path))
 }
 
-/// Deletes a folder with all that is in it, or a subvolume; what is not there is as it should be.
+/// Deletes a folder of ours that is half made.
 fn delete(path: &Path) -> Result<(), Error> {
-    if !exists(path)? {
-        return Ok(());
-    }
-    // A subvolume with others inside it cannot be deleted at once, but file by file.
-    if btrfs::is_subvolume(path) && btrfs::delete_subvolume(path).is_ok() {
-        return Ok(());
-    }
-    let is_dir = fs::symlink_metadata(path).map_err(Error::at("look at", path))?.is_dir();
-    let deleted = if is_dir { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    deleted.map_err(Error::at("delete", path))
+    delete_tree(path, &|| true)
+}
+
+/// Returns a name as the kernel takes it.
+fn c_name(name: &OsStr, path: &Path) -> Result<CString, Error> {
+    CString::new(name.as_bytes()).map_err(|error| Error::at("open", path)(error.into()))
 }
 
 /// Renames, and makes sure that the new name is on the disk.
 fn rename(from: &Path, to: &Path) -> Result<(), Error> {
-    fs::rename(from, to).map_err(Error::at("rename", from))?;
+    rustix::fs::rename(from, to).map_err(|errno| Error::renaming(from, to, errno))?;
     sync_dir(to.parent().unwrap_or(to))
 }
 

@@ -1,6 +1,6 @@
 use axum::extract::State;
 use hearth_model::api::apps::{
-    AppSettings, Changed, ConfigureApp, DataChoice, InstallApp, InstallCheck, UpdateApp,
+    AppSettings, Changed, ChangedVersion, ConfigureApp, DataChoice, InstallApp, InstallCheck, UpdateApp,
 };
 use hearth_model::{AppId, AppStatus};
 use serde::Deserialize;
@@ -91,15 +91,16 @@ pub(super) async fn settings(
 }
 
 /// Brings an app to the version that its store offers; it comes back by itself when that does not get healthy.
-#[utoipa::path(post, path = "/apps/{id}/update", tag = "apps", params(("id" = String, Path)), request_body = UpdateApp, responses((status = 200, body = Changed)))]
+#[utoipa::path(post, path = "/apps/{id}/update", tag = "apps", params(("id" = String, Path)), request_body = UpdateApp, responses((status = 200, body = ChangedVersion)))]
 pub(super) async fn update(
     State(state): State<ApiState>,
     session: Session,
     Path(id): Path<AppId>,
     Json(request): Json<UpdateApp>,
-) -> Change {
+) -> Result<Json<ChangedVersion>, ApiError> {
+    let notes = state.hearth.notes_on_versions(&id).await?;
     let generation = state.hearth.update(&session.actor(), &id, request).await?;
-    Ok(Json(Changed { generation }))
+    Ok(Json(ChangedVersion { generation, notes }))
 }
 
 /// Starts an app.
@@ -128,14 +129,15 @@ pub(super) async fn restart(
 }
 
 /// Takes the last update back, with the data of then.
-#[utoipa::path(post, path = "/apps/{id}/go-back", tag = "apps", params(("id" = String, Path)), responses((status = 200, body = Changed)))]
+#[utoipa::path(post, path = "/apps/{id}/go-back", tag = "apps", params(("id" = String, Path)), responses((status = 200, body = ChangedVersion)))]
 pub(super) async fn go_back(
     State(state): State<ApiState>,
     session: Session,
     Path(id): Path<AppId>,
-) -> Change {
+) -> Result<Json<ChangedVersion>, ApiError> {
+    let notes = state.hearth.notes_on_versions(&id).await?;
     let generation = state.hearth.go_back(&session.actor(), &id).await?;
-    Ok(Json(Changed { generation }))
+    Ok(Json(ChangedVersion { generation, notes }))
 }
 
 /// Tries at once what failed, rather than when its time comes.

@@ -5,6 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use hearth_fetch::Revision;
+use hearth_host::data::delete_tree;
 use hearth_model::StoreId;
 use hearth_model::api::store::{StoreChanges, StoreProblem};
 use jiff::Timestamp;
@@ -126,11 +127,8 @@ impl Shelf {
     /// Removes everything that is kept of a store.
     pub(crate) fn forget(&self, id: &StoreId) {
         let folder = self.folder_of(id);
-        match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                tracing::warn!(store = %id, "{}", cannot("remove", &folder, &error));
-            }
-            _ => {}
+        if let Err(error) = delete_tree(&folder, &|| true) {
+            tracing::warn!(store = %id, "{}", error.reason().message);
         }
     }
 
@@ -149,10 +147,8 @@ impl Shelf {
     fn tidy(&self, id: &StoreId, stays: impl Fn(&str) -> bool) {
         let entries = fs::read_dir(self.folder_of(id)).into_iter().flatten().filter_map(Result::ok);
         for entry in entries.filter(|entry| !entry.file_name().to_str().is_some_and(&stays)) {
-            let path = entry.path();
-            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            if let Err(error) = removed {
-                tracing::warn!(store = %id, "{}", cannot("remove", &path, &error));
+            if let Err(error) = delete_tree(&entry.path(), &|| true) {
+                tracing::warn!(store = %id, "{}", error.reason().message);
             }
         }
     }

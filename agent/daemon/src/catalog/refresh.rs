@@ -59,7 +59,7 @@ impl Refresh<'_> {
         let scratch = self.shelf.scratch(self.id, now)?;
         let result = self.fetch_into(&scratch, remote, known, record.clone(), now);
         // When this fails too, the next fetch removes it.
-        let _ = std::fs::remove_dir_all(&scratch);
+        let _ = hearth_host::data::delete_tree(&scratch, &|| true);
         result
     }
 

@@ -1,15 +1,22 @@
+use std::time::Duration;
+
 use axum::http::Method;
 use clap::Subcommand;
-use hearth_model::api::apps::{AppSettings, Changed, ConfigureApp, LogLine, UpdateApp};
+use hearth_model::api::apps::{AppSettings, Changed, ChangedVersion, ConfigureApp, LogLine, UpdateApp};
+use hearth_model::api::system::{SystemInfo, TrashEntry};
 use hearth_model::event::Event;
-use hearth_model::{AppId, AppStatus};
+use hearth_model::{AppId, AppStatus, Generation};
 
 use super::client::{Client, part};
 use super::error::CliError;
 use super::install::{self, Answers};
-use super::output::{Output, note, table};
+use super::output::{Output, bytes, note, table};
 use super::status;
 use super::wait::{self, Goal};
+
+/// How often, and how long after each other, it is asked whether removed data is deleted.
+const TRASH_TURNS: u32 = 10;
+const TRASH_TURN: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -126,7 +133,10 @@ pub(super) async fn run(client: &Client, output: &Output, command: Command) -> R
         Command::Start(change) => act(client, output, &change, "start", Goal::Running).await,
         Command::Stop(change) => act(client, output, &change, "stop", Goal::Stopped).await,
         Command::Restart(change) => act(client, output, &change, "restart", Goal::Running).await,
-        Command::GoBack(change) => act(client, output, &change, "go-back", Goal::Running).await,
+        Command::GoBack(change) => {
+            let changed: ChangedVersion = client.post(&format!("/apps/{}/go-back", change.app)).await?;
+            finish_version(client, output, &change, changed, Goal::Running).await
+        }
         Command::StartFresh(change) => act(client, output, &change, "start-fresh", Goal::Running).await,
         Command::Update(args) => update(client, output, &args).await,
         Command::Retry { app } => {
@@ -139,7 +149,7 @@ pub(super) async fn run(client: &Client, output: &Output, command: Command) -> R
         Command::Remove(args) => {
             let data = if args.delete_data { "delete" } else { "keep" };
             let changed = client.delete(&format!("/apps/{}?data={data}", args.change.app)).await?;
-            finish(client, output, &args.change, changed, Goal::Gone).await
+            removed(client, output, &args.change, changed).await
         }
         Command::Logs(args) => logs(client, output, &args).await,
     }
@@ -189,6 +199,71 @@ async fn finish(
     })
 }
 
+/// Tells what to know of a change of version, then as [`finish`].
+async fn finish_version(
+    client: &Client,
+    output: &Output,
+    change: &Change,
+    changed: ChangedVersion,
+    goal: Goal,
+) -> Result<(), CliError> {
+    for about in &changed.notes {
+        note(about);
+    }
+    finish(client, output, change, Changed { generation: changed.generation }, goal).await
+}
+
+/// What `hearth app remove` tells.
+#[derive(Debug, serde::Serialize)]
+struct Removed {
+    generation: Generation,
+    /// What of the app is still on the disk.
+    trash: Vec<TrashEntry>,
+}
+
+/// Waits until an app is gone, and says what of its data is still on the disk.
+async fn removed(
+    client: &Client,
+    output: &Output,
+    change: &Change,
+    changed: Changed,
+) -> Result<(), CliError> {
+    let Change { app, no_wait } = change;
+    if *no_wait {
+        return finish(client, output, change, changed, Goal::Gone).await;
+    }
+    wait::until(client, app, changed, Goal::Gone).await?;
+    let mut trash = Vec::new();
+    for turn in 0..TRASH_TURNS {
+        if turn > 0 {
+            tokio::time::sleep(TRASH_TURN).await;
+        }
+        let system: SystemInfo = client.get("/system").await?;
+        trash = system.trash;
+        trash.retain(|entry| entry.app.as_ref() == Some(app));
+        // A small folder is deleted in a moment; a large one is not waited for.
+        if trash.iter().all(|entry| entry.problem.is_some()) {
+            break;
+        }
+    }
+    let removed = Removed { generation: changed.generation, trash };
+    output.value(&removed, |removed| removed_in_words(app, &removed.trash))
+}
+
+fn removed_in_words(app: &AppId, trash: &[TrashEntry]) -> String {
+    let mut text = format!("{app} is gone");
+    for entry in trash {
+        let size = entry.size_bytes.map_or_else(String::new, |size| format!(" ({})", bytes(size)));
+        match &entry.problem {
+            Some(problem) => text.push_str(&format!(
+                "\nsome of its data{size} could not be deleted: {problem}\nHearth tries it again by itself; `hearth status` tells"
+            )),
+            None => text.push_str(&format!("\nits data{size} is still being deleted; `hearth status --json` tells")),
+        }
+    }
+    text
+}
+
 async fn update(client: &Client, output: &Output, args: &Update) -> Result<(), CliError> {
     let app = &args.change.app;
     let mut request = UpdateApp::default();
@@ -198,12 +273,12 @@ async fn update(client: &Client, output: &Output, args: &Update) -> Result<(), C
         let package: hearth_model::api::store::PackageDetail = client.get(&package).await?;
         request.granted = package.access.into_iter().map(|asked| asked.access).collect();
     }
-    let changed = client.send(Method::POST, &format!("/apps/{app}/update"), &request).await;
+    let changed = client.send::<ChangedVersion>(Method::POST, &format!("/apps/{app}/update"), &request).await;
     let changed = changed.map_err(|error: CliError| {
         let hint = if error.is("consent-needed") { "\nagree with --allow-all" } else { "" };
         CliError { message: format!("{}{hint}", error.message), ..error }
     })?;
-    finish(client, output, &args.change, changed, Goal::Updated).await
+    finish_version(client, output, &args.change, changed, Goal::Updated).await
 }
 
 async fn configure(client: &Client, output: &Output, args: Configure) -> Result<(), CliError> {

@@ -41,6 +41,9 @@ pub(super) struct Umbrel {
     /// Leaves out the files that apps share, such as downloads.
     #[arg(long)]
     without_files: bool,
+    /// Copies what is mounted in an app's folder there as well, such as a disk with photos.
+    #[arg(long)]
+    copy_mounts: bool,
     /// Agrees to what the apps may do beyond their own folder and network, by its kind: `host-network`, `devices` …
     #[arg(long, value_name = "KIND", value_parser = access_kind)]
     allow: Vec<AccessKind>,
@@ -61,7 +64,7 @@ pub(super) async fn run(client: &Client, output: &Output, command: Command) -> R
 }
 
 async fn umbrel(client: &Client, output: &Output, args: Umbrel) -> Result<(), CliError> {
-    let Umbrel { folder, dry_run, apps, without_files, allow, allow_all } = args;
+    let Umbrel { folder, dry_run, apps, without_files, copy_mounts, allow, allow_all } = args;
     // The service has another working directory.
     let folder = std::fs::canonicalize(&folder).map_err(|error| {
         let message = format!("the folder {} cannot be opened: {error}", folder.display());
@@ -72,6 +75,7 @@ async fn umbrel(client: &Client, output: &Output, args: Umbrel) -> Result<(), Cl
         apps: apps.into_iter().collect(),
         granted: BTreeMap::new(),
         without_files,
+        copy_mounts,
     };
     let mut plan: ImportPlan = client.send(Method::POST, "/import/umbrel/check", &request).await?;
     request.granted = granted(&plan, |kind| allow_all || allow.contains(&kind));

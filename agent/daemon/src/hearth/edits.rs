@@ -107,9 +107,13 @@ impl Hearth {
     /// Uninstalls an app.
     ///
     /// # Errors
-    /// When it is not installed and has no data to delete.
+    /// When it is not installed and has no data to delete, or when its data cannot be deleted because something is mounted
+    /// in its folder; nothing is changed then.
     pub async fn remove(&self, by: &Actor, app: &AppId, data: DataChoice) -> Result<Generation> {
         let name = self.name_and_package(app).await.map_or_else(|_| app.to_string(), |(name, _)| name);
+        if data == DataChoice::Delete {
+            self.check_removal(app).await?;
+        }
         let packages = self.packages_of(&self.in_force().desired).await?;
         let kept = db::data::created(&self.db).await?.contains(app);
         let why = match data {

@@ -1,6 +1,7 @@
 use hearth_model::api::system::SystemInfo;
 
 use crate::hearth::Hearth;
+use crate::janitor;
 
 impl Hearth {
     /// Returns what there is to say about the box.
@@ -8,6 +9,8 @@ impl Hearth {
         let now = self.in_force();
         let engine = self.engine_state();
         let mut warnings = Vec::new();
+        let trash = self.janitor.trash().await;
+        warnings.extend(trash.iter().filter_map(janitor::warning));
         if let Some(problem) = engine.problem() {
             warnings.push(format!("Apps cannot be installed or changed. {problem}"));
         }
@@ -19,6 +22,7 @@ impl Hearth {
             settings: now.desired.settings.clone(),
             generation: now.generation,
             warnings,
+            trash,
             os_managed: self.is_os_managed().await,
         }
     }

@@ -82,6 +82,36 @@ impl Hearth {
         .await
     }
 
+    /// Fails, before anything is stopped, when an app's data cannot be deleted.
+    pub(super) async fn check_removal(&self, app: &AppId) -> Result<()> {
+        let (data, app) = (self.data.clone(), app.clone());
+        let checked = tokio::task::spawn_blocking(move || data.check_removal(&app)).await;
+        checked
+            .map_err(|error| Error::Internal(format!("looking at the app's folder broke off: {error}")))?
+            .map_err(|error| Error::Conflict(error.reason().message))
+    }
+
+    /// Returns what an owner should know of an update or of going back: what is mounted in the app's folder stays as it is.
+    ///
+    /// # Errors
+    /// When the kernel does not say what is mounted.
+    pub async fn notes_on_versions(&self, app: &AppId) -> Result<Vec<String>> {
+        let (data, of) = (self.data.clone(), app.clone());
+        let mounts = tokio::task::spawn_blocking(move || data.mounts(&of)).await;
+        let mounts = mounts
+            .map_err(|error| Error::Internal(format!("looking at the app's folder broke off: {error}")))?
+            .map_err(|error| Error::Internal(error.reason().message))?;
+        let own = self.data.path(app);
+        let beside = mounts.iter().filter(|mount| mount.path != own);
+        Ok(beside
+            .map(|mount| {
+                format!(
+                    "{mount} is mounted in the app's folder: the copy of the data leaves it out, and going back leaves it as it is"
+                )
+            })
+            .collect())
+    }
+
     fn desired_app(&self, app: &AppId) -> Result<DesiredApp> {
         self.in_force().desired.apps.get(app).cloned().ok_or_else(|| Error::NoSuchApp(app.clone()))
     }

@@ -107,6 +107,7 @@ impl Hearth {
             Err(why) => return Ok(found.block(why)),
         };
         found.about.size_bytes = theirs.measure.size_bytes;
+        judge::mounts(&mut found.about, &theirs.measure, request.copy_mounts);
         found.about.run = if theirs.settings.runs { Run::Running } else { Run::Stopped };
         if self.data_state(&app).await? != DataState::New {
             return Ok(found.block(format!(

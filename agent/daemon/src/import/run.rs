@@ -1,5 +1,6 @@
 use std::sync::PoisonError;
 
+use hearth_host::data::{Borders, LeftOut, Lost, Watch};
 use hearth_model::Generation;
 use hearth_model::api::import::{ImportState, ImportStatus, ImportUmbrel};
 use hearth_model::desired::Actor;
@@ -18,10 +19,27 @@ use crate::resolve;
 /// The folder of files that apps share, beside the apps' own.
 const LIBRARY: &str = "library";
 
+/// Files that a copy lacks and that are named; the others are counted.
+const NAMED_FILES: usize = 5;
+
 /// How one thing ended that was not taken over.
 enum Ended {
     GivenUp,
     Failed(String),
+}
+
+/// Returns what the owner decided about mounts in the folders of the other box.
+fn borders(request: &ImportUmbrel) -> Borders {
+    if request.copy_mounts { Borders::Cross } else { Borders::Refuse }
+}
+
+/// Says what a copy lacks, for the owner; sockets are made anew by whoever needs them.
+fn lacks(left_out: &[LeftOut]) -> Option<String> {
+    let lost: Vec<&LeftOut> = left_out.iter().filter(|left| left.what != Lost::Socket).collect();
+    let named: Vec<String> = lost.iter().take(NAMED_FILES).map(ToString::to_string).collect();
+    let more = lost.len().checked_sub(NAMED_FILES).filter(|more| *more > 0);
+    let more = more.map_or_else(String::new, |more| format!(" and {more} more"));
+    (!named.is_empty()).then(|| format!("the copy lacks {}{more}", named.join(", ")))
 }
 
 impl Hearth {
@@ -66,7 +84,7 @@ impl Hearth {
     ) {
         let files = prepared.plan.files.iter().map(|files| &files.folder);
         for (index, folder) in files.enumerate() {
-            let result = self.bring_files(index, prepared, folder, cancel).await;
+            let result = self.bring_files(index, prepared, folder, borders(request), cancel).await;
             self.note(index, folder, result);
         }
         let first = prepared.plan.files.len();
@@ -79,7 +97,7 @@ impl Hearth {
             } else {
                 self.take_over(index, by, request, &prepared.source.seed, ready, cancel).await
             };
-            self.note(index, ready.app.as_str(), result.map(|_| None));
+            self.note(index, ready.app.as_str(), result);
         }
     }
 
@@ -103,12 +121,15 @@ impl Hearth {
         index: usize,
         prepared: &Prepared,
         folder: &str,
+        borders: Borders,
         cancel: &CancellationToken,
     ) -> std::result::Result<Option<String>, Ended> {
         let (data, source) = (self.data.clone(), prepared.source.folder.join(folder));
-        let stayed =
-            self.copying(index, cancel, move |watch| data.import_beside(LIBRARY, &source, watch)).await?;
-        Ok((stayed > 0).then(|| format!("{stayed} files were here already and stay as they are")))
+        let copy = move |watch: Watch<'_>| data.import_beside(LIBRARY, &source, borders, watch);
+        let (stayed, left_out) = self.copying(index, cancel, copy).await?;
+        let stayed = (stayed > 0).then(|| format!("{stayed} files were here already and stay as they are"));
+        let told: Vec<String> = stayed.into_iter().chain(lacks(&left_out)).collect();
+        Ok((!told.is_empty()).then(|| told.join("; ")))
     }
 
     /// Takes one app over. When that fails half-way, nothing of it stays.
@@ -120,11 +141,13 @@ impl Hearth {
         seed: &str,
         ready: &Ready,
         cancel: &CancellationToken,
-    ) -> std::result::Result<Generation, Ended> {
+    ) -> std::result::Result<Option<String>, Ended> {
         let (data, app, source) = (self.data.clone(), ready.app.clone(), ready.folder.clone());
-        self.copying(index, cancel, move |watch| data.import(&app, &source, watch)).await?;
+        let borders = borders(request);
+        let copy = move |watch: Watch<'_>| data.import(&app, &source, borders, watch);
+        let left_out = self.copying(index, cancel, copy).await?;
         match self.want_brought(by, request, seed, ready).await {
-            Ok(generation) => Ok(generation),
+            Ok(_) => Ok(lacks(&left_out)),
             Err(error) => {
                 self.turn_back(&ready.app).await;
                 Err(Ended::Failed(error.to_string()))
@@ -182,9 +205,7 @@ impl Hearth {
         &self,
         index: usize,
         cancel: &CancellationToken,
-        copy: impl FnOnce(hearth_host::data::Watch<'_>) -> std::result::Result<T, hearth_host::data::Error>
-        + Send
-        + 'static,
+        copy: impl FnOnce(Watch<'_>) -> std::result::Result<T, hearth_host::data::Error> + Send + 'static,
     ) -> std::result::Result<T, Ended> {
         self.imports.item(index, |item| item.state = ImportState::Copying);
         let (hearth, cancel) = (self.clone(), cancel.clone());
@@ -212,6 +233,7 @@ impl Hearth {
         if let Err(error) = self.data.turn_back(app) {
             tracing::warn!(app.id = %app, "{}", chain(&error));
         }
+        self.janitor.wake();
         if let Err(error) = self.forget_data(app).await {
             tracing::warn!(app.id = %app, "{error}");
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hearth_fetch::Cancel;
+use hearth_host::data::delete_tree;
 use hearth_model::api::os::OsProgress;
 use hearth_model::os::{Release, ReleaseVersion};
 use hearth_planner::os_update::Event;
@@ -139,11 +140,8 @@ fn unstage(staged: &Path, partial: &Path, version: ReleaseVersion) -> Result<()>
 /// Removes folders with files of releases, which are of no use any more.
 pub(super) fn tidy(folders: &[PathBuf]) {
     for folder in folders {
-        match fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!("{} stays, and takes space: {error}", folder.display());
-            }
-            _ => {}
+        if let Err(error) = delete_tree(folder, &|| true) {
+            tracing::warn!("{} stays, and takes space: {}", folder.display(), error.reason().message);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::{Body, BodyDataStream};
 use futures_util::StreamExt;
 use hearth_fetch::{Cancel, Job, Limits};
+use hearth_host::data::delete_tree;
 use hearth_model::api::os::OsStatus;
 use hearth_planner::os_update::{Event, Unfit, next};
 use jiff::Timestamp;
@@ -139,11 +140,7 @@ fn empty(folder: &Path) -> Result<()> {
 }
 
 fn remove(path: &Path) -> Result<()> {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(path, &error)),
-        _ => Ok(()),
-    }
+    delete_tree(path, &|| true).map_err(|error| Error::Refused(error.reason().message))
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Error {

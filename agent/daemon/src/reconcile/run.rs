@@ -17,6 +17,9 @@ use crate::reconcile::Wakeup;
 /// How often listeners hear of a pull's progress.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
+/// Files that a copy left out and that are named one by one.
+const NAMED_IN_THE_LOG: usize = 50;
+
 /// How the steps of an app ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -101,13 +104,17 @@ pub(crate) async fn one(
         }
         Step::RemoveData { app } => {
             on_disk(hearth, step).await?;
+            hearth.janitor.wake();
             recorded(hearth.forget_data(app).await)
         }
         Step::RunHook { app, hook } => hearth.run_hook(app, *hook).await,
-        Step::WriteFiles { .. }
-        | Step::SnapshotData { .. }
-        | Step::RestoreData { .. }
-        | Step::RemoveSnapshot { .. } => on_disk(hearth, step).await,
+        Step::WriteFiles { .. } => on_disk(hearth, step).await,
+        Step::SnapshotData { .. } | Step::RestoreData { .. } | Step::RemoveSnapshot { .. } => {
+            let done = on_disk(hearth, step).await;
+            // What a copy replaced is in the trash by now, even when the step failed later.
+            hearth.janitor.wake();
+            done
+        }
         Step::CreateContainer { container, .. } => {
             check_mounts(hearth, app, container).await?;
             on_engine(hearth, step).await
@@ -152,15 +159,22 @@ pub(crate) async fn check_mounts(
 }
 
 async fn on_disk(hearth: &Hearth, step: &Step) -> Result<(), Reason> {
-    let data = hearth.data.clone();
-    let step = step.clone();
-    blocking(move || data.execute(&step)).await
+    let (data, step) = (hearth.data.clone(), step.clone());
+    let what = step.describe();
+    let left_out = blocking(move || data.execute(&step)).await?;
+    for left in left_out.iter().take(NAMED_IN_THE_LOG) {
+        tracing::warn!("{what}: left out {left}");
+    }
+    if let Some(more @ 1..) = left_out.len().checked_sub(NAMED_IN_THE_LOG) {
+        tracing::warn!("{what}: left out {more} more");
+    }
+    Ok(())
 }
 
 /// Does work on the app's folder where it does not hold up anything else.
-async fn blocking(
-    work: impl FnOnce() -> Result<(), hearth_host::data::Error> + Send + 'static,
-) -> Result<(), Reason> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, hearth_host::data::Error> + Send + 'static,
+) -> Result<T, Reason> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| {

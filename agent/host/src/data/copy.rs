@@ -1,7 +1,7 @@
 /// The bytes of one file.
 mod content;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -9,46 +9,71 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, Gid, Mode, OFlags, RawMode, Stat, Timespec, Timestamps, Uid, XattrFlags,
+    AtFlags, Dir, FileType, Gid, IFlags, Mode, OFlags, RawMode, Stat, Timespec, Timestamps, Uid, XattrFlags,
 };
 use rustix::io::Errno;
 
 use crate::data::error::Error;
+use crate::data::left_out::{LeftOut, Lost};
+use crate::data::marker::{HEARTH_FOLDER, REPLACED_FOLDER};
+use crate::data::mounts::{self, open_within};
 use crate::facts::free_bytes;
 pub(super) use content::Method;
 
 /// Space that a plain copy leaves free: enough for the engine and the database to go on.
 const LEFT_FREE_BYTES: u64 = 64 << 20;
 
+/// Folders inside each other that are walked; each takes two descriptors and a part of the stack.
+const MAX_DEPTH: usize = 200;
+
 /// Is told of bytes that were copied, and says whether to go on.
 pub type Watch<'a> = &'a dyn Fn(u64) -> bool;
 
+/// What a copy does where something else is mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Borders {
+    /// It makes an empty folder there, and goes on beside it.
+    LeaveOut,
+    /// It fails with [`Error::Mounted`].
+    Refuse,
+    /// It goes on across: the owner asked for what is mounted there as well.
+    Cross,
+}
+
 /// Copies what is in a folder into another, with owners, rights, times, extended attributes, links of both kinds,
-/// pipes and devices; holes stay holes. Blocks are shared where the file system can. Sockets are left out: they mean
-/// nothing without the process that made them.
+/// pipes and devices; holes stay holes. Blocks are shared where the file system can. Returns what it left out.
 ///
 /// The target must be empty. Fails with [`Error::NoSpace`] before a plain copy that would not fit.
-pub(super) fn folder(source: &Path, target: &Path) -> Result<(), Error> {
+pub(super) fn folder(source: &Path, target: &Path) -> Result<Vec<LeftOut>, Error> {
     let from = open_folder(rustix::fs::CWD, source.as_os_str().as_encoded_bytes(), source)?;
     let to = open_folder(rustix::fs::CWD, target.as_os_str().as_encoded_bytes(), target)?;
     let method = content::method(&to, target)?;
     if method == Method::Plain {
-        check_space(source, target, &from)?;
+        check_space(source, target, &from, Borders::LeaveOut)?;
     }
-    Copy::new(method, &to, target, &|_| true)?.folder(&from, &to, source, Path::new(""))
+    let mut copy = Copy::new(method, Borders::LeaveOut, &to, target, &|_| true)?;
+    copy.folder(&from, &to, source, Path::new(""), 0)?;
+    Ok(copy.left_out)
 }
 
 /// Copies what is in a folder of perhaps another disk into another, as [`folder`] does.
 ///
 /// Fails with [`Error::NoSpace`] before a copy that would not fit, and with [`Error::GivenUp`] when `watch` says so.
-pub(super) fn folder_from_elsewhere(source: &Path, target: &Path, watch: Watch<'_>) -> Result<(), Error> {
+pub(super) fn folder_from_elsewhere(
+    source: &Path,
+    target: &Path,
+    borders: Borders,
+    watch: Watch<'_>,
+) -> Result<Vec<LeftOut>, Error> {
     let from = open_folder(rustix::fs::CWD, source.as_os_str().as_encoded_bytes(), source)?;
     let to = open_folder(rustix::fs::CWD, target.as_os_str().as_encoded_bytes(), target)?;
     let method = method_between(&from, &to, source, target)?;
     if method == Method::Plain {
-        check_space(source, target, &from)?;
+        check_space(source, target, &from, borders)?;
     }
-    Copy::new(method, &to, target, watch)?.folder(&from, &to, source, Path::new(""))
+    let mut copy = Copy::new(method, borders, &to, target, watch)?;
+    copy.folder(&from, &to, source, Path::new(""), 0)?;
+    Ok(copy.left_out)
 }
 
 /// Finds out by trying how files of one folder are copied into another.
@@ -58,7 +83,7 @@ pub(super) fn method_between(
     source: &Path,
     target: &Path,
 ) -> Result<Method, Error> {
-    match first_file(from, source)? {
+    match first_file(from, source, 0)? {
         Some(file) => content::method_for(&file, to, target),
         // There is nothing to copy.
         None => Ok(Method::Plain),
@@ -66,19 +91,25 @@ pub(super) fn method_between(
 }
 
 /// Opens a file with content below a folder; `None` when there is none.
-fn first_file(dir: &OwnedFd, path: &Path) -> Result<Option<File>, Error> {
+fn first_file(dir: &OwnedFd, path: &Path, depth: usize) -> Result<Option<File>, Error> {
+    if depth > MAX_DEPTH {
+        return Ok(None);
+    }
     for name in names(dir, path)? {
         let below = path.join(OsStr::from_bytes(name.to_bytes()));
         let stat = rustix::fs::statat(dir, &*name, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(Error::call("look at", &below))?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile if stat.st_blocks > 0 => {
-                return open_source(dir, &name, OFlags::NONBLOCK, &below).map(|fd| Some(fd.into()));
+                if let Some(fd) = open_below(dir, &name, OFlags::NONBLOCK, &below)? {
+                    return Ok(Some(fd.into()));
+                }
             }
             FileType::Directory => {
-                let found = first_file(&open_folder(dir, name.to_bytes(), &below)?, &below)?;
-                if found.is_some() {
-                    return Ok(found);
+                if let Some(dir) = open_below(dir, &name, OFlags::DIRECTORY, &below)?
+                    && let Some(found) = first_file(&dir, &below, depth + 1)?
+                {
+                    return Ok(Some(found));
                 }
             }
             _ => {}
@@ -90,35 +121,51 @@ fn first_file(dir: &OwnedFd, path: &Path) -> Result<Option<File>, Error> {
 /// A copy that goes on.
 pub(super) struct Copy<'a> {
     method: Method,
+    borders: Borders,
     /// Files with several names that were copied already: their first name below the target, by device and inode.
     links: HashMap<(u64, u64), PathBuf>,
     target: OwnedFd,
     watch: Watch<'a>,
+    /// What the copy lacks so far.
+    pub(super) left_out: Vec<LeftOut>,
 }
 
 impl<'a> Copy<'a> {
     /// Returns a copy into an open folder.
     pub(super) fn new(
         method: Method,
+        borders: Borders,
         target: &OwnedFd,
         path: &Path,
         watch: Watch<'a>,
     ) -> Result<Self, Error> {
         let target = rustix::io::dup(target).map_err(Error::call("open", path))?;
-        Ok(Self { method, links: HashMap::new(), target, watch })
+        Ok(Self { method, borders, links: HashMap::new(), target, watch, left_out: Vec::new() })
     }
 
-    fn folder(&mut self, from: &OwnedFd, to: &OwnedFd, path: &Path, relative: &Path) -> Result<(), Error> {
+    fn folder(
+        &mut self,
+        from: &OwnedFd,
+        to: &OwnedFd,
+        path: &Path,
+        relative: &Path,
+        depth: usize,
+    ) -> Result<(), Error> {
+        check_depth(depth, path)?;
         for name in names(from, path)? {
             let name_path = Path::new(OsStr::from_bytes(name.to_bytes()));
-            self.entry(from, to, &name, &path.join(name_path), &relative.join(name_path))?;
+            // What a going back replaced is no part of the data.
+            if depth == 1 && relative == Path::new(HEARTH_FOLDER) && name_path == Path::new(REPLACED_FOLDER) {
+                continue;
+            }
+            self.entry_at(from, to, &name, &path.join(name_path), &relative.join(name_path), depth)?;
         }
         // Last, because every new entry changes the times.
         let stat = rustix::fs::fstat(from).map_err(Error::call("look at", path))?;
-        attributes(from, to, &stat, path)
+        self.attributes(from, to, &stat, path)
     }
 
-    /// Copies what has a name in one folder to the same name in another.
+    /// Copies what has a name in one folder to the same name in another, which is `relative` below the copy's target.
     pub(super) fn entry(
         &mut self,
         from: &OwnedFd,
@@ -127,29 +174,62 @@ impl<'a> Copy<'a> {
         path: &Path,
         relative: &Path,
     ) -> Result<(), Error> {
+        self.entry_at(from, to, name, path, relative, 0)
+    }
+
+    /// Notes that what was copied to one path below the target lies at another now, for links to it.
+    pub(super) fn note_move(&mut self, from: &Path, to: &Path) {
+        for path in self.links.values_mut() {
+            if let Ok(rest) = path.strip_prefix(from) {
+                *path = if rest.as_os_str().is_empty() { to.to_owned() } else { to.join(rest) };
+            }
+        }
+    }
+
+    fn entry_at(
+        &mut self,
+        from: &OwnedFd,
+        to: &OwnedFd,
+        name: &CStr,
+        path: &Path,
+        relative: &Path,
+        depth: usize,
+    ) -> Result<(), Error> {
         let stat = rustix::fs::statat(from, name, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(Error::call("look at", path))?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => {
+                let opened = self.open(from, name, OFlags::DIRECTORY, path)?;
                 rustix::fs::mkdirat(to, name, Mode::from_raw_mode(0o700))
                     .map_err(Error::call("copy", path))?;
-                let from = open_folder(from, name.to_bytes(), path)?;
                 let to = open_folder(to, name.to_bytes(), path)?;
-                self.folder(&from, &to, path, relative)
+                match opened {
+                    Some(from) => self.folder(&from, &to, path, relative, depth + 1),
+                    None => {
+                        owner(&to, &stat).map_err(Error::call("set the owner of the copy of", path))?;
+                        rustix::fs::fchmod(&to, mode(stat.st_mode))
+                            .map_err(Error::call("set the rights of the copy of", path))
+                    }
+                }
             }
-            FileType::RegularFile => {
+            FileType::RegularFile => match self.open(from, name, OFlags::NONBLOCK, path)? {
+                None => Ok(()),
+                Some(_) if self.is_linked(&stat, to, name, path, relative)? => Ok(()),
+                Some(from) => self.file(&from, to, name, &stat, path),
+            },
+            FileType::Symlink => {
                 if self.is_linked(&stat, to, name, path, relative)? {
                     return Ok(());
                 }
-                self.file(from, to, name, &stat, path)
-            }
-            FileType::Symlink => {
                 let aim =
                     rustix::fs::readlinkat(from, name, Vec::new()).map_err(Error::call("read", path))?;
                 rustix::fs::symlinkat(&aim, to, name).map_err(Error::call("copy", path))?;
                 outside_attributes(to, name, &stat, path)
             }
-            FileType::Socket | FileType::Unknown => Ok(()),
+            FileType::Socket | FileType::Unknown => {
+                self.left_out.push(LeftOut { path: path.to_owned(), what: Lost::Socket });
+                Ok(())
+            }
             kind @ (FileType::Fifo | FileType::CharacterDevice | FileType::BlockDevice) => {
                 if self.is_linked(&stat, to, name, path, relative)? {
                     return Ok(());
@@ -163,8 +243,38 @@ impl<'a> Copy<'a> {
         }
     }
 
-    fn file(&self, from: &OwnedFd, to: &OwnedFd, name: &CStr, stat: &Stat, path: &Path) -> Result<(), Error> {
-        let from = open_source(from, name, OFlags::NONBLOCK, path)?;
+    /// Opens what is to be copied; `None`, and a note, for what is mounted there and left out.
+    fn open(
+        &mut self,
+        at: &OwnedFd,
+        name: &CStr,
+        flags: OFlags,
+        path: &Path,
+    ) -> Result<Option<OwnedFd>, Error> {
+        if self.borders == Borders::Cross {
+            return open_source(at, name, flags, path).map(Some);
+        }
+        if let Some(fd) = open_below(at, name, flags, path)? {
+            return Ok(Some(fd));
+        }
+        let mounts = mounts::below(path)?;
+        if self.borders == Borders::Refuse {
+            return Err(Error::Mounted { dir: path.to_owned(), mounts });
+        }
+        let mount = mounts.into_iter().next();
+        self.left_out.push(LeftOut { path: path.to_owned(), what: Lost::Mount(mount) });
+        Ok(None)
+    }
+
+    fn file(
+        &mut self,
+        from: &OwnedFd,
+        to: &OwnedFd,
+        name: &CStr,
+        stat: &Stat,
+        path: &Path,
+    ) -> Result<(), Error> {
+        let from = rustix::io::dup(from).map_err(Error::call("open", path))?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let to = rustix::fs::openat(to, name, flags, Mode::from_raw_mode(0o600))
             .map_err(Error::call("copy", path))?;
@@ -175,7 +285,7 @@ impl<'a> Copy<'a> {
             Ok(false) => return Err(Error::GivenUp { path: path.to_owned() }),
             Err(error) => return Err(Error::at("copy", path)(error)),
         }
-        attributes(&from, &to, stat, path)
+        self.attributes(&from, &to, stat, path)
     }
 
     /// Tells whether a file with several names was copied under another, and then links to that.
@@ -202,23 +312,40 @@ impl<'a> Copy<'a> {
             }
         }
     }
-}
 
-/// Copies extended attributes, owner, rights and times of an open file or folder.
-fn attributes(from: impl AsFd, to: impl AsFd, stat: &Stat, path: &Path) -> Result<(), Error> {
-    owner(&to, stat).map_err(Error::call("set the owner of the copy of", path))?;
-    for name in attribute_names(&from).map_err(Error::call("read the attributes of", path))? {
-        let value = attribute(&from, &name).map_err(Error::call("read the attributes of", path))?;
-        match rustix::fs::fsetxattr(&to, &name, &value, XattrFlags::empty()) {
-            // Labels of a security module are given by the kernel where it does not let them be set.
-            Ok(()) | Err(Errno::OPNOTSUPP) => {}
-            Err(Errno::PERM | Errno::ACCESS) if !name.to_bytes().starts_with(b"user.") => {}
-            Err(errno) => return Err(Error::call("set the attributes of the copy of", path)(errno)),
+    /// Copies extended attributes, owner, rights and times of an open file or folder; access lists are attributes.
+    pub(super) fn attributes(
+        &mut self,
+        from: impl AsFd,
+        to: impl AsFd,
+        stat: &Stat,
+        path: &Path,
+    ) -> Result<(), Error> {
+        owner(&to, stat).map_err(Error::call("set the owner of the copy of", path))?;
+        for name in attribute_names(&from).map_err(Error::call("read the attributes of", path))? {
+            let value = attribute(&from, &name).map_err(Error::call("read the attributes of", path))?;
+            match rustix::fs::fsetxattr(&to, &name, &value, XattrFlags::empty()) {
+                Ok(()) => {}
+                // Labels of a security module are given by the kernel where it does not let them be set.
+                Err(Errno::PERM | Errno::ACCESS | Errno::OPNOTSUPP)
+                    if name.to_bytes().starts_with(b"security.") => {}
+                Err(Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS) => {
+                    let what = Lost::Attribute(name.to_string_lossy().into_owned());
+                    self.left_out.push(LeftOut { path: path.to_owned(), what });
+                }
+                Err(errno) => return Err(Error::call("set the attributes of the copy of", path)(errno)),
+            }
         }
+        // A copy with these marks could not be deleted when it has served its time.
+        if rustix::fs::ioctl_getflags(&from)
+            .is_ok_and(|flags| flags.intersects(IFlags::IMMUTABLE | IFlags::APPEND))
+        {
+            self.left_out.push(LeftOut { path: path.to_owned(), what: Lost::Protection });
+        }
+        rustix::fs::fchmod(&to, mode(stat.st_mode))
+            .map_err(Error::call("set the rights of the copy of", path))?;
+        rustix::fs::futimens(&to, &times(stat)).map_err(Error::call("set the times of the copy of", path))
     }
-    rustix::fs::fchmod(&to, mode(stat.st_mode))
-        .map_err(Error::call("set the rights of the copy of", path))?;
-    rustix::fs::futimens(&to, &times(stat)).map_err(Error::call("set the times of the copy of", path))
 }
 
 /// Copies owner and times of what cannot be opened: a link, a pipe, a device.
@@ -238,7 +365,7 @@ fn mode(raw: RawMode) -> Mode {
     Mode::from_raw_mode(raw & 0o7777)
 }
 
-fn times(stat: &Stat) -> Timestamps {
+pub(super) fn times(stat: &Stat) -> Timestamps {
     let time = |seconds: i64, nanoseconds: u64| Timespec {
         tv_sec: seconds,
         tv_nsec: i64::try_from(nanoseconds).unwrap_or_default(),
@@ -278,6 +405,35 @@ fn sized(mut call: impl FnMut(&mut [u8]) -> rustix::io::Result<usize>) -> rustix
     }
 }
 
+/// Fails with [`Error::TooDeep`] for a folder that is nested too deep to be walked.
+pub(super) fn check_depth(depth: usize, path: &Path) -> Result<(), Error> {
+    if depth <= MAX_DEPTH {
+        return Ok(());
+    }
+    Err(Error::TooDeep { path: path.to_owned(), max: MAX_DEPTH })
+}
+
+/// Opens what lies in an open folder to read it, if possible without a trace in its access time; `None` when it is a
+/// mount of its own. A link is refused.
+pub(super) fn open_below(
+    at: &OwnedFd,
+    name: &CStr,
+    flags: OFlags,
+    path: &Path,
+) -> Result<Option<OwnedFd>, Error> {
+    let flags = flags | OFlags::RDONLY | OFlags::NOFOLLOW;
+    let opened = match open_within(at, name, flags | OFlags::NOATIME) {
+        // Only the owner and root may ask for that.
+        Err(Errno::PERM) => open_within(at, name, flags),
+        opened => opened,
+    };
+    match opened {
+        Ok(fd) => Ok(Some(fd)),
+        Err(Errno::XDEV) => Ok(None),
+        Err(errno) => Err(Error::call("open", path)(errno)),
+    }
+}
+
 /// Opens a folder; a link is refused.
 pub(super) fn open_folder(at: impl AsFd, name: &[u8], path: &Path) -> Result<OwnedFd, Error> {
     let name = CString::new(name).map_err(|error| Error::at("open", path)(error.into()))?;
@@ -307,8 +463,8 @@ pub(super) fn names(dir: &OwnedFd, path: &Path) -> Result<Vec<CString>, Error> {
     Ok(names)
 }
 
-fn check_space(source: &Path, target: &Path, from: &OwnedFd) -> Result<(), Error> {
-    check_room(size_bytes(from, source)?, source, target)
+fn check_space(source: &Path, target: &Path, from: &OwnedFd, borders: Borders) -> Result<(), Error> {
+    check_room(size_bytes(from, source, borders)?, source, target)
 }
 
 /// Checks that so many bytes fit where `target` is, and leave room for the engine and the database.
@@ -322,20 +478,67 @@ pub(super) fn check_room(size_bytes: u64, source: &Path, target: &Path) -> Resul
     Ok(())
 }
 
-/// Space that everything in a folder takes up; files with several names are counted with each.
-pub(super) fn size_bytes(dir: &OwnedFd, path: &Path) -> Result<u64, Error> {
-    let mut sum: u64 = 0;
-    for name in names(dir, path)? {
-        let below = path.join(OsStr::from_bytes(name.to_bytes()));
-        let stat = match rustix::fs::statat(dir, &*name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => stat,
-            Err(Errno::NOENT) => continue,
-            Err(errno) => return Err(Error::call("look at", &below)(errno)),
-        };
-        sum = sum.saturating_add(u64::try_from(stat.st_blocks).unwrap_or_default().saturating_mul(512));
-        if FileType::from_raw_mode(stat.st_mode).is_dir() {
-            sum = sum.saturating_add(size_bytes(&open_folder(dir, name.to_bytes(), &below)?, &below)?);
+/// Space that everything in a folder takes up that a copy with these borders would have; files with several names are
+/// counted once.
+pub(super) fn size_bytes(dir: &OwnedFd, path: &Path, borders: Borders) -> Result<u64, Error> {
+    fn add(
+        dir: &OwnedFd,
+        path: &Path,
+        borders: Borders,
+        seen: &mut HashSet<(u64, u64)>,
+        depth: usize,
+    ) -> Result<u64, Error> {
+        check_depth(depth, path)?;
+        let mut sum: u64 = 0;
+        for name in names(dir, path)? {
+            let below = path.join(OsStr::from_bytes(name.to_bytes()));
+            let stat = match rustix::fs::statat(dir, &*name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => stat,
+                Err(Errno::NOENT) => continue,
+                Err(errno) => return Err(Error::call("look at", &below)(errno)),
+            };
+            if !FileType::from_raw_mode(stat.st_mode).is_dir() {
+                if stat.st_nlink < 2 || seen.insert((stat.st_dev, stat.st_ino)) {
+                    sum = sum.saturating_add(taken_bytes(&stat));
+                }
+                continue;
+            }
+            if let Some(inner) = open_for(borders, dir, &name, &below)? {
+                sum = sum.saturating_add(taken_bytes(&stat)).saturating_add(add(
+                    &inner,
+                    &below,
+                    borders,
+                    seen,
+                    depth + 1,
+                )?);
+            }
         }
+        Ok(sum)
     }
-    Ok(sum)
+    add(dir, path, borders, &mut HashSet::new(), 0)
+}
+
+/// Space that something in an open folder takes up that a copy with these borders would have.
+pub(super) fn size_of(dir: &OwnedFd, name: &CStr, path: &Path, borders: Borders) -> Result<u64, Error> {
+    let stat =
+        rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).map_err(Error::call("look at", path))?;
+    if !FileType::from_raw_mode(stat.st_mode).is_dir() {
+        return Ok(taken_bytes(&stat));
+    }
+    match open_for(borders, dir, name, path)? {
+        Some(inner) => size_bytes(&inner, path, borders),
+        None => Ok(0),
+    }
+}
+
+fn open_for(borders: Borders, dir: &OwnedFd, name: &CStr, path: &Path) -> Result<Option<OwnedFd>, Error> {
+    match borders {
+        Borders::Cross => open_folder(dir, name.to_bytes(), path).map(Some),
+        Borders::LeaveOut | Borders::Refuse => open_below(dir, name, OFlags::DIRECTORY, path),
+    }
+}
+
+/// Space that a file takes up on its disk; holes take up none.
+pub(super) fn taken_bytes(stat: &Stat) -> u64 {
+    u64::try_from(stat.st_blocks).unwrap_or_default().saturating_mul(512)
 }

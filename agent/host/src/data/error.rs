@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 
 use hearth_model::condition::{Reason, ReasonCode};
 
+use crate::data::mounts::MountPoint;
+
 /// Why a step on an app's folder was not done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,10 +29,40 @@ pub enum Error {
         /// How much is free, in bytes.
         free_bytes: u64,
     },
-    /// A copy was given up.
-    #[error("the copy of {} was given up", path.display())]
+    /// Something is mounted in a folder that would have to be moved, deleted or copied.
+    #[error("{} cannot be moved, deleted or copied: {}", dir.display(), listed(mounts))]
+    Mounted {
+        /// The folder.
+        dir: PathBuf,
+        /// What is mounted in it, or at it.
+        mounts: Vec<MountPoint>,
+    },
+    /// A file or folder is marked as unchangeable.
+    #[error("{} is marked as unchangeable (chattr +i or +a)", path.display())]
+    Protected {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// A folder cannot be moved to another disk.
+    #[error("{} and {} are on two disks", path.display(), other.display())]
+    TwoDisks {
+        /// What should be moved.
+        path: PathBuf,
+        /// Where to.
+        other: PathBuf,
+    },
+    /// Folders are nested too deep for a copy.
+    #[error("{} lies more than {max} folders deep", path.display())]
+    TooDeep {
+        /// The first folder that is too deep.
+        path: PathBuf,
+        /// How deep folders may be.
+        max: usize,
+    },
+    /// Work that takes long was given up.
+    #[error("the work on {} was given up", path.display())]
     GivenUp {
-        /// What was being copied.
+        /// What was being copied or deleted.
         path: PathBuf,
     },
     /// There is data where other data should go.
@@ -96,6 +128,14 @@ impl Error {
         move |errno| at(errno.into())
     }
 
+    /// Returns the error of a move that failed.
+    pub(super) fn renaming(from: &Path, to: &Path, errno: rustix::io::Errno) -> Self {
+        if errno == rustix::io::Errno::XDEV {
+            return Self::TwoDisks { path: from.to_owned(), other: to.to_owned() };
+        }
+        Self::call("rename", from)(errno)
+    }
+
     /// Returns what the owner reads: what happened, and what to do next.
     pub fn reason(&self) -> Reason {
         match self {
@@ -116,6 +156,29 @@ impl Error {
                     "A copy of the app's data needs {}, and {} are free. Make room, then try again.",
                     in_words(*needed_bytes),
                     in_words(*free_bytes)
+                ),
+            ),
+            Error::Mounted { dir, mounts } => Reason::new(ReasonCode::FileError, mounted(dir, mounts)),
+            Error::Protected { path } => Reason::new(
+                ReasonCode::FileError,
+                format!(
+                    "{path} is marked as unchangeable, so Hearth leaves it alone. Take the mark away with `chattr -i -a {path}`, then try again.",
+                    path = path.display()
+                ),
+            ),
+            Error::TwoDisks { path, other } => Reason::new(
+                ReasonCode::FileError,
+                format!(
+                    "{} cannot be moved to {}, because they are on two disks. Keep all of Hearth's state folder on one disk, then try again.",
+                    path.display(),
+                    other.display()
+                ),
+            ),
+            Error::TooDeep { path, max } => Reason::new(
+                ReasonCode::FileError,
+                format!(
+                    "{} lies more than {max} folders deep, and Hearth copies no deeper. Move or delete it, then try again.",
+                    path.display()
                 ),
             ),
             Error::Outside { path, .. } => Reason::new(
@@ -151,11 +214,34 @@ impl Error {
     }
 }
 
+/// Names mounts, and how much a copy of each would be.
+fn listed(mounts: &[MountPoint]) -> String {
+    if mounts.is_empty() {
+        return "something is mounted there".to_owned();
+    }
+    let one = |mount: &MountPoint| match mount.used_bytes() {
+        Some(bytes) => format!("{mount} is mounted there, with {}", in_words(bytes)),
+        None => format!("{mount} is mounted there"),
+    };
+    mounts.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+fn mounted(dir: &Path, mounts: &[MountPoint]) -> String {
+    let first = mounts.first().map_or(dir, |mount| mount.path.as_path());
+    format!(
+        "Something is mounted in {}: {}. Hearth neither moves, deletes nor copies what lies on another mount. Unmount it with `umount {}`, then try again; what lies on it stays as it is.",
+        dir.display(),
+        listed(mounts),
+        first.display()
+    )
+}
+
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-fn in_words(bytes: u64) -> String {
+/// Writes a number of bytes for the owner: `1.2 GB`.
+pub fn in_words(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => "less than 1 MB".to_owned(),
         1_000_000..1_000_000_000 => format!("{} MB", bytes / 1_000_000),

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
@@ -5,52 +6,64 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType};
+use rustix::fs::{AtFlags, FileType, OFlags};
 
 use crate::data::beneath::Root;
 use crate::data::copy;
 use crate::data::error::Error;
+use crate::data::mounts::{self, MountPoint};
 
 /// What there is in a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Measure {
-    /// Room that it takes up, in bytes; files with several names count with each.
+    /// Room that it takes up, in bytes, without what is mounted in it; files with several names count once.
     pub size_bytes: u64,
     /// Links that lead out of the folder, relative to it.
     pub links_out: Vec<PathBuf>,
+    /// What is mounted in it.
+    pub mounts: Vec<MountPoint>,
 }
 
-/// Measures a folder; no link is followed.
+/// Measures a folder; no link is followed, and no mount is crossed.
 ///
 /// # Errors
 /// When something in it cannot be read.
 pub fn measure(dir: &Path) -> Result<Measure, Error> {
     let mut found = Measure::default();
     let root = copy::open_folder(rustix::fs::CWD, dir.as_os_str().as_encoded_bytes(), dir)?;
-    walk(&root, dir, Path::new(""), &mut found)?;
+    found.mounts = mounts::below(dir)?.into_iter().filter(|mount| mount.path != dir).collect();
+    walk(&root, dir, Path::new(""), &mut found, &mut HashSet::new())?;
     Ok(found)
 }
 
-fn walk(dir: &OwnedFd, path: &Path, relative: &Path, found: &mut Measure) -> Result<(), Error> {
+fn walk(
+    dir: &OwnedFd,
+    path: &Path,
+    relative: &Path,
+    found: &mut Measure,
+    seen: &mut HashSet<(u64, u64)>,
+) -> Result<(), Error> {
+    copy::check_depth(relative.components().count(), path)?;
     for name in copy::names(dir, path)? {
         let own = OsStr::from_bytes(name.to_bytes());
         let (below, relative) = (path.join(own), relative.join(own));
         let stat = rustix::fs::statat(dir, &*name, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(Error::call("look at", &below))?;
-        let blocks = u64::try_from(stat.st_blocks).unwrap_or_default();
-        found.size_bytes = found.size_bytes.saturating_add(blocks.saturating_mul(512));
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => {
-                walk(&copy::open_folder(dir, name.to_bytes(), &below)?, &below, &relative, found)?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if kind == FileType::Directory {
+            let Some(inner) = copy::open_below(dir, &name, OFlags::DIRECTORY, &below)? else { continue };
+            found.size_bytes = found.size_bytes.saturating_add(copy::taken_bytes(&stat));
+            walk(&inner, &below, &relative, found, seen)?;
+            continue;
+        }
+        if stat.st_nlink < 2 || seen.insert((stat.st_dev, stat.st_ino)) {
+            found.size_bytes = found.size_bytes.saturating_add(copy::taken_bytes(&stat));
+        }
+        if kind == FileType::Symlink {
+            let aim = rustix::fs::readlinkat(dir, &*name, Vec::new()).map_err(Error::call("read", &below))?;
+            if leads_out(&relative, Path::new(OsStr::from_bytes(aim.to_bytes()))) {
+                found.links_out.push(relative);
             }
-            FileType::Symlink => {
-                let aim =
-                    rustix::fs::readlinkat(dir, &*name, Vec::new()).map_err(Error::call("read", &below))?;
-                if leads_out(&relative, Path::new(OsStr::from_bytes(aim.to_bytes()))) {
-                    found.links_out.push(relative);
-                }
-            }
-            _ => {}
         }
     }
     Ok(())

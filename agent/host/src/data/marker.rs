@@ -9,6 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::data::error::Error;
 use crate::data::sync_dir;
 
+/// The folder of the marker, in the app's folder.
+pub(super) const HEARTH_FOLDER: &str = ".hearth";
+
+/// Holds, in the marker's folder, what was there before a copy was put back file by file.
+pub(super) const REPLACED_FOLDER: &str = "replaced";
+
 /// What `.hearth/app.json` says. It lies in the app's folder, and in every copy of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Marker {
@@ -22,6 +28,18 @@ pub(super) struct Marker {
     /// The copy that this is, or that was put back here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) snapshot: Option<SnapshotMarker>,
+    /// The copy that is being put back here file by file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) restoring: Option<Restoring>,
+}
+
+/// How far a copy is that is being put back file by file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Restoring {
+    /// Name of the copy.
+    pub(super) snapshot: String,
+    /// Whether all that was there is out of the way, and files of the copy may be here already.
+    pub(super) is_emptied: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +50,7 @@ pub(super) struct SnapshotMarker {
 
 impl Marker {
     pub(super) fn new(app: &AppId) -> Self {
-        Self { app: app.clone(), made_at: Timestamp::now(), arriving: false, snapshot: None }
+        Self { app: app.clone(), made_at: Timestamp::now(), arriving: false, snapshot: None, restoring: None }
     }
 
     /// Reads the marker of a folder; `None` when the folder, or its marker, is not there.
@@ -57,7 +75,7 @@ impl Marker {
     /// Writes the marker of a folder; it is there as a whole or not at all.
     pub(super) fn write(&self, dir: &Path) -> Result<(), Error> {
         let path = file(dir);
-        let parent = dir.join(".hearth");
+        let parent = dir.join(HEARTH_FOLDER);
         fs::create_dir_all(&parent).map_err(Error::at("make the folder", &parent))?;
         let new = parent.join("app.json.new");
         let text = serde_json::to_vec_pretty(self).expect("a marker is plain data");
@@ -73,5 +91,5 @@ impl Marker {
 }
 
 fn file(dir: &Path) -> PathBuf {
-    dir.join(".hearth").join("app.json")
+    dir.join(HEARTH_FOLDER).join("app.json")
 }

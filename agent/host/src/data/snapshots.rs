@@ -8,8 +8,10 @@ use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
 use crate::data::error::Error;
+use crate::data::left_out::LeftOut;
 use crate::data::marker::{Marker, SnapshotMarker};
-use crate::data::{AppData, btrfs, copy, delete, exists, new_folder, rename, sync_dir};
+use crate::data::trash::Kind;
+use crate::data::{AppData, copy, delete, exists, mounts, nested, new_folder, rename, sync_dir};
 
 /// Ends the name of data that was replaced by a snapshot.
 const REPLACED: &str = ".failed";
@@ -20,57 +22,75 @@ impl AppData {
     ///
     /// A copy of this name that is there is kept. Data that was replaced before is deleted when the copy is complete.
     /// Fails with [`Error::NoSpace`] before a plain copy that would not fit.
-    pub fn snapshot(&self, app: &AppId, name: &str) -> Result<(), Error> {
+    ///
+    /// What is mounted in the app's folder is not copied; it stays as it is when the copy is put back. Returns what the
+    /// copy lacks.
+    pub fn snapshot(&self, app: &AppId, name: &str) -> Result<Vec<LeftOut>, Error> {
         let target = self.snapshot_path(app, name)?;
+        let mut left_out = Vec::new();
         if !exists(&target)? {
-            let partial = self.copy_aside(app, name)?;
+            let (partial, lacks) = self.copy_aside(app, name)?;
             rename(&partial, &target)?;
+            left_out = lacks;
         }
         for replaced in self.names(app)?.iter().filter(|name| name.ends_with(REPLACED)) {
             self.discard(app, replaced)?;
         }
-        Ok(())
+        self.delete_replaced(app)?;
+        Ok(left_out)
     }
 
-    /// Makes the copy under a name that nothing looks at; returns its path.
-    pub(super) fn copy_aside(&self, app: &AppId, name: &str) -> Result<PathBuf, Error> {
+    /// Makes the copy under a name that nothing looks at; returns its path, and what it lacks.
+    pub(super) fn copy_aside(&self, app: &AppId, name: &str) -> Result<(PathBuf, Vec<LeftOut>), Error> {
         let source = self.path(app);
         let target = self.snapshot_path(app, name)?;
         let dir = self.snapshots.join(app.as_str());
         fs::create_dir_all(&dir).map_err(Error::at("make the folder", &dir))?;
         let partial = dir.join(format!(".{name}.new"));
         debug_assert_ne!(partial, target);
-        delete(&partial)?;
+        self.delete_unfinished(app)?;
         let Some(marker) = Marker::read(&source)? else { return Err(Error::Missing { path: source }) };
-        if btrfs::is_subvolume(&source) && btrfs::is_btrfs(&dir) {
-            btrfs::snapshot(&source, &partial).map_err(Error::at("make the snapshot", &partial))?;
-        } else {
-            new_folder(&partial)?;
-            if let Err(error) = copy::folder(&source, &partial) {
-                // Room that a failed copy holds may be just what is missing.
-                delete(&partial)?;
-                return Err(error);
+        let left_out = match nested::snapshot(&source, &partial)? {
+            Some(left_out) => left_out,
+            None => {
+                new_folder(&partial)?;
+                match copy::folder(&source, &partial) {
+                    Ok(left_out) => left_out,
+                    Err(error) => {
+                        // Room that a failed copy holds may be just what is missing.
+                        delete(&partial)?;
+                        return Err(error);
+                    }
+                }
             }
-        }
+        };
         let snapshot = SnapshotMarker { name: name.to_owned(), at: Timestamp::now() };
         Marker { snapshot: Some(snapshot), ..marker }.write(&partial)?;
         sync_file_system(&partial)?;
-        Ok(partial)
+        Ok((partial, left_out))
     }
 
-    /// Puts a snapshot in the place of the app's folder, in one exchange, and keeps what was there as `<name>.failed`.
+    /// Puts a snapshot in the place of the app's folder and keeps what was there as `<name>.failed`: in one exchange,
+    /// or file by file where something is mounted in the app's folder. Returns what of the snapshot did not come back.
     ///
     /// Done again, it changes nothing: the marker that came with the snapshot tells.
-    pub fn restore(&self, app: &AppId, name: &str) -> Result<(), Error> {
-        let snapshot = self.snapshot_path(app, name)?;
-        if self.restored_from(app)?.as_deref() != Some(name) {
-            self.exchange(app, &snapshot)?;
+    pub fn restore(&self, app: &AppId, name: &str) -> Result<Vec<LeftOut>, Error> {
+        let (dir, snapshot) = (self.path(app), self.snapshot_path(app, name)?);
+        let marker = Marker::read(&dir)?;
+        let mut left_out = Vec::new();
+        if marker.as_ref().and_then(|marker| marker.snapshot.as_ref()).is_none_or(|from| from.name != name) {
+            mounts::check_none_below(&snapshot)?;
+            let is_begun = marker.is_some_and(|marker| marker.restoring.is_some());
+            if is_begun || !mounts::below(&dir)?.is_empty() || !self.exchange(app, &snapshot)? {
+                left_out = self.put_back_in_place(app, name, &snapshot)?;
+            }
         }
-        self.put_replaced_aside(app, name)
+        self.put_replaced_aside(app, name)?;
+        Ok(left_out)
     }
 
-    /// Exchanges the app's folder for a snapshot.
-    pub(super) fn exchange(&self, app: &AppId, snapshot: &Path) -> Result<(), Error> {
+    /// Exchanges the app's folder for a snapshot; `false` when they lie on two disks.
+    pub(super) fn exchange(&self, app: &AppId, snapshot: &Path) -> Result<bool, Error> {
         let dir = self.path(app);
         if Marker::read(snapshot)?.is_none() {
             return Err(Error::Missing { path: snapshot.to_owned() });
@@ -78,12 +98,14 @@ impl AppData {
         match rustix::fs::renameat_with(CWD, &dir, CWD, snapshot, RenameFlags::EXCHANGE) {
             Ok(()) => {}
             // The folder is gone, and the copy is whole: better than nothing, and than an empty folder.
-            Err(Errno::NOENT) => return rename(snapshot, &dir),
+            Err(Errno::NOENT) => return rename(snapshot, &dir).map(|()| true),
+            Err(Errno::XDEV) => return Ok(false),
             Err(Errno::INVAL | Errno::NOSYS) => return Err(Error::NoExchange { path: dir }),
-            Err(errno) => return Err(Error::call("exchange", &dir)(errno)),
+            Err(errno) => return Err(Error::renaming(&dir, snapshot, errno)),
         }
         sync_dir(&self.apps)?;
-        sync_dir(&self.snapshots.join(app.as_str()))
+        sync_dir(&self.snapshots.join(app.as_str()))?;
+        Ok(true)
     }
 
     /// Renames what was replaced, so that it is no longer taken for the snapshot.
@@ -92,6 +114,11 @@ impl AppData {
         if !exists(&place)? {
             return Ok(());
         }
+        // What is left of a snapshot that was put back file by file.
+        if Marker::read(&place)?.and_then(|marker| marker.snapshot).is_some_and(|from| from.name == name) {
+            return self.throw_away(&place, app, Kind::Copy);
+        }
+        mounts::check_none_below(&place)?;
         let replaced = format!("{name}{REPLACED}");
         self.discard(app, &replaced)?;
         rename(&place, &self.snapshots.join(app.as_str()).join(replaced))
@@ -130,8 +157,19 @@ impl AppData {
 
     fn discard(&self, app: &AppId, name: &str) -> Result<(), Error> {
         let path = self.snapshots.join(app.as_str()).join(name);
-        self.throw_away(&path, &format!("{app}.{name}"))?;
-        self.empty_trash()
+        self.throw_away(&path, app, Kind::Copy)
+    }
+
+    /// Deletes copies that were cut off, so that the room they hold is there for the next.
+    fn delete_unfinished(&self, app: &AppId) -> Result<(), Error> {
+        let dir = self.snapshots.join(app.as_str());
+        for entry in fs::read_dir(&dir).map_err(Error::at("read", &dir))? {
+            let entry = entry.map_err(Error::at("read", &dir))?;
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                delete(&entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     /// Names of complete copies; those being made begin with a dot.

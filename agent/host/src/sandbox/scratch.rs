@@ -64,7 +64,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         // What stays is removed with the scratch folder at the next start.
-        let _ = fs::remove_dir_all(&self.folder);
+        let _ = crate::data::delete_tree(&self.folder, &|| true);
     }
 }
 

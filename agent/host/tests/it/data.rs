@@ -149,8 +149,11 @@ fn removed_data_is_gone_with_its_snapshots_and_leftovers() {
             state.data.remove(&blog).expect("removed");
             assert!(!state.folder(&blog).exists());
             assert!(!state.snapshots(&blog).exists());
-            assert_eq!(fs::read_dir(state.dir.join("trash")).expect("there").count(), 0);
         }
+        let apps: Vec<_> = state.data.trash().expect("read").into_iter().map(|trashed| trashed.app).collect();
+        assert_eq!(apps, [Some(blog.clone()), Some(blog.clone()), Some(app("wiki"))]);
+        state.empty_trash().expect("emptied");
+        assert_eq!(fs::read_dir(state.dir.join("trash")).expect("there").count(), 0);
         assert_eq!(state.data.state(&blog, false).expect("read"), DataState::New);
     }
 }

@@ -2,7 +2,7 @@ use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use hearth_host::data::{Error, look};
+use hearth_host::data::{Borders, Error, look};
 use hearth_model::observed::DataState;
 
 use crate::support::{State, app, describe, fill};
@@ -20,7 +20,7 @@ fn a_folder_of_another_box_becomes_an_apps_and_the_source_stays_as_it_is() {
             told.set(told.get() + bytes);
             true
         };
-        state.data.import(&blog, &source, &watch).expect("copied");
+        state.data.import(&blog, &source, Borders::Refuse, &watch).expect("copied");
         assert!(told.get() >= 4096, "only {} bytes were told of", told.get());
         assert_eq!(state.data.state(&blog, true).expect("read"), DataState::Present);
         assert_eq!(state.data.arriving().expect("read"), std::slice::from_ref(&blog));
@@ -28,7 +28,10 @@ fn a_folder_of_another_box_becomes_an_apps_and_the_source_stays_as_it_is() {
         assert!(state.data.arriving().expect("read").is_empty());
         assert_eq!(describe(&state.folder(&blog)), before);
         assert_eq!(describe(&source), before, "the source was changed");
-        assert!(matches!(state.data.import(&blog, &source, &watch), Err(Error::Taken { .. })));
+        assert!(matches!(
+            state.data.import(&blog, &source, Borders::Refuse, &watch),
+            Err(Error::Taken { .. })
+        ));
         state.data.turn_back(&blog).expect("nothing to do");
         assert_eq!(state.data.state(&blog, true).expect("read"), DataState::Present, "a settled app stays");
     }
@@ -41,14 +44,14 @@ fn an_import_that_is_given_up_or_cut_off_leaves_nothing_and_can_be_done_again() 
     fill(&source);
     let state = State::here();
     let blog = app("blog");
-    let given_up = state.data.import(&blog, &source, &|_| false);
+    let given_up = state.data.import(&blog, &source, Borders::Refuse, &|_| false);
     assert!(matches!(given_up, Err(Error::GivenUp { .. })), "{given_up:?}");
     assert_eq!(fs::read_dir(state.dir.join("apps")).expect("there").count(), 0, "something was left");
     // As a kill in the middle of a copy leaves it.
     fs::create_dir(state.dir.join("apps/.blog.import")).expect("made");
     fs::write(state.dir.join("apps/.blog.import/half"), "x").expect("written");
     assert_eq!(state.data.arriving().expect("read"), std::slice::from_ref(&blog));
-    state.data.import(&blog, &source, &|_| true).expect("copied");
+    state.data.import(&blog, &source, Borders::Refuse, &|_| true).expect("copied");
     assert!(!state.folder(&blog).join("half").exists());
     state.data.turn_back(&blog).expect("deleted");
     assert_eq!(state.data.state(&blog, false).expect("read"), DataState::New);
@@ -62,10 +65,11 @@ fn an_import_that_would_fill_the_disk_is_not_begun() {
     fs::create_dir(&source).expect("made");
     fs::write(source.join("big"), vec![7; 80 << 20]).expect("written");
     let Some(state) = State::on("ext4", "64M") else { return };
-    let error = state.data.import(&app("blog"), &source, &|_| true).expect_err("too big");
+    let error = state.data.import(&app("blog"), &source, Borders::Refuse, &|_| true).expect_err("too big");
     assert!(matches!(error, Error::NoSpace { .. }), "{error}");
     assert_eq!(fs::read_dir(state.dir.join("apps")).expect("there").count(), 0, "something was left");
-    let error = state.data.import_beside("library", &source, &|_| true).expect_err("too big");
+    let error =
+        state.data.import_beside("library", &source, Borders::Refuse, &|_| true).expect_err("too big");
     assert!(matches!(error, Error::NoSpace { .. }), "{error}");
     assert_eq!(fs::read_dir(state.dir.join("library")).expect("there").count(), 0, "something was left");
 }
@@ -82,7 +86,10 @@ fn files_are_brought_beside_those_that_are_there() {
         let library = state.dir.join("library");
         fs::create_dir_all(library.join("Downloads")).expect("made");
         fs::write(library.join("Downloads/list"), "ours").expect("written");
-        assert_eq!(state.data.import_beside("library", &source, &|_| true).expect("copied"), 1);
+        assert_eq!(
+            state.data.import_beside("library", &source, Borders::Refuse, &|_| true).expect("copied").0,
+            1
+        );
         let read = |name: &str| fs::read_to_string(library.join(name)).expect("there");
         assert_eq!(read("Downloads/list"), "ours");
         assert_eq!(read("Downloads/films/one"), "theirs");
@@ -90,7 +97,10 @@ fn files_are_brought_beside_those_that_are_there() {
             fs::read_link(library.join("Downloads/out")).expect("a link"),
             std::path::Path::new("/etc")
         );
-        assert_eq!(state.data.import_beside("library", &source, &|_| true).expect("nothing new"), 3);
+        assert_eq!(
+            state.data.import_beside("library", &source, Borders::Refuse, &|_| true).expect("nothing new").0,
+            3
+        );
         assert_eq!(fs::read_dir(&library).expect("there").count(), 1, "something was left");
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use hearth_host::data::AppData;
+use hearth_host::data::{AppData, Error};
 use hearth_model::AppId;
 use rustix::fs::{CWD, FileType, Mode, XattrFlags};
 
@@ -32,11 +32,20 @@ impl State {
 
     /// On a file system of its own in a file; `None` for who may not mount.
     pub(crate) fn on(file_system: &str, size: &str) -> Option<Self> {
+        Self::on_file_in(&std::env::temp_dir(), file_system, size)
+    }
+
+    /// The same in memory, where nothing waits for a disk.
+    pub(crate) fn on_memory(file_system: &str, size: &str) -> Option<Self> {
+        Self::on_file_in(Path::new("/dev/shm"), file_system, size)
+    }
+
+    fn on_file_in(dir: &Path, file_system: &str, size: &str) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             eprintln!("left out: mounting {file_system} needs root");
             return None;
         }
-        let outer = tempfile::tempdir().expect("a temporary folder");
+        let outer = tempfile::tempdir_in(dir).expect("a temporary folder");
         let (image, dir) = (outer.path().join("image"), outer.path().join("mounted"));
         fs::create_dir(&dir).expect("made");
         run(Command::new("truncate").arg("-s").arg(size).arg(&image));
@@ -63,6 +72,12 @@ impl State {
         self.dir.join("snapshots").join(app.as_str())
     }
 
+    /// Deletes what is in the trash; returns the first error.
+    pub(crate) fn empty_trash(&self) -> Result<(), Error> {
+        let all = self.data.trash().expect("read");
+        all.iter().map(|trashed| self.data.delete_trashed(trashed, &|| true)).fold(Ok(()), Result::and)
+    }
+
     pub(crate) fn names_of_snapshots(&self, app: &AppId) -> Vec<String> {
         let snapshots = self.data.snapshots(app).expect("read");
         snapshots.into_iter().map(|snapshot| snapshot.name).collect()
@@ -76,6 +91,43 @@ impl Drop for State {
             let _ = Command::new("umount").arg("-l").arg(&self.dir).status();
         }
     }
+}
+
+/// Something mounted, which is unmounted when this goes.
+pub(crate) struct Mounted(pub(crate) PathBuf);
+
+impl Mounted {
+    /// Mounts a folder at another, which is made.
+    pub(crate) fn bind(source: &Path, target: &Path) -> Self {
+        fs::create_dir_all(target).expect("made");
+        rustix::mount::mount_bind(source, target).expect("mounted");
+        Self(target.to_owned())
+    }
+
+    /// Makes a disk in a file beside `target`, mounts it there and puts files on it.
+    pub(crate) fn disk(image: &Path, file_system: &str, target: &Path) -> Self {
+        fs::create_dir_all(target).expect("made");
+        run(Command::new("truncate").args(["-s", "512M"]).arg(image));
+        run(Command::new(format!("mkfs.{file_system}")).arg("-q").arg(image));
+        run(Command::new("mount").arg("-o").arg("loop").arg(image).arg(target));
+        let mounted = Self(target.to_owned());
+        precious(target);
+        mounted
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = rustix::mount::unmount(&self.0, rustix::mount::UnmountFlags::DETACH);
+    }
+}
+
+/// Puts files into a folder that must never change.
+pub(crate) fn precious(dir: &Path) {
+    fs::create_dir_all(dir.join("2024/summer")).expect("made");
+    fs::write(dir.join("2024/summer/beach"), vec![7; 5000]).expect("written");
+    fs::write(dir.join("list"), "irreplaceable").expect("written");
+    symlink("list", dir.join("link")).expect("linked");
 }
 
 /// Fills a folder with one of each kind of thing that apps keep.

@@ -74,6 +74,17 @@ pub struct Changed {
     pub generation: Generation,
 }
 
+/// Answer to an update and to going back: the generation, and what the owner should know of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct ChangedVersion {
+    /// Its number.
+    pub generation: Generation,
+    /// One sentence each, such as what the copy of the data leaves out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
 /// Answer to `POST /api/v1/apps/check`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

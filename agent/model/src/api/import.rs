@@ -24,6 +24,10 @@ pub struct ImportUmbrel {
     /// Whether the files that apps share, such as downloads, are left where they are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_files: bool,
+    /// Whether what is mounted in an app's folder there, such as a disk with photos, is copied as well. An app whose
+    /// folder has something mounted in it is not taken without this.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copy_mounts: bool,
 }
 
 /// Answer to `POST /api/v1/import/umbrel/check`: what would be taken over, and what not.

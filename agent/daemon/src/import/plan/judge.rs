@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hearth_adapters::Adapted;
+use hearth_host::data::in_words;
 use hearth_host::data::look::Measure;
 use hearth_model::api::import::ImportApp;
 use hearth_model::container::Mount;
@@ -75,6 +76,22 @@ pub(super) fn links(about: &mut ImportApp, measure: &Measure, mounted: &BTreeSet
     }
 }
 
+/// Says what becomes of what is mounted in an app's folder: the owner decides whether it is copied.
+pub(super) fn mounts(about: &mut ImportApp, measure: &Measure, is_copied: bool) {
+    for mount in &measure.mounts {
+        let size = mount.used_bytes();
+        if is_copied {
+            about.size_bytes = about.size_bytes.saturating_add(size.unwrap_or(0));
+            about.notes.push(format!("what is mounted at {mount} is copied as well"));
+            continue;
+        }
+        let size = size.map_or_else(String::new, |bytes| format!(", with {}", in_words(bytes)));
+        about.blockers.push(format!(
+            "{mount} is mounted in its folder{size}: copy that as well with `--copy-mounts`, or unmount it and leave it behind"
+        ));
+    }
+}
+
 /// Returns apps in an order that has each after those that it talks to, else as they were.
 pub(super) fn order(apps: &[String], talks_to: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     let mut left = apps.to_vec();
@@ -122,8 +139,10 @@ mod tests {
     #[test]
     fn a_link_in_the_way_of_data_is_told_from_one_that_is_not() {
         let mut about = Found::new("node").about;
-        let measure =
-            Measure { size_bytes: 0, links_out: ["data", "a", "b", "c", "d"].map(PathBuf::from).to_vec() };
+        let measure = Measure {
+            links_out: ["data", "a", "b", "c", "d"].map(PathBuf::from).to_vec(),
+            ..Measure::default()
+        };
         links(&mut about, &measure, &BTreeSet::from([PathBuf::from("data/db")]));
         assert_eq!(about.blockers.len(), 1, "{:?}", about.blockers);
         assert!(about.blockers[0].starts_with("`data` in its folder"));
