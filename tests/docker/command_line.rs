@@ -62,7 +62,7 @@ fn an_exported_document_brings_everything_back() -> Result<()> {
 }
 
 /// Runs `hearth` and returns what it printed.
-fn run(hearth: &Hearth, arguments: &[&str]) -> Result<String> {
+pub(crate) fn run(hearth: &Hearth, arguments: &[&str]) -> Result<String> {
     let output = hearth.command_line(arguments)?;
     let error = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "`hearth {}` failed: {error}", arguments.join(" "));

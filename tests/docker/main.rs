@@ -19,6 +19,8 @@ mod ground;
 mod import;
 /// Random kills.
 mod kills;
+/// Disks in apps' folders, and files that cannot be deleted.
+mod mounts;
 /// Two Hearths on one engine.
 mod neighbours;
 /// The operating system.

@@ -105,20 +105,22 @@ fn owner_goes_back(machine: &Machine, file_system: FileSystem) -> Result<()> {
 }
 
 /// Puts Hearth's state on a disk with this file system.
-fn site_on(machine: &Machine, file_system: FileSystem) -> Result<(Disk, Site)> {
+pub(crate) fn site_on(machine: &Machine, file_system: FileSystem) -> Result<(Disk, Site)> {
     let disk = Disk::new(machine, "disk", file_system, 512)?;
     let mut site = Site::new(machine)?;
     site.setup.state = disk.path().join("state");
     Ok((disk, site))
 }
 
+/// What a version of the app `notes` does.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Version {
+pub(crate) enum Version {
     Good,
     SpoilsDataAndIsUnhealthy,
 }
 
-fn offer(site: &mut Site, tag: &str, version: Version) -> Result<()> {
+/// Offers the app `notes`; `tag` is both the version and the image's tag.
+pub(crate) fn offer(site: &mut Site, tag: &str, version: Version) -> Result<()> {
     let image = site.registry.push("notes", tag, 0)?.to_string();
     offer_image(site, tag, version, &image)
 }

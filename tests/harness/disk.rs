@@ -39,11 +39,25 @@ impl Disk {
     /// # Errors
     /// Without root or the file system's tools.
     pub fn new(machine: &Machine, name: &str, file_system: FileSystem, mebibytes: u64) -> Result<Self> {
+        Self::mounted_at(machine, name, &machine.path(name), file_system, mebibytes)
+    }
+
+    /// Makes a disk and mounts it at a folder, which is made.
+    ///
+    /// # Errors
+    /// As [`Disk::new`].
+    pub fn mounted_at(
+        machine: &Machine,
+        name: &str,
+        mount_point: &Path,
+        file_system: FileSystem,
+        mebibytes: u64,
+    ) -> Result<Self> {
         let file = machine.path(&format!("{name}.disk"));
-        let mount_point = machine.path(name);
+        let mount_point = mount_point.to_owned();
         File::create(&file)?.set_len(mebibytes * 1024 * 1024).context("failed to make a disk")?;
         file_system.make(&file.to_string_lossy())?;
-        fs::create_dir(&mount_point)?;
+        fs::create_dir_all(&mount_point)?;
         let mut disk = Self { file, mount_point, mounted: false };
         disk.mount()?;
         Ok(disk)
@@ -62,6 +76,16 @@ impl Disk {
         run("mount", &["-o", "loop", &self.file.to_string_lossy(), &self.mount_point.to_string_lossy()])?;
         self.mounted = true;
         Ok(())
+    }
+
+    /// Mounts it at another folder, which is made.
+    ///
+    /// # Errors
+    /// As [`Disk::mount`].
+    pub fn mount_at(&mut self, mount_point: &Path) -> Result<()> {
+        fs::create_dir_all(mount_point)?;
+        mount_point.clone_into(&mut self.mount_point);
+        self.mount()
     }
 
     /// Takes it away, even while files on it are open: new look-ups no longer find it.

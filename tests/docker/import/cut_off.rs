@@ -47,6 +47,7 @@ fn begin(client: &Client, folder: &Path) -> Result<()> {
         apps: ["node".parse()?, "explorer".parse()?].into(),
         granted: Default::default(),
         without_files: true,
+        copy_mounts: false,
     };
     client.send::<ImportStatus>("POST", "import/umbrel", &request).map(drop)
 }
