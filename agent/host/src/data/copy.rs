@@ -1,30 +1,31 @@
+/// What belongs to a file besides its bytes.
+mod attributes;
 /// The bytes of one file.
 mod content;
+/// The way through a folder, and how much it takes up.
+mod walk;
 
-use std::collections::{HashMap, HashSet};
-use std::ffi::{CStr, CString, OsStr};
+use std::collections::HashMap;
+use std::ffi::{CStr, OsStr};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    AtFlags, Dir, FileType, Gid, IFlags, Mode, OFlags, RawMode, Stat, Timespec, Timestamps, Uid, XattrFlags,
-};
+use rustix::fs::{AtFlags, FileType, IFlags, Mode, OFlags, Stat, XattrFlags};
 use rustix::io::Errno;
 
 use crate::data::error::Error;
 use crate::data::left_out::{LeftOut, Lost};
 use crate::data::marker::{HEARTH_FOLDER, REPLACED_FOLDER};
-use crate::data::mounts::{self, open_within};
-use crate::facts::free_bytes;
+use crate::data::mounts;
+pub(super) use attributes::times;
+use attributes::{attribute, attribute_names, mode, outside_attributes, owner};
 pub(super) use content::Method;
-
-/// Space that a plain copy leaves free: enough for the engine and the database to go on.
-const LEFT_FREE_BYTES: u64 = 64 << 20;
-
-/// Folders inside each other that are walked; each takes two descriptors and a part of the stack.
-const MAX_DEPTH: usize = 200;
+pub(super) use walk::{
+    check_depth, check_room, names, open_below, open_folder, size_bytes, size_of, taken_bytes,
+};
+use walk::{check_space, open_source};
 
 /// Is told of bytes that were copied, and says whether to go on.
 pub type Watch<'a> = &'a dyn Fn(u64) -> bool;
@@ -92,7 +93,7 @@ pub(super) fn method_between(
 
 /// Opens a file with content below a folder; `None` when there is none.
 fn first_file(dir: &OwnedFd, path: &Path, depth: usize) -> Result<Option<File>, Error> {
-    if depth > MAX_DEPTH {
+    if depth > walk::MAX_DEPTH {
         return Ok(None);
     }
     for name in names(dir, path)? {
@@ -346,199 +347,4 @@ impl<'a> Copy<'a> {
             .map_err(Error::call("set the rights of the copy of", path))?;
         rustix::fs::futimens(&to, &times(stat)).map_err(Error::call("set the times of the copy of", path))
     }
-}
-
-/// Copies owner and times of what cannot be opened: a link, a pipe, a device.
-fn outside_attributes(to: &OwnedFd, name: &CStr, stat: &Stat, path: &Path) -> Result<(), Error> {
-    let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
-    rustix::fs::chownat(to, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
-        .map_err(Error::call("set the owner of the copy of", path))?;
-    rustix::fs::utimensat(to, name, &times(stat), AtFlags::SYMLINK_NOFOLLOW)
-        .map_err(Error::call("set the times of the copy of", path))
-}
-
-fn owner(to: impl AsFd, stat: &Stat) -> rustix::io::Result<()> {
-    rustix::fs::fchown(to, Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)))
-}
-
-fn mode(raw: RawMode) -> Mode {
-    Mode::from_raw_mode(raw & 0o7777)
-}
-
-pub(super) fn times(stat: &Stat) -> Timestamps {
-    let time = |seconds: i64, nanoseconds: u64| Timespec {
-        tv_sec: seconds,
-        tv_nsec: i64::try_from(nanoseconds).unwrap_or_default(),
-    };
-    Timestamps {
-        last_access: time(stat.st_atime, stat.st_atime_nsec),
-        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
-    }
-}
-
-fn attribute_names(from: impl AsFd) -> rustix::io::Result<Vec<CString>> {
-    let names = sized(|buffer| rustix::fs::flistxattr(&from, buffer));
-    let names = match names {
-        Err(Errno::OPNOTSUPP) => return Ok(Vec::new()),
-        names => names?,
-    };
-    let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-    Ok(names.filter_map(|name| CString::new(name).ok()).collect())
-}
-
-fn attribute(from: impl AsFd, name: &CStr) -> rustix::io::Result<Vec<u8>> {
-    sized(|buffer| rustix::fs::fgetxattr(&from, name, buffer))
-}
-
-/// Calls with a buffer that grows until the answer fits; the kernel's limit is 64 KiB.
-fn sized(mut call: impl FnMut(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::Result<Vec<u8>> {
-    let mut buffer = vec![0; 256];
-    loop {
-        match call(&mut buffer) {
-            Ok(length) => {
-                buffer.truncate(length);
-                return Ok(buffer);
-            }
-            Err(Errno::RANGE) if buffer.len() < 64 << 10 => buffer.resize(buffer.len() * 4, 0),
-            Err(errno) => return Err(errno),
-        }
-    }
-}
-
-/// Fails with [`Error::TooDeep`] for a folder that is nested too deep to be walked.
-pub(super) fn check_depth(depth: usize, path: &Path) -> Result<(), Error> {
-    if depth <= MAX_DEPTH {
-        return Ok(());
-    }
-    Err(Error::TooDeep { path: path.to_owned(), max: MAX_DEPTH })
-}
-
-/// Opens what lies in an open folder to read it, if possible without a trace in its access time; `None` when it is a
-/// mount of its own. A link is refused.
-pub(super) fn open_below(
-    at: &OwnedFd,
-    name: &CStr,
-    flags: OFlags,
-    path: &Path,
-) -> Result<Option<OwnedFd>, Error> {
-    let flags = flags | OFlags::RDONLY | OFlags::NOFOLLOW;
-    let opened = match open_within(at, name, flags | OFlags::NOATIME) {
-        // Only the owner and root may ask for that.
-        Err(Errno::PERM) => open_within(at, name, flags),
-        opened => opened,
-    };
-    match opened {
-        Ok(fd) => Ok(Some(fd)),
-        Err(Errno::XDEV) => Ok(None),
-        Err(errno) => Err(Error::call("open", path)(errno)),
-    }
-}
-
-/// Opens a folder; a link is refused.
-pub(super) fn open_folder(at: impl AsFd, name: &[u8], path: &Path) -> Result<OwnedFd, Error> {
-    let name = CString::new(name).map_err(|error| Error::at("open", path)(error.into()))?;
-    open_source(at, &name, OFlags::DIRECTORY, path)
-}
-
-/// Opens what is read only, if possible without a trace in its access time.
-fn open_source(at: impl AsFd, name: &CStr, flags: OFlags, path: &Path) -> Result<OwnedFd, Error> {
-    let flags = flags | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let opened = match rustix::fs::openat(&at, name, flags | OFlags::NOATIME, Mode::empty()) {
-        // Only the owner and root may ask for that.
-        Err(Errno::PERM) => rustix::fs::openat(&at, name, flags, Mode::empty()),
-        opened => opened,
-    };
-    opened.map_err(Error::call("open", path))
-}
-
-/// Names in a folder, in the order of the file system.
-pub(super) fn names(dir: &OwnedFd, path: &Path) -> Result<Vec<CString>, Error> {
-    let mut names = Vec::new();
-    for entry in Dir::read_from(dir).map_err(Error::call("read", path))? {
-        let entry = entry.map_err(Error::call("read", path))?;
-        if entry.file_name() != c"." && entry.file_name() != c".." {
-            names.push(entry.file_name().to_owned());
-        }
-    }
-    Ok(names)
-}
-
-fn check_space(source: &Path, target: &Path, from: &OwnedFd, borders: Borders) -> Result<(), Error> {
-    check_room(size_bytes(from, source, borders)?, source, target)
-}
-
-/// Checks that so many bytes fit where `target` is, and leave room for the engine and the database.
-pub(super) fn check_room(size_bytes: u64, source: &Path, target: &Path) -> Result<(), Error> {
-    let needed_bytes = size_bytes.saturating_add(LEFT_FREE_BYTES);
-    let disk = rustix::fs::statvfs(target).map_err(Error::call("look at the disk of", target))?;
-    let free_bytes = free_bytes(&disk);
-    if needed_bytes > free_bytes {
-        return Err(Error::NoSpace { path: source.to_owned(), needed_bytes, free_bytes });
-    }
-    Ok(())
-}
-
-/// Space that everything in a folder takes up that a copy with these borders would have; files with several names are
-/// counted once.
-pub(super) fn size_bytes(dir: &OwnedFd, path: &Path, borders: Borders) -> Result<u64, Error> {
-    fn add(
-        dir: &OwnedFd,
-        path: &Path,
-        borders: Borders,
-        seen: &mut HashSet<(u64, u64)>,
-        depth: usize,
-    ) -> Result<u64, Error> {
-        check_depth(depth, path)?;
-        let mut sum: u64 = 0;
-        for name in names(dir, path)? {
-            let below = path.join(OsStr::from_bytes(name.to_bytes()));
-            let stat = match rustix::fs::statat(dir, &*name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => stat,
-                Err(Errno::NOENT) => continue,
-                Err(errno) => return Err(Error::call("look at", &below)(errno)),
-            };
-            if !FileType::from_raw_mode(stat.st_mode).is_dir() {
-                if stat.st_nlink < 2 || seen.insert((stat.st_dev, stat.st_ino)) {
-                    sum = sum.saturating_add(taken_bytes(&stat));
-                }
-                continue;
-            }
-            if let Some(inner) = open_for(borders, dir, &name, &below)? {
-                sum = sum.saturating_add(taken_bytes(&stat)).saturating_add(add(
-                    &inner,
-                    &below,
-                    borders,
-                    seen,
-                    depth + 1,
-                )?);
-            }
-        }
-        Ok(sum)
-    }
-    add(dir, path, borders, &mut HashSet::new(), 0)
-}
-
-/// Space that something in an open folder takes up that a copy with these borders would have.
-pub(super) fn size_of(dir: &OwnedFd, name: &CStr, path: &Path, borders: Borders) -> Result<u64, Error> {
-    let stat =
-        rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).map_err(Error::call("look at", path))?;
-    if !FileType::from_raw_mode(stat.st_mode).is_dir() {
-        return Ok(taken_bytes(&stat));
-    }
-    match open_for(borders, dir, name, path)? {
-        Some(inner) => size_bytes(&inner, path, borders),
-        None => Ok(0),
-    }
-}
-
-fn open_for(borders: Borders, dir: &OwnedFd, name: &CStr, path: &Path) -> Result<Option<OwnedFd>, Error> {
-    match borders {
-        Borders::Cross => open_folder(dir, name.to_bytes(), path).map(Some),
-        Borders::LeaveOut | Borders::Refuse => open_below(dir, name, OFlags::DIRECTORY, path),
-    }
-}
-
-/// Space that a file takes up on its disk; holes take up none.
-pub(super) fn taken_bytes(stat: &Stat) -> u64 {
-    u64::try_from(stat.st_blocks).unwrap_or_default().saturating_mul(512)
 }
