@@ -1,5 +1,7 @@
 //! Packages of other stores, written here in their formats, from store to answering.
 
+/// What apps cannot reach of each other.
+mod apart;
 /// Scripts that ask for more of their own app.
 mod calls;
 /// Packages in the format of CasaOS.

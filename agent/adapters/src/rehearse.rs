@@ -38,7 +38,7 @@ pub fn rehearse_in(package: &Package, apps_dir: &str) -> Result<AppSpec, Diagnos
         environment.insert(field.name.clone(), answer(field, &environment));
     }
     environment.extend(variables::of_exporter(&manifest.id, &app_dir));
-    variables::fill_all(conventions, "seed", &mut environment)
+    variables::fill_all(conventions, &|message| variables::derive("seed", message), &mut environment)
         .map_err(|error| Diagnostics::about_file("", format!("a variable of the package: {error}")))?;
     if !conventions.needs.is_empty() {
         for name in variables::used(&package.compose) {

@@ -43,18 +43,18 @@ pub fn derive(seed: &str, message: &str) -> String {
 }
 
 /// Works out the variables of a package: those of its store's system, then those that it exports, which never take the
-/// place of one that is there.
+/// place of one that is there. `secret` returns the derived secret of a message.
 ///
 /// # Errors
 /// The first variable whose text cannot be filled.
 pub fn fill_all(
     conventions: &Conventions,
-    seed: &str,
+    secret: &dyn Fn(&str) -> String,
     known: &mut BTreeMap<String, String>,
 ) -> Result<(), InterpolationError> {
-    fill(&conventions.variables, seed, known)?;
+    fill(&conventions.variables, secret, known)?;
     let mut exported = known.clone();
-    fill(&conventions.exports, seed, &mut exported)?;
+    fill(&conventions.exports, secret, &mut exported)?;
     for (name, value) in exported {
         known.entry(name).or_insert(value);
     }
@@ -72,19 +72,20 @@ pub fn of_exporter(app: &AppId, app_dir: &str) -> [(String, String); 4] {
     .map(|(name, value)| (name.to_owned(), value))
 }
 
-/// Works out a package's own variables and adds them to `known`: what the box gives and the settings.
+/// Works out a package's own variables and adds them to `known`: what the box gives and the settings. `secret` returns
+/// the derived secret of a message.
 ///
 /// # Errors
 /// The first variable whose text cannot be filled.
 pub fn fill(
     variables: &[Variable],
-    seed: &str,
+    secret: &dyn Fn(&str) -> String,
     known: &mut BTreeMap<String, String>,
 ) -> Result<(), InterpolationError> {
     for Variable { name, value } in variables {
         let value = match value {
             VariableValue::Text(text) => hearth_compose::interpolate(text, known)?,
-            VariableValue::Derived(message) => derive(seed, &hearth_compose::interpolate(message, known)?),
+            VariableValue::Derived(message) => secret(&hearth_compose::interpolate(message, known)?),
         };
         known.insert(name.clone(), value);
     }
@@ -150,7 +151,7 @@ mod tests {
     fn later_variables_use_earlier_ones() {
         let mut known = BTreeMap::from([("APP_ID".to_owned(), "wiki".to_owned())]);
         let list = [text("A", "${APP_ID}-a"), derived("B", "${A}-b")];
-        fill(&list, "seed", &mut known).expect("both can be filled");
+        fill(&list, &|message| derive("seed", message), &mut known).expect("both can be filled");
         assert_eq!(known["A"], "wiki-a");
         assert_eq!(known["B"], derive("seed", "wiki-a-b"));
     }

@@ -41,7 +41,7 @@ pub use lint::{Lint, lint};
 pub use load::{ProjectInput, SourceFile, load};
 pub use lower::{ContainerNaming, Lowering, lower};
 pub use manifest::parse_manifest;
-pub use means::means;
+pub use means::{FIXED_ADDRESSES, IS_TOR, TOR_CONTROL, means};
 pub use project::Project;
 pub use reader::{MemoryFiles, NoFiles, Reader};
 

@@ -1,5 +1,12 @@
 use hearth_model::package::{Access, AccessKind};
 
+/// Detail of an access to the network in which apps have fixed addresses.
+pub const FIXED_ADDRESSES: &str = "network hearth_shared";
+/// Detail of an access of the app that is the box's Tor.
+pub const IS_TOR: &str = "tor";
+/// Detail of an access to the control port of the box's Tor.
+pub const TOR_CONTROL: &str = "tor control";
+
 /// Returns what an access means, in words for the owner: a sentence without a full stop.
 pub fn means(access: &Access) -> String {
     let Access { kind, service, detail } = access;
@@ -7,6 +14,18 @@ pub fn means(access: &Access) -> String {
         (AccessKind::Privileged, _) => "may do everything on this box, like its administrator".to_owned(),
         (AccessKind::DockerSocket, _) => {
             "may control every app and, through the container engine, the whole box".to_owned()
+        }
+        (AccessKind::HostNetwork, _) if detail == FIXED_ADDRESSES => {
+            "joins the network of the apps that have fixed addresses: it and they reach each other at every port, also \
+             pages behind Hearth's sign-in"
+                .to_owned()
+        }
+        (AccessKind::HostNetwork, _) if detail == IS_TOR => {
+            "is the Tor of this box: it has the keys to the onion addresses of all apps, and sees what goes through them"
+                .to_owned()
+        }
+        (AccessKind::HostNetwork, _) if detail == TOR_CONTROL => {
+            "controls the Tor of this box, with the onion addresses of all apps".to_owned()
         }
         (AccessKind::HostNetwork, Some(("network", name))) => {
             format!("joins the network `{name}`, and reaches the apps on it")
@@ -89,6 +108,9 @@ mod tests {
         check(AccessKind::DockerSocket, "", "every app");
         check(AccessKind::HostNetwork, "", "any port");
         check(AccessKind::HostNetwork, "network proxy", "`proxy`");
+        check(AccessKind::HostNetwork, FIXED_ADDRESSES, "at every port");
+        check(AccessKind::HostNetwork, IS_TOR, "the keys");
+        check(AccessKind::HostNetwork, TOR_CONTROL, "controls the Tor");
         check(AccessKind::HostNamespace, "pid", "every program");
         check(AccessKind::HostNamespace, "pid of container x", "`x`");
         check(AccessKind::HostPaths, "/srv/media", "`/srv/media`");

@@ -2,6 +2,8 @@
 
 /// Answers to questions about apps, before and after their install.
 pub(crate) mod apps;
+/// Consent that apps from before have.
+mod consent;
 /// Changes of what the owner wants.
 pub(crate) mod edits;
 /// Refreshes stores by itself.
@@ -22,6 +24,7 @@ mod versions;
 pub(crate) use stores::icon_path;
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
@@ -104,7 +107,8 @@ pub struct Inner {
     /// Told when stores may be due for a refresh.
     pub(crate) stores_changed: Notify,
     pub(crate) hostname: String,
-    pub(crate) address: String,
+    /// The box's address in its own network, as it was known last.
+    address: RwLock<String>,
     /// The port of the dashboard, once the service listens.
     pub(crate) port: OnceLock<u16>,
     pub(crate) seeds: RwLock<Seeds>,
@@ -143,7 +147,15 @@ impl Hearth {
     /// When the database or the state folder cannot be used.
     pub async fn open(mut options: Options, db: Db) -> Result<Self> {
         let box_id = db::identity::box_id(&db).await?;
-        let seeds = Seeds { own: db::identity::seed(&db).await?, brought: db::seeds::all(&db).await? };
+        let seeds = Seeds::new(db::identity::seed(&db).await?, db::seeds::all(&db).await?);
+        let address = match own_address() {
+            Some(address) => {
+                db::identity::set_address(&db, &address).await?;
+                address
+            }
+            // Before the network is up the box most likely gets the address that it had.
+            None => db::identity::address(&db).await?.unwrap_or_else(|| Ipv4Addr::LOCALHOST.to_string()),
+        };
         let (generation, desired) = db::generations::current(&db).await?;
         let updates = db::updates::all(&db).await?;
         let data = AppData::new(&options.state_dir).map_err(|error| Error::Internal(error.to_string()))?;
@@ -168,7 +180,7 @@ impl Hearth {
             catalog,
             stores_changed: Notify::new(),
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            address: own_address(),
+            address: RwLock::new(address),
             port: OnceLock::new(),
             seeds: RwLock::new(seeds),
             engine_dir: OnceLock::new(),
@@ -195,6 +207,7 @@ impl Hearth {
         }));
         hearth.tidy_imports().await;
         hearth.load_stores().await;
+        hearth.keep_earlier_access().await?;
         Ok(hearth)
     }
 
@@ -257,9 +270,23 @@ impl Hearth {
                 .time_zone
                 .clone()
                 .unwrap_or_else(|| host_time_zone(Path::new("/etc"))),
-            address: self.address.clone(),
+            address: self.address.read().unwrap_or_else(PoisonError::into_inner).clone(),
             port: self.port.get().copied(),
             seeds: self.seeds.read().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    /// Notes the address that the box has in its own network. While it has none it keeps the last one: an app that uses the
+    /// address is made anew once another is known, and not because a cable was pulled.
+    pub(crate) async fn observe_address(&self) {
+        let Some(address) = own_address() else { return };
+        if *self.address.read().unwrap_or_else(PoisonError::into_inner) == address {
+            return;
+        }
+        tracing::info!("this box has the address {address}");
+        self.address.write().unwrap_or_else(PoisonError::into_inner).clone_from(&address);
+        if let Err(error) = db::identity::set_address(&self.db, &address).await {
+            tracing::error!("{error}");
         }
     }
 
@@ -292,12 +319,14 @@ fn host_time_zone(etc: &Path) -> String {
         .unwrap_or_else(|| "Etc/UTC".to_owned())
 }
 
-/// Returns the address that this host has in its own network: the one it would send from. Nothing is sent.
-fn own_address() -> String {
+/// Returns the address that this host has in its own network: the one it would send from. Nothing is sent. `None` while it
+/// has none, as before a router has given it one.
+fn own_address() -> Option<String> {
     // An address that is kept free for documents (RFC 5737); only its route is looked up.
     let probe = std::net::UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
         socket.connect("192.0.2.1:9")?;
         socket.local_addr()
     });
-    probe.map_or_else(|_| "127.0.0.1".to_owned(), |address| address.ip().to_string())
+    let address = probe.ok()?.ip();
+    (!address.is_loopback() && !address.is_unspecified()).then(|| address.to_string())
 }

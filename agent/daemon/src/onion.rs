@@ -9,6 +9,8 @@ use ring::digest::{SHA512, digest};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use sha3::{Digest as _, Sha3_256};
 
+use crate::resolve::Seeds;
+
 /// Version of onion services.
 const VERSION: u8 = 3;
 /// First bytes of [Tor's key files](https://spec.torproject.org/rend-spec/encrypting-user-data.html), 32 each.
@@ -24,9 +26,9 @@ pub(crate) struct OnionKey {
 }
 
 impl OnionKey {
-    /// Returns the keys of an app's onion service, from the seed of its secrets.
-    pub(crate) fn of(app: &AppId, seed: &str) -> Self {
-        let derived = hearth_adapters::variables::derive(seed, &format!("app-{app}-onion"));
+    /// Returns the keys of an app's onion service.
+    pub(crate) fn of(app: &AppId, seeds: &Seeds) -> Self {
+        let derived = seeds.of_onion(app);
         let mut seed = [0; 32];
         hex::decode_to_slice(derived, &mut seed).expect("a derived secret is 64 hexadecimal digits");
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).expect("any 32 bytes are a seed");
@@ -76,6 +78,8 @@ fn base32(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -87,18 +91,19 @@ mod tests {
     fn a_key_is_the_apps_and_the_boxs() {
         let wiki: AppId = "wiki".parse().expect("an id");
         let blog: AppId = "blog".parse().expect("an id");
-        let address = OnionKey::of(&wiki, "seed").address();
+        let seeds = |seed: &str| Seeds::new(seed.to_owned(), BTreeMap::new());
+        let address = OnionKey::of(&wiki, &seeds("seed")).address();
         assert_eq!(address.len(), 62);
-        assert_eq!(address, OnionKey::of(&wiki, "seed").address());
-        assert_ne!(address, OnionKey::of(&wiki, "other").address());
-        assert_ne!(address, OnionKey::of(&blog, "seed").address());
+        assert_eq!(address, OnionKey::of(&wiki, &seeds("seed")).address());
+        assert_ne!(address, OnionKey::of(&wiki, &seeds("other")).address());
+        assert_ne!(address, OnionKey::of(&blog, &seeds("seed")).address());
         // Version 3 is the last five bits of the last byte.
         assert!(address.ends_with("d.onion"), "{address}");
     }
 
     #[test]
     fn keys_are_files_of_tors_form() {
-        let key = OnionKey::of(&"wiki".parse().expect("an id"), "seed");
+        let key = OnionKey::of(&"wiki".parse().expect("an id"), &Seeds::default());
         let (secret, public) = (key.secret_file(), key.public_file());
         assert_eq!((secret.len(), public.len()), (96, 64));
         assert_eq!((secret[32] & 7, secret[63] & 0b1100_0000), (0, 0b0100_0000));

@@ -163,6 +163,7 @@ impl Loop {
             }
             Wakeup::Retry(app) => {
                 self.hearth.scripts.prepare_again(&app);
+                self.hearth.retry_spec(&app);
                 self.failures.remove(&app);
                 self.wanted_since.insert(app, Timestamp::now());
             }
@@ -224,6 +225,11 @@ impl Loop {
     async fn forget_deleted(&self, now: &InForce, view: &View) {
         let gone = |app: &&AppId| view.observed.data.get(*app) == Some(&DataState::Missing);
         for app in now.desired.deleted_data.iter().filter(gone) {
+            let _editing = self.hearth.editing.lock().await;
+            // Installed again meanwhile: what is remembered belongs to the new install.
+            if !self.hearth.in_force().desired.deleted_data.contains(app) {
+                continue;
+            }
             if let Err(error) = self.hearth.forget_data(app).await {
                 tracing::error!(app.id = %app, "{error}");
             }

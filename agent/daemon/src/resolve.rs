@@ -31,6 +31,7 @@ use hearth_model::{AppId, AppSpec, Reason, form};
 pub(crate) use circle::Circle;
 pub(crate) use secrets::{generate, placeholders, to_generate};
 pub(crate) use seeds::Seeds;
+pub(crate) use shared::Membership;
 pub(crate) use tor::Tor;
 pub(crate) use variables::fill;
 
@@ -68,8 +69,10 @@ impl Surroundings {
 pub(crate) struct Links {
     /// Variables that they export.
     pub(crate) exported: BTreeMap<String, String>,
-    /// Whether the app joins the network that apps share.
-    pub(crate) is_shared: bool,
+    /// The networks of other apps that it joins.
+    pub(crate) membership: Membership,
+    /// What it needs consent for because of other apps.
+    pub(crate) access: BTreeSet<Access>,
     /// What the box's Tor means for it.
     pub(crate) tor: Tor,
     /// Where scripts leave files that are read as the package's own.
@@ -250,9 +253,8 @@ fn lower(subject: Subject<'_>, links: &Links) -> Result<AppSpec, Reason> {
         Path::new(path).exists()
     });
     files::add(&mut spec, package, &app_dir, &environment);
-    if links.is_shared {
-        shared::join(&mut spec);
-    }
+    links.membership.join(&mut spec).map_err(invalid)?;
+    spec.access.extend(links.access.iter().cloned());
     links.tor.add(&mut spec, subject).map_err(invalid)?;
     spec.hooks = hooks;
     Ok(spec)

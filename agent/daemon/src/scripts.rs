@@ -17,6 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hearth_model::observed::{ContainerState, ObservedContainer};
 use hearth_model::{AppId, Reason};
 
+pub(crate) use exports::runs as run_exports;
 pub(crate) use platform::Folder;
 
 use crate::resolve::Circle;

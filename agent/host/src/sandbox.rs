@@ -26,12 +26,10 @@ const MAX_OUTPUT_BYTES: u64 = 1024 * 1024;
 pub struct Sandbox {
     /// A folder that only Hearth may enter; what a run needs besides is made below it and goes with it.
     pub scratch: PathBuf,
-    /// The folder that the script may write to, under its own path.
+    /// The folder that the script sees and starts in, under its own path.
     pub folder: PathBuf,
-    /// What [`Sandbox::folder`] holds for the script while it is not there yet; what the script writes is then lost.
-    pub stand_in: Option<BTreeMap<String, String>>,
-    /// Folders that it may read, under their own paths; those that are not there are left out.
-    pub readable: Vec<PathBuf>,
+    /// What the script finds there, and whether what it writes stays.
+    pub content: Content,
     /// Commands of ours that it finds, each a script, by absolute path.
     pub commands: BTreeMap<PathBuf, String>,
     /// Files and sockets of the host that it finds, by absolute path, with where they are; those that are not there are
@@ -43,6 +41,17 @@ pub struct Sandbox {
     pub environment: BTreeMap<String, String>,
     /// What it may use.
     pub limits: Limits,
+}
+
+/// What a script finds in its folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// The folder itself, to write to.
+    Writable,
+    /// The folder itself, to read only.
+    ReadOnly,
+    /// These texts, by path, in place of a folder that is not there or not for this run; what the script writes is lost.
+    StandIn(BTreeMap<String, String>),
 }
 
 /// What a script may use.

@@ -146,7 +146,7 @@ fn an_app_joins_the_others_only_when_one_talks_to_it() -> Result<()> {
         let site = site(machine, "apart", &store)?;
         let (_hearth, client) = site.set_up()?;
         install(&client, "wiki")?;
-        ensure!(!site.engine.names("network")?.contains(&"hearth_shared".to_owned()));
+        ensure!(!site.engine.names("network")?.contains(&"hearth.wiki".to_owned()));
         client.send_nothing_back("POST", "apps", &request(&client, "reader")?)?;
         client.wait_for_state("reader", AppState::Running, PATIENCE)?;
         client.wait_for_state("wiki", AppState::Running, PATIENCE)?;
@@ -156,7 +156,7 @@ fn an_app_joins_the_others_only_when_one_talks_to_it() -> Result<()> {
         };
         for container in ["wiki_web_1", "reader_web_1"] {
             let joined = networks(container)?;
-            ensure!(joined.contains("hearth_shared"), "{container}: {joined}");
+            ensure!(joined.contains("hearth.wiki"), "{container}: {joined}");
         }
         Ok(())
     })

@@ -59,6 +59,14 @@ fn site_with_tor(machine: &Machine, name: &str, files: &[(&str, &str)]) -> Resul
     Ok((site, registry))
 }
 
+/// Installs Tor with consent to what it asks for.
+fn install_tor(client: &Client) -> Result<()> {
+    let mut wanted = client::install("starter", "tor")?;
+    let check: InstallCheck = client.send("POST", "apps/check", &wanted)?;
+    wanted.granted = check.access.into_iter().map(|asked| asked.access).collect();
+    client.send_nothing_back("POST", "apps", &wanted)
+}
+
 fn onion(client: &Client, app: &str) -> Result<Option<String>> {
     Ok(client.app(app)?.onion)
 }
@@ -87,7 +95,7 @@ fn the_boxs_tor_carries_apps_and_gives_them_addresses() -> Result<()> {
         let check: InstallCheck = client.send("POST", "apps/check", &client::install("starter", "tor")?)?;
         let warned: Vec<String> = check.warnings.into_iter().map(|finding| finding.message).collect();
         ensure!(warned.iter().any(|words| words.contains("reaches that page from anywhere")), "{warned:?}");
-        client.install("starter", "tor")?;
+        install_tor(&client)?;
         client.wait_for_state("tor", AppState::Running, PATIENCE)?;
         let node = wait_for("an onion address", PATIENCE, || {
             Ok(onion(&client, "node")?.map_or(Answer::NotYet("none".to_owned()), Answer::Is))
@@ -149,7 +157,7 @@ fn the_boxs_tor_carries_apps_and_gives_them_addresses() -> Result<()> {
         client.wait_until_gone("tor", PATIENCE)?;
         wait_for_address("not-enabled.onion")?;
         ensure!(onion(&client, "wiki")?.is_none());
-        client.install("starter", "tor")?;
+        install_tor(&client)?;
         wait_for_address(&node).context("addresses are the box's and not Tor's")?;
         Ok(())
     })

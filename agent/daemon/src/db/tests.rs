@@ -164,3 +164,25 @@ async fn a_damaged_copy_is_left_where_it_is() {
     assert!(format!("{error:#}").contains("copy"), "{error:#}");
     assert!(accounts::any(&open(&folder).await).await.unwrap());
 }
+
+#[tokio::test]
+async fn an_app_gets_a_seed_of_its_own_unless_it_has_data_from_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(&folder).await;
+    let id = |app: &str| app.parse::<hearth_model::AppId>().unwrap();
+    data::set_created(&db, &id("old"), at(1)).await.unwrap();
+    data::add_secrets(&db, &id("half"), &[("KEY".to_owned(), "x".to_owned())].into()).await.unwrap();
+    let make = async |app: &str| {
+        let mut tx = db.writer.begin().await.unwrap();
+        let made = seeds::make(&mut tx, &id(app)).await.unwrap();
+        tx.commit().await.unwrap();
+        made
+    };
+    assert_eq!((make("old").await, make("half").await), (None, None));
+    let made = make("new").await.unwrap();
+    assert_eq!(made.len(), 64);
+    assert_eq!(make("new").await, None, "it has one already");
+    assert_eq!(seeds::all(&db).await.unwrap(), [(id("new"), made.clone())].into());
+    data::forget(&db, &id("new")).await.unwrap();
+    assert_ne!(make("new").await.unwrap(), made);
+}

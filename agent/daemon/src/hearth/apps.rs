@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::hearth::Hearth;
 use crate::logs::LogQuery;
 use crate::reconcile::look;
-use crate::resolve::{Subject, tor};
+use crate::resolve::{Seeds, Subject, Surroundings, tor};
 use crate::scripts::Folder;
 use crate::{logs, resolve};
 
@@ -83,8 +83,9 @@ impl Hearth {
         };
         check.access = access_requests(&entry.package, &spec);
         check.warnings.extend(way_around_the_sign_in(&entry.package, &spec));
-        let packages = self.packages_of(&self.in_force().desired).await?;
-        check.warnings.extend(about_tor(&entry.package, tor::provider(&packages).is_some()));
+        let desired = self.in_force().desired;
+        let packages = self.packages_of(&desired).await?;
+        check.warnings.extend(about_tor(&entry.package, tor::provider(&desired, &packages).is_some()));
         let publishes = spec.host_ports().next().is_some();
         let ports = if publishes { look::Ports::Always } else { look::Ports::WhenNeeded };
         let mut view = look::everything(self, &self.in_force(), ports).await;
@@ -194,7 +195,8 @@ impl Hearth {
         let secrets = db::data::secrets(&self.db, app).await?;
         let secrets = resolve::placeholders(&package.manifest.settings, &secrets);
         let desired = self.in_force().desired;
-        let around = self.surroundings(&desired);
+        // Nothing of the answer depends on secrets, so a script that runs for it gets none that are in use.
+        let around = Surroundings { seeds: Seeds::default(), ..self.surroundings(&desired) };
         let circle = match self.circle(app, wanted, package, &desired).await? {
             Ok(circle) => circle,
             Err(reason) => return Ok(Err(reason)),

@@ -7,6 +7,7 @@ use hearth_model::event::Event;
 use hearth_model::update::{AppUpdate, UpdatePhase};
 use hearth_model::{AppId, Desired, Generation};
 use jiff::Timestamp;
+use sqlx::{Sqlite, Transaction};
 
 use crate::db;
 use crate::error::{Error, Result};
@@ -92,6 +93,11 @@ impl Hearth {
             )));
         }
         self.forget_data(app).await?;
+        let mut tx = self.db.writer.begin().await?;
+        let seed = db::seeds::make(&mut tx, app).await?;
+        tx.commit().await?;
+        let seeds = seed.map(|seed| (app.clone(), seed));
+        self.seeds.write().unwrap_or_else(PoisonError::into_inner).extend(seeds);
         tracing::info!(app.id = %app, by = ?by, "the owner starts the app with an empty folder");
         let _ = self.wake.try_send(Wakeup::Reresolve(app.clone()));
         Ok(self.generation())
@@ -100,7 +106,7 @@ impl Hearth {
     /// Forgets what is remembered of an app's folder: it was deleted, or its owner starts afresh.
     pub(crate) async fn forget_data(&self, app: &AppId) -> Result<()> {
         db::data::forget(&self.db, app).await?;
-        self.seeds.write().unwrap_or_else(PoisonError::into_inner).brought.remove(app);
+        self.seeds.write().unwrap_or_else(PoisonError::into_inner).remove(app);
         Ok(())
     }
 
@@ -197,8 +203,10 @@ impl Hearth {
                     None => all.remove(app),
                 };
             }
+            let seeds = make_seeds(&mut tx, &now.desired, &desired).await?;
             tx.commit().await?;
             tracing::info!(%generation, by = ?by, "{why}");
+            self.seeds.write().unwrap_or_else(PoisonError::into_inner).extend(seeds);
             self.trim_kept(&desired);
             self.in_force.send_replace(InForce {
                 generation,
@@ -258,6 +266,21 @@ impl Hearth {
         })
         .await
     }
+}
+
+/// Gives each app that a change installs a seed of its own, unless it has data from before; returns the new ones.
+async fn make_seeds(
+    tx: &mut Transaction<'_, Sqlite>,
+    before: &Desired,
+    after: &Desired,
+) -> Result<Vec<(AppId, String)>> {
+    let mut seeds = Vec::new();
+    for app in after.apps.keys().filter(|app| !before.apps.contains_key(*app)) {
+        if let Some(seed) = db::seeds::make(tx, app).await? {
+            seeds.push((app.clone(), seed));
+        }
+    }
+    Ok(seeds)
 }
 
 pub(super) fn refuse_while_updating(now: &InForce, app: &AppId, name: &str) -> Result<()> {

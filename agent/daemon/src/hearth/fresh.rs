@@ -44,7 +44,7 @@ pub(super) async fn keep_fresh(hearth: Hearth, shutdown: CancellationToken) {
 
 impl Hearth {
     fn due_stores(&self, now: Timestamp) -> Vec<StoreId> {
-        let seed = self.seeds.read().unwrap_or_else(PoisonError::into_inner).own.clone();
+        let seed = self.seeds.read().unwrap_or_else(PoisonError::into_inner).of_box().to_owned();
         let due = |store: &Store| !store.built_in && due_at(&store.record, &store.id, &seed) <= now;
         self.catalog.stores().into_iter().filter(|store| due(store)).map(|store| store.id.clone()).collect()
     }

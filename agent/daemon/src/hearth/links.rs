@@ -8,7 +8,7 @@ use hearth_model::{AppId, Desired, Reason};
 use crate::error::Result;
 use crate::hearth::Hearth;
 use crate::resolve::circle::{self, Packages};
-use crate::resolve::{self, Circle, Links, Subject};
+use crate::resolve::{self, Circle, Links, Membership, Subject};
 use crate::scripts::Folder;
 
 impl Hearth {
@@ -61,6 +61,19 @@ impl Hearth {
         offers
     }
 
+    /// Returns the packages of the apps whose networks an app joins, and of those that join its own.
+    async fn packages_by_digest(&self, circle: &Circle) -> Packages {
+        let mut packages = Packages::new();
+        for (app, digest) in circle.joins.providers.iter().chain(&circle.joins.dependents) {
+            match self.kept_package(digest).await {
+                Ok(Some(package)) => drop(packages.insert(app.clone(), package)),
+                Ok(None) => {}
+                Err(error) => tracing::error!(app.id = %app, "{error}"),
+            }
+        }
+        packages
+    }
+
     /// Returns what an app's circle and its package's scripts add to what it is made of.
     ///
     /// # Errors
@@ -73,13 +86,17 @@ impl Hearth {
     ) -> std::result::Result<Links, Reason> {
         let mut links = Links {
             exported: BTreeMap::new(),
-            is_shared: circle.is_shared,
+            membership: Membership::default(),
+            access: circle::shared_access(subject.app, subject.package, &circle.joins),
             tor: circle.tor.clone(),
             data: Some(self.data.clone()),
         };
         let environment = resolve::variables::of(subject, &links)
             .map_err(|problem| Reason::new(hearth_model::condition::ReasonCode::PackageInvalid, problem))?;
         links.exported = self.exported(subject, circle, environment, folder).await?;
+        let others = self.packages_by_digest(circle).await;
+        links.membership =
+            Membership::of(subject.app, subject.package, &circle.joins, &others, &links.exported);
         Ok(links)
     }
 }

@@ -166,11 +166,7 @@ impl Hearth {
         let Ready { app, entry, wanted, .. } = ready;
         self.keep(entry).await?;
         db::data::set_brought(&self.db, app, seed, &entry.digest, Timestamp::now()).await?;
-        self.seeds
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .brought
-            .insert(app.clone(), seed.to_owned());
+        self.seeds.write().unwrap_or_else(PoisonError::into_inner).extend([(app.clone(), seed.to_owned())]);
         let spec = self.rehearse(app, wanted, &entry.package).await?;
         let spec = spec.map_err(|reason| Error::Package(reason.message))?;
         let agreed = request.granted.get(app).cloned().unwrap_or_default();

@@ -132,7 +132,7 @@ impl Driver {
         let now = Timestamp::now();
         let zone = TimeZone::get(&surroundings.time_zone).unwrap_or(TimeZone::UTC);
         let local_hour = u8::try_from(now.to_zoned(zone).hour()).unwrap_or(0);
-        let seed = &surroundings.seeds.own;
+        let seed = surroundings.seeds.of_box();
         match due(held, boot, Clock { now, local_hour, started: self.started, seed }) {
             Some(Event::CheckWanted) => drop(self.hearth.os_check(None).await),
             Some(event) => self.tell(event).await,

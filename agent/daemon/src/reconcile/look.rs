@@ -35,6 +35,7 @@ pub(crate) enum Ports {
 
 /// Looks at the engine and the host. Whatever cannot be seen is said in [`Observed::engine`].
 pub(crate) async fn everything(hearth: &Hearth, now: &InForce, ports: Ports) -> View {
+    hearth.observe_address().await;
     let specs = specs::resolved(hearth, now).await;
     let images = specs
         .values()

@@ -61,8 +61,18 @@ async fn installed(
     let package = hearth.kept_package(&wanted.digest).await.ok().flatten();
     let spec = view.specs.get(app).and_then(|spec| spec.as_ref().ok());
     let door = hearth.doors.trouble(app).filter(|_| plan.state == AppState::Running);
-    let state_now = if door.is_some() { AppState::Unhealthy } else { plan.state };
-    let mut reason = plan.reason.clone().or(door).or_else(|| hearth.scripts.trouble(app));
+    let trouble =
+        hearth.spec_trouble(app).filter(|trouble| spec.is_none() || trouble.code != ReasonCode::Waiting);
+    let state_now = match plan.state {
+        _ if door.is_some() => AppState::Unhealthy,
+        // What it is made of is being worked out.
+        AppState::Unknown if trouble.is_some() => match now.updates.get(app) {
+            Some(update) if !update.phase.is_over() => AppState::Updating,
+            Some(_) | None => AppState::Starting,
+        },
+        state => state,
+    };
+    let mut reason = plan.reason.clone().or(door).or(trouble).or_else(|| hearth.scripts.trouble(app));
     if let Some(reason) = &mut reason {
         state.evidence.add(&hearth, app, reason, &view.observed).await;
     }

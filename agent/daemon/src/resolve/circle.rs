@@ -5,10 +5,11 @@ use hearth_model::api::apps::{Companion, CompanionOption};
 use hearth_model::condition::ReasonCode;
 use hearth_model::conventions::{AppDependency, Need};
 use hearth_model::desired::DesiredApp;
-use hearth_model::package::Package;
+use hearth_model::package::{Access, AccessKind, Package};
 use hearth_model::{AppId, Desired, Digest, Reason};
 
 use super::Tor;
+use super::tor::Asked;
 
 /// The packages of the installed apps.
 pub(crate) type Packages = BTreeMap<AppId, Arc<Package>>;
@@ -20,12 +21,90 @@ pub(crate) struct Circle {
     pub(crate) package: Option<Digest>,
     /// Apps that it talks to, directly or through another, each after those that it talks to itself, with its package.
     pub(crate) talks_to: Vec<(AppId, Digest)>,
-    /// Whether it joins the network that apps which talk to each other share.
-    pub(crate) is_shared: bool,
+    /// Whose networks it joins, and who joins its own.
+    pub(crate) joins: Joins,
     /// What the box's Tor means for it.
     pub(crate) tor: Tor,
     /// Every installed app, where a script asks for them.
     pub(crate) installed: BTreeSet<AppId>,
+}
+
+/// Which networks an app joins beside its own, so that apps which depend on each other reach each other and nobody else.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Joins {
+    /// Why it is in the network in which packages name fixed addresses.
+    pub(crate) fixed: Fixed,
+    /// The apps that it depends on directly, with their packages. Those that name fixed addresses are reached there, each
+    /// other in a network of its own.
+    pub(crate) providers: BTreeMap<AppId, Digest>,
+    /// The installed apps that depend on it directly and reach it in its network, with their packages.
+    pub(crate) dependents: BTreeMap<AppId, Digest>,
+}
+
+/// Why an app is in the network of fixed addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Fixed {
+    /// It is not.
+    #[default]
+    No,
+    /// It uses Tor or depends on an app that is there.
+    Uses,
+    /// Its package names addresses there.
+    Names,
+}
+
+impl Joins {
+    /// Works out what an app joins.
+    pub(crate) fn of(
+        app: &AppId,
+        wanted: &DesiredApp,
+        package: &Package,
+        tor: &Tor,
+        desired: &Desired,
+        packages: &Packages,
+    ) -> Self {
+        let providers: BTreeMap<AppId, Digest> = direct(wanted, package, packages)
+            .filter_map(|other| Some((other.clone(), desired.apps.get(other)?.digest.clone())))
+            .collect();
+        let is_there = |other: &AppId| packages.get(other).is_some_and(|package| names_addresses(package));
+        let fixed = if names_addresses(package) {
+            Fixed::Names
+        } else if tor.is_reached_by(package) || providers.keys().any(is_there) {
+            Fixed::Uses
+        } else {
+            Fixed::No
+        };
+        let depends = |other: &AppId, wanted: &DesiredApp| other != app && uses(other, wanted, app, packages);
+        let dependents =
+            desired.apps.iter().filter(|(other, wanted)| fixed != Fixed::Names && depends(other, wanted));
+        let dependents = dependents.map(|(other, wanted)| (other.clone(), wanted.digest.clone())).collect();
+        Self { fixed, providers, dependents }
+    }
+}
+
+/// Tells whether a package names addresses in the network of fixed addresses.
+pub(crate) fn names_addresses(package: &Package) -> bool {
+    package.conventions.needs.contains(&Need::FixedAddresses)
+}
+
+/// Returns the consent that an app needs for what it shares with other apps, whether the box has them already or not.
+pub(crate) fn shared_access(app: &AppId, package: &Package, joins: &Joins) -> BTreeSet<Access> {
+    let asked = |kind: Asked| Access {
+        kind: AccessKind::HostNetwork,
+        service: app.to_string(),
+        detail: kind.detail().to_owned(),
+    };
+    let mut all = BTreeSet::new();
+    if joins.fixed != Fixed::No || package.conventions.needs.contains(&Need::Tor) {
+        all.insert(asked(Asked::FixedAddresses));
+    }
+    if package.manifest.tor.is_some() {
+        all.insert(asked(Asked::IsTor));
+    }
+    if super::tor::asks_for_control(package) {
+        all.insert(asked(Asked::TorControl));
+    }
+    all
 }
 
 /// Finds an app's circle. The app itself need not be installed.
@@ -45,13 +124,15 @@ pub(crate) fn find(
     let runs_scripts = |package: &Package| !hearth_adapters::scripts::hooks(package).is_empty();
     let asks = runs_scripts(package)
         || talks_to.iter().any(|other| packages.get(other).is_some_and(|package| runs_scripts(package)));
+    if package.manifest.tor.is_some()
+        && let Some(other) = super::tor::provider(desired, packages).filter(|other| *other != app)
+    {
+        return Err(second_tor(package, other, packages));
+    }
     let tor = Tor::of(app, package, desired, packages);
     Ok(Circle {
         package: Some(wanted.digest.clone()),
-        is_shared: package.conventions.needs.contains(&Need::FixedAddresses)
-            || !package.conventions.apps.is_empty()
-            || tor.is_joined_by(package)
-            || desired.apps.iter().any(|(other, wanted)| other != app && uses(other, wanted, app, packages)),
+        joins: Joins::of(app, wanted, package, &tor, desired, packages),
         tor,
         talks_to: talks_to
             .into_iter()
@@ -96,9 +177,25 @@ pub(crate) fn does_for(package: &AppId, app: &AppId, other: &Package) -> bool {
 }
 
 fn uses(other: &AppId, wanted: &DesiredApp, app: &AppId, packages: &Packages) -> bool {
-    let Some(package) = packages.get(other) else { return false };
-    let mut wishes = package.conventions.apps.iter();
-    wishes.any(|wish| chosen(&wish.package, wanted, packages).is_ok_and(|chosen| chosen == app))
+    packages.get(other).is_some_and(|package| direct(wanted, package, packages).any(|chosen| chosen == app))
+}
+
+/// Returns the installed apps that a package names as its dependencies.
+fn direct<'a>(
+    wanted: &'a DesiredApp,
+    package: &'a Package,
+    packages: &'a Packages,
+) -> impl Iterator<Item = &'a AppId> {
+    package.conventions.apps.iter().filter_map(|wish| chosen(&wish.package, wanted, packages).ok())
+}
+
+fn second_tor(package: &Package, other: &AppId, packages: &Packages) -> Reason {
+    let theirs = packages.get(other).map_or(other.as_str(), |package| &package.manifest.name);
+    let name = &package.manifest.name;
+    Reason::new(
+        ReasonCode::NameTaken,
+        format!("{name} would be this box's Tor, and {theirs} is that already. Uninstall {theirs} first."),
+    )
 }
 
 fn visit(
@@ -178,4 +275,4 @@ fn chosen<'a>(package: &AppId, wanted: &DesiredApp, packages: &'a Packages) -> R
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

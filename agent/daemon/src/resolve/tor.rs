@@ -3,27 +3,56 @@ use std::fmt::Write as _;
 
 use hearth_model::container::{Endpoint, NetworkMode};
 use hearth_model::conventions::Need;
-use hearth_model::package::{Package, Scheme};
+use hearth_model::desired::DesiredApp;
+use hearth_model::package::{AccessKind, Package, Scheme};
 use hearth_model::spec::{FileSpec, FolderSpec};
 use hearth_model::{AppId, AppSpec, Desired, Digest, ServiceName};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use super::circle::Packages;
-use super::{Subject, shared};
+use super::{Seeds, Subject, shared};
 use crate::onion::OnionKey;
 
 /// The address of the proxy and its ports; [packages of umbrelOS name them](https://github.com/getumbrel/umbrel).
-const ADDRESS: &str = "10.21.21.11";
+pub(super) const ADDRESS: &str = "10.21.21.11";
 const SOCKS_PORT: u16 = 9050;
 const CONTROL_PORT: u16 = 29051;
 /// The name by which they know its container.
-const NAME: &str = "tor_proxy";
+pub(super) const NAME: &str = "tor_proxy";
 /// What an app is told that has no onion service.
 const NOT_ENABLED: &str = "not-enabled.onion";
 /// The port of an onion service at which Hearth's own sign-in answers: 80 is the app's there.
 pub(crate) const SIGN_IN_PORT: u16 = 2000;
 /// Changes whenever the proxy has to read its files anew.
 const LABEL: &str = "sh.hearth.torrc";
+
+/// What the owner is asked for before an app shares it with others: details of an access to the box's network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// The network of fixed addresses.
+    FixedAddresses,
+    /// The keys and the traffic of the onion services of all apps.
+    IsTor,
+    /// The control port of the box's Tor.
+    TorControl,
+}
+
+impl Asked {
+    /// Returns what the consent is kept as. The release before this one reads it as well.
+    pub(crate) fn detail(self) -> &'static str {
+        match self {
+            Self::FixedAddresses => hearth_compose::FIXED_ADDRESSES,
+            Self::IsTor => hearth_compose::IS_TOR,
+            Self::TorControl => hearth_compose::TOR_CONTROL,
+        }
+    }
+
+    /// Tells whether the owner agreed to it for an app.
+    pub(crate) fn is_granted(self, wanted: &DesiredApp) -> bool {
+        let mut granted = wanted.granted.iter();
+        granted.any(|access| access.kind == AccessKind::HostNetwork && access.detail == self.detail())
+    }
+}
 
 /// What the box's Tor means for an app.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -52,9 +81,9 @@ pub(crate) struct OnionService {
 }
 
 impl Tor {
-    /// Returns what the box's Tor means for an app: the first installed one that brings it is it.
-    pub(super) fn of(app: &AppId, package: &Package, desired: &Desired, packages: &Packages) -> Self {
-        let installed = provider(packages);
+    /// Returns what the box's Tor means for an app.
+    pub(crate) fn of(app: &AppId, package: &Package, desired: &Desired, packages: &Packages) -> Self {
+        let installed = provider(desired, packages);
         match installed {
             Some(other) if other != app => Self::Given,
             None if package.manifest.tor.is_none() => Self::None,
@@ -65,23 +94,20 @@ impl Tor {
     /// Returns an app's onion address, where it has one.
     pub(super) fn address(&self, subject: Subject<'_>) -> Option<String> {
         let has_one = *self == Self::Given && is_reached(subject.package);
-        has_one.then(|| OnionKey::of(subject.app, subject.around.seeds.of(subject.app)).address())
+        has_one.then(|| OnionKey::of(subject.app, &subject.around.seeds).address())
     }
 
     /// Returns what an app is told of it, by variable.
     pub(super) fn variables(&self, subject: Subject<'_>) -> [(String, String); 2] {
-        let password = if *self == Self::None { String::new() } else { password(&subject.around.seeds.own) };
+        let is_given = *self != Self::None && Asked::TorControl.is_granted(subject.desired);
+        let password = if is_given { subject.around.seeds.tor_control_password() } else { String::new() };
         let address = self.address(subject).unwrap_or_else(|| NOT_ENABLED.to_owned());
         [("APP_ONION".to_owned(), address), ("TOR_CONTROL_PASSWORD".to_owned(), password)]
     }
 
-    /// Tells whether an app joins the shared network for its sake.
-    pub(super) fn is_joined_by(&self, package: &Package) -> bool {
-        match self {
-            Self::None => false,
-            Self::Given => package.conventions.needs.contains(&Need::Tor),
-            Self::IsIt { .. } => true,
-        }
+    /// Tells whether an app joins the network of fixed addresses to reach it.
+    pub(super) fn is_reached_by(&self, package: &Package) -> bool {
+        *self == Self::Given && package.conventions.needs.contains(&Need::Tor)
     }
 
     /// Adds to what an app is made of: the proxy's address and files, or where scripts read the app's own address.
@@ -115,9 +141,20 @@ impl Tor {
     }
 }
 
-/// Returns the installed app that is the box's Tor.
-pub(crate) fn provider(packages: &Packages) -> Option<&AppId> {
-    packages.iter().find(|(_, package)| package.manifest.tor.is_some()).map(|(app, _)| app)
+/// Returns the installed app that is the box's Tor: the one to which the owner agreed as that.
+pub(crate) fn provider<'a>(desired: &Desired, packages: &'a Packages) -> Option<&'a AppId> {
+    let agreed = |app: &AppId| desired.apps.get(app).is_some_and(|wanted| Asked::IsTor.is_granted(wanted));
+    packages.iter().find(|(app, package)| package.manifest.tor.is_some() && agreed(app)).map(|(app, _)| app)
+}
+
+/// Tells whether a package uses the control port of the box's Tor, by the names of its password.
+pub(super) fn asks_for_control(package: &Package) -> bool {
+    let names = ["TOR_PASSWORD", "TOR_CONTROL_PASSWORD"];
+    // A package may have a variable of such a name to itself, so only references count.
+    let refers = |text: &str| {
+        names.iter().any(|name| text.contains(&format!("${name}")) || text.contains(&format!("${{{name}")))
+    };
+    refers(&package.compose) || package.files.values().any(|text| refers(text))
 }
 
 /// Tells whether an app has a page that may be reached from beyond the house.
@@ -127,7 +164,7 @@ fn is_reached(package: &Package) -> bool {
 
 fn services(tor: &AppId, desired: &Desired, packages: &Packages) -> BTreeMap<AppId, OnionService> {
     let others = desired.apps.iter().filter(|(app, _)| *app != tor);
-    let service = |(app, wanted): (&AppId, &hearth_model::desired::DesiredApp)| {
+    let service = |(app, wanted): (&AppId, &DesiredApp)| {
         let package = packages.get(app).filter(|package| is_reached(package))?;
         let web = package.manifest.web.as_ref()?;
         let gate = super::gate(package);
@@ -160,10 +197,11 @@ fn serve(
     let NetworkMode::Networks(endpoints) = &mut container.network else {
         return Err(format!("the service `{service}` is the box's Tor and needs a network of its own"));
     };
+    spec.networks.insert(shared::NAME.to_owned(), shared::fixed_addresses());
     let endpoint = endpoints.entry(shared::NAME.to_owned()).or_insert_with(Endpoint::default);
     endpoint.ipv4_address = Some(ADDRESS.to_owned());
     endpoint.aliases.insert(NAME.to_owned());
-    let text = torrc(services, &subject.around.seeds.own, subject.around.port);
+    let text = torrc(services, &subject.around.seeds, subject.around.port);
     container.labels.insert(LABEL.to_owned(), Digest::of(text.as_bytes()).to_string());
     let owner = owner(container.user.as_deref());
     let file = |content: Vec<u8>| FileSpec { content, mode: 0o600, uid: owner.0, gid: owner.1, seed: false };
@@ -173,7 +211,7 @@ fn serve(
     spec.files.insert(format!("{app_dir}/torrc"), file(text.into_bytes()));
     spec.folders.insert(format!("{app_dir}/onions"), folder);
     for app in services.keys() {
-        let key = OnionKey::of(app, subject.around.seeds.of(app));
+        let key = OnionKey::of(app, &subject.around.seeds);
         let below = format!("{app_dir}/onions/{app}");
         spec.files.insert(format!("{below}/hs_ed25519_secret_key"), file(key.secret_file()));
         spec.files.insert(format!("{below}/hs_ed25519_public_key"), file(key.public_file()));
@@ -185,7 +223,7 @@ fn serve(
 
 /// Returns what Tor reads ([tor(1)](https://manpages.debian.org/tor)). The host's ports are reached at the gateway of the
 /// shared network, so that an onion service leads where the box's own address leads: to the same sign-in, if any.
-fn torrc(services: &BTreeMap<AppId, OnionService>, seed: &str, own_port: Option<u16>) -> String {
+fn torrc(services: &BTreeMap<AppId, OnionService>, seeds: &Seeds, own_port: Option<u16>) -> String {
     let mut text = format!(
         "# Written by Hearth before every start.\n\
          DataDirectory /data\n\
@@ -195,7 +233,7 @@ fn torrc(services: &BTreeMap<AppId, OnionService>, seed: &str, own_port: Option<
          ControlPort {ADDRESS}:{CONTROL_PORT}\n\
          HashedControlPassword {}\n",
         shared::SUBNET,
-        hashed(&password(seed), seed)
+        hashed(&seeds.tor_control_password(), &seeds.tor_control_salt())
     );
     let to = shared::GATEWAY;
     for (app, OnionService { port, scheme, sign_in }) in services {
@@ -215,18 +253,12 @@ fn torrc(services: &BTreeMap<AppId, OnionService>, seed: &str, own_port: Option<
     text
 }
 
-/// Returns the password of the proxy's control port; apps are told where their package asks for it.
-fn password(seed: &str) -> String {
-    hearth_adapters::variables::derive(seed, "tor-control-password")
-}
-
 /// Returns a password as Tor keeps it: salt, count and iterated SHA-1
 /// ([control-spec, section 5.1](https://spec.torproject.org/control-spec/implementation-notes.html#authentication)).
-fn hashed(password: &str, seed: &str) -> String {
+fn hashed(password: &str, salt: &str) -> String {
     /// Stands for 65,536 bytes that are hashed.
     const COUNT: u8 = 0x60;
     const BYTES: usize = 65_536;
-    let salt = hearth_adapters::variables::derive(seed, "tor-control-salt");
     let salt = hex::decode(&salt[..16]).expect("a derived secret is hexadecimal digits");
     let round = [&salt, password.as_bytes()].concat();
     let bytes: Vec<u8> = round.iter().copied().cycle().take(BYTES).collect();

@@ -32,7 +32,8 @@ pub(crate) fn of(subject: Subject<'_>, links: &Links) -> Result<BTreeMap<String,
         };
         variables.insert(field.name.clone(), value);
     }
-    hearth_adapters::variables::fill(&package.conventions.variables, around.seeds.of(app), &mut variables)
+    let secret = |message: &str| around.seeds.of_package(app, app, message);
+    hearth_adapters::variables::fill(&package.conventions.variables, &secret, &mut variables)
         .map_err(|problem| format!("a variable of the package: {problem}"))?;
     for (name, value) in &links.exported {
         variables.entry(name.clone()).or_insert_with(|| value.clone());

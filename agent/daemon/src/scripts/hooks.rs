@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -72,6 +73,7 @@ impl Hearth {
             folder: Folder::Own,
             environment,
             time: TIME,
+            files: BTreeMap::new(),
             calls: calls.as_ref().ok(),
         };
         let sandbox = run.sandbox(self);

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hearth_host::sandbox::{Ended, Error, Limits, Sandbox};
+use hearth_host::sandbox::{Content, Ended, Error, Limits, Sandbox};
 use hearth_model::condition::ReasonCode;
 use hearth_model::package::Package;
 use hearth_model::{AppId, Reason};
@@ -26,6 +26,8 @@ const SHOWN_LINES: usize = 20;
 pub(crate) enum Folder {
     /// The app's own where it is there.
     Own,
+    /// The app's own where it is there, to read: the script runs for another app.
+    ReadOnly,
     /// One that holds the package's files and goes with the run: somebody only asks.
     StandIn,
 }
@@ -39,36 +41,39 @@ pub(super) struct Run<'a> {
     pub(super) folder: Folder,
     pub(super) environment: BTreeMap<String, String>,
     pub(super) time: Duration,
+    /// Further files that it finds, by absolute path.
+    pub(super) files: BTreeMap<PathBuf, String>,
     /// Where it may ask for more than is known beforehand.
     pub(super) calls: Option<&'a Calls>,
 }
 
 impl Run<'_> {
-    /// Returns what the script sees: the app's folder, those of the apps that it talks to, and what stands in for the
-    /// system that its package was written for.
+    /// Returns what the script sees: the app's folder, and what stands in for the system that its package was written for.
     pub(super) fn sandbox(self, hearth: &Hearth) -> Sandbox {
         let apps_dir = Path::new(&self.around.apps_dir);
         let above = apps_dir.parent().unwrap_or(apps_dir);
         let own = hearth.data.path(self.app);
-        let stand_in = match self.folder {
-            Folder::Own if own.is_dir() => None,
-            Folder::Own | Folder::StandIn => Some(self.package.files.clone()),
+        let content = match self.folder {
+            Folder::Own if own.is_dir() => Content::Writable,
+            Folder::ReadOnly if own.is_dir() => Content::ReadOnly,
+            Folder::Own | Folder::ReadOnly | Folder::StandIn => Content::StandIn(self.package.files.clone()),
         };
         let shim = shim(self.circle);
+        // Packages find the platform's command both by its variable and two folders above their own.
+        let mut commands = BTreeMap::from([
+            (own_program(REFUSED_PROGRAM), refusal(REFUSED_PROGRAM)),
+            (own_program("docker"), docker(self.circle)),
+            (own_program("yq"), yq::command(&self.package.compose)),
+            (apps_dir.join("scripts/app"), shim.clone()),
+            (above.join("scripts/app"), shim),
+            (own_program("hostname"), hostname(self.around)),
+        ]);
+        commands.extend(self.files);
         Sandbox {
             scratch: hearth.options.state_dir.join("scripts"),
             folder: own,
-            stand_in,
-            readable: self.circle.talks_to.iter().map(|(other, _)| hearth.data.path(other)).collect(),
-            // Packages find the platform's command both by its variable and two folders above their own.
-            commands: BTreeMap::from([
-                (own_program(REFUSED_PROGRAM), refusal(REFUSED_PROGRAM)),
-                (own_program("docker"), docker(self.circle)),
-                (own_program("yq"), yq::command(&self.package.compose)),
-                (apps_dir.join("scripts/app"), shim.clone()),
-                (above.join("scripts/app"), shim),
-                (own_program("hostname"), hostname(self.around)),
-            ]),
+            content,
+            commands,
             found: self.calls.map(found).unwrap_or_default(),
             links: BTreeMap::from([
                 (apps_dir.join("app-data"), PathBuf::from(".")),

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::scratch::Scratch;
-use super::{Error, Sandbox, Script};
+use super::{Content, Error, Sandbox, Script};
 
 /// Where the script finds what belongs to its run.
 const RUN: &str = "/run/hearth";
@@ -84,12 +84,10 @@ fn arguments(sandbox: &Sandbox, scratch: &Scratch, script: Script<'_>) -> Vec<Os
         line.words(&["--ro-bind-try", &path, &path]);
     }
     line.words(&["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]);
-    for folder in &sandbox.readable {
-        line.bind("--ro-bind-try", folder, folder);
-    }
-    match &sandbox.stand_in {
-        Some(_) => line.bind("--bind", &scratch.stand_in(), &sandbox.folder),
-        None => line.bind("--bind", &sandbox.folder, &sandbox.folder),
+    match &sandbox.content {
+        Content::Writable => line.bind("--bind", &sandbox.folder, &sandbox.folder),
+        Content::ReadOnly => line.bind("--ro-bind", &sandbox.folder, &sandbox.folder),
+        Content::StandIn(_) => line.bind("--bind", &scratch.stand_in(), &sandbox.folder),
     }
     for (number, path) in sandbox.commands.keys().enumerate() {
         line.bind("--ro-bind", &scratch.command(number), path);

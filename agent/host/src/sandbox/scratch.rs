@@ -1,10 +1,11 @@
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Error, Sandbox, Script};
+use super::{Content, Error, Sandbox, Script};
 
 /// Files that are made for one run and removed after it.
 #[derive(Debug)]
@@ -27,17 +28,22 @@ impl Scratch {
         for (number, text) in sandbox.commands.values().enumerate() {
             write(&scratch.command(number), text, 0o755)?;
         }
-        for (path, text) in sandbox.stand_in.iter().flatten() {
-            let path = scratch.stand_in().join(path);
+        if let Content::StandIn(files) = &sandbox.content {
+            scratch.write_stand_in(files)?;
+        }
+        Ok(scratch)
+    }
+
+    fn write_stand_in(&self, files: &BTreeMap<String, String>) -> Result<(), Error> {
+        make_folder(&self.stand_in())?;
+        for (path, text) in files {
+            let path = self.stand_in().join(path);
             if let Some(parent) = path.parent() {
                 make_folder(parent)?;
             }
             write(&path, text, if text.starts_with("#!") { 0o755 } else { 0o644 })?;
         }
-        if sandbox.stand_in.is_some() {
-            make_folder(&scratch.stand_in())?;
-        }
-        Ok(scratch)
+        Ok(())
     }
 
     /// Returns the file with the environment, as bash reads it.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use hearth_host::sandbox::{Ended, Limits, Sandbox, Script};
+use hearth_host::sandbox::{Content, Ended, Limits, Sandbox, Script};
 use tempfile::TempDir;
 
 /// An app's folder `<tmp>/apps/wiki` beside `<tmp>/apps/other`, and a file beside both.
@@ -21,8 +21,7 @@ fn sandbox(tmp: &TempDir) -> Sandbox {
     Sandbox {
         scratch: tmp.path().join("scratch"),
         folder: apps.join("wiki"),
-        stand_in: None,
-        readable: vec![apps.join("other"), apps.join("absent")],
+        content: Content::Writable,
         commands: BTreeMap::from([(
             PathBuf::from("/run/hearth/bin/greet"),
             "#!/bin/sh\necho hello\n".to_owned(),
@@ -44,12 +43,11 @@ fn text(ended: &Ended) -> String {
 }
 
 #[test]
-fn a_script_sees_its_folder_and_what_it_may_read() {
+fn a_script_sees_its_folder_and_what_it_is_given() {
     let tmp = tempfile::tempdir().expect("a folder");
     let sandbox = sandbox(&tmp);
-    let ended =
-        bash(&sandbox, "echo made >file; printf '%s|' \"$WORD\"; cat ../other/word; greet; ls ../app-data");
-    assert_eq!(text(&ended), "it's $HOME\nand \"more\"|of the otherhello\napp-data\nother\nwiki\n");
+    let ended = bash(&sandbox, "echo made >file; printf '%s|' \"$WORD\"; greet; ls ../app-data");
+    assert_eq!(text(&ended), "it's $HOME\nand \"more\"|hello\napp-data\nwiki\n");
     assert_eq!(fs::read_to_string(sandbox.folder.join("file")).expect("the script made it"), "made\n");
     assert_eq!(fs::read_dir(&sandbox.scratch).expect("the folder").count(), 0, "the run left something");
 }
@@ -61,6 +59,7 @@ fn a_script_reaches_nothing_else() {
     let secret = tmp.path().join("secret");
     for forbidden in [
         format!("cat {}", secret.display()),
+        "cat ../other/word".to_owned(),
         "echo x >../other/word".to_owned(),
         "echo x >/usr/bin/x".to_owned(),
         "ls /var/run/docker.sock".to_owned(),
@@ -108,11 +107,24 @@ fn a_folder_that_is_not_there_yet_has_a_stand_in() {
     let mut sandbox = sandbox(&tmp);
     sandbox.folder = tmp.path().join("apps/new");
     let files = [("hooks/pre-start", "#!/bin/sh\necho \"from $(basename \"$PWD\")\" | tee made\n")];
-    sandbox.stand_in =
-        Some(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect());
+    let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+    sandbox.content = Content::StandIn(files.collect());
     let ended = sandbox.run(Script::File(&sandbox.folder.join("hooks/pre-start"))).expect("it runs");
     assert_eq!(text(&ended), "from new\n");
     assert!(!sandbox.folder.exists());
+}
+
+#[test]
+fn a_folder_that_is_only_read_stays_as_it_is() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let mut sandbox = sandbox(&tmp);
+    fs::write(sandbox.folder.join("word"), "of the wiki").expect("a file");
+    sandbox.content = Content::ReadOnly;
+    assert_eq!(
+        text(&bash(&sandbox, "cat word; ! echo x 2>/dev/null >word; ! rm -f word 2>/dev/null")),
+        "of the wiki"
+    );
+    assert_eq!(fs::read_to_string(sandbox.folder.join("word")).expect("it is there"), "of the wiki");
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn an_onion_service_leads_where_the_boxs_own_address_leads() {
         (id("node"), OnionService { port: 8443, scheme: Scheme::Https, sign_in: false }),
         (id("wiki"), OnionService { port: 8401, scheme: Scheme::Http, sign_in: true }),
     ]);
-    let text = torrc(&services, "seed", Some(80));
+    let text = torrc(&services, &Seeds::default(), Some(80));
     let (proxy, onions) = text.split_once("HiddenServiceDir").expect("onion services");
     for line in ["SocksPort 10.21.21.11:9050\n", "SocksPolicy accept 10.21.0.0/16\nSocksPolicy reject *\n"] {
         assert!(proxy.contains(line), "{proxy}");
@@ -27,8 +27,8 @@ fn an_onion_service_leads_where_the_boxs_own_address_leads() {
 
 #[test]
 fn a_password_is_kept_as_tor_keeps_it() {
-    let seed = "seed";
-    let kept = hashed(&password(seed), seed);
+    let seeds = Seeds::default();
+    let kept = hashed(&seeds.tor_control_password(), &seeds.tor_control_salt());
     assert_eq!(kept.len(), 3 + 16 + 2 + 40, "{kept}");
     assert!(kept.starts_with("16:") && &kept[19..21] == "60", "{kept}");
 }
