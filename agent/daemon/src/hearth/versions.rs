@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use hearth_host::data::AppData;
 use hearth_model::api::apps::UpdateApp;
 use hearth_model::desired::{Actor, DesiredApp};
 use hearth_model::update::{AppUpdate, UpdatePhase};
@@ -16,6 +17,7 @@ impl Hearth {
     /// When there is nothing newer, an update is under way, or the new version asks for more than was agreed to.
     pub async fn update(&self, by: &Actor, app: &AppId, request: UpdateApp) -> Result<Generation> {
         let (name, _) = self.name_and_package(app).await?;
+        self.check_copies(app).await?;
         let installed = self.desired_app(app)?;
         let entry = self.catalog.entry(&installed.store, &installed.package)?;
         if entry.digest == installed.digest {
@@ -61,6 +63,7 @@ impl Hearth {
     /// When there is no version to go back to, or an update is under way.
     pub async fn go_back(&self, by: &Actor, app: &AppId) -> Result<Generation> {
         let (name, _) = self.name_and_package(app).await?;
+        self.check_copies(app).await?;
         let why = format!("Take the update of {name} back, with its data");
         self.edit(by, &why, |now| {
             let update =
@@ -84,9 +87,24 @@ impl Hearth {
 
     /// Fails, before anything is stopped, when an app's data cannot be deleted.
     pub(super) async fn check_removal(&self, app: &AppId) -> Result<()> {
-        let (data, app) = (self.data.clone(), app.clone());
-        let checked = tokio::task::spawn_blocking(move || data.check_removal(&app)).await;
-        checked
+        let of = app.clone();
+        self.with_data(move |data| data.check_removal(&of)).await
+    }
+
+    /// Fails, before anything is stopped, when a mount is in the way of copies of an app's data.
+    async fn check_copies(&self, app: &AppId) -> Result<()> {
+        let of = app.clone();
+        self.with_data(move |data| data.check_copies(&of)).await
+    }
+
+    /// Looks at the apps' folders where that does not hold up anything else.
+    async fn with_data<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&AppData) -> std::result::Result<T, hearth_host::data::Error> + Send + 'static,
+    ) -> Result<T> {
+        let data = self.data.clone();
+        tokio::task::spawn_blocking(move || look(&data))
+            .await
             .map_err(|error| Error::Internal(format!("looking at the app's folder broke off: {error}")))?
             .map_err(|error| Error::Conflict(error.reason().message))
     }
@@ -96,11 +114,8 @@ impl Hearth {
     /// # Errors
     /// When the kernel does not say what is mounted.
     pub async fn notes_on_versions(&self, app: &AppId) -> Result<Vec<String>> {
-        let (data, of) = (self.data.clone(), app.clone());
-        let mounts = tokio::task::spawn_blocking(move || data.mounts(&of)).await;
-        let mounts = mounts
-            .map_err(|error| Error::Internal(format!("looking at the app's folder broke off: {error}")))?
-            .map_err(|error| Error::Internal(error.reason().message))?;
+        let of = app.clone();
+        let mounts = self.with_data(move |data| data.mounts(&of)).await?;
         let own = self.data.path(app);
         let beside = mounts.iter().filter(|mount| mount.path != own);
         Ok(beside

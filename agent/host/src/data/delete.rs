@@ -7,7 +7,7 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, StatxAt
 use rustix::io::Errno;
 
 use crate::data::error::Error;
-use crate::data::mounts::{self, MountPoint, open_within};
+use crate::data::mounts::{self, open_within};
 use crate::data::{btrfs, c_name};
 
 /// Folders that are open at the same time. What lies deeper is moved up first, so that neither descriptors nor the stack
@@ -33,7 +33,7 @@ pub fn delete_tree(path: &Path, go_on: &dyn Fn() -> bool) -> Result<(), Error> {
             Err(Errno::NOENT) => return Ok(()),
             Err(errno) => return Err(Error::call("open", parent)(errno)),
         };
-    let mut deletion = Deletion { go_on, mounts: mounts::below(path)?, first: None, failures: 0, top: None };
+    let mut deletion = Deletion { go_on, first: None, failures: 0, top: None };
     deletion.entry(&parent, &name, path, FileType::Unknown, 0);
     deletion.first.map_or(Ok(()), Err)
 }
@@ -41,8 +41,6 @@ pub fn delete_tree(path: &Path, go_on: &dyn Fn() -> bool) -> Result<(), Error> {
 /// A deletion that goes on.
 struct Deletion<'a> {
     go_on: &'a dyn Fn() -> bool,
-    /// Mounts that were there when it began. Only used where the kernel does not check by itself.
-    mounts: Vec<MountPoint>,
     first: Option<Error>,
     failures: u64,
     top: Option<Top>,
@@ -80,7 +78,7 @@ impl Deletion<'_> {
         match open_within(at, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW) {
             Ok(dir) => self.folder(at, dir, name, path, depth),
             Err(Errno::NOENT) => {}
-            Err(Errno::XDEV) => self.fail(self.mounted(path)),
+            Err(Errno::XDEV) => self.fail(mounted(path)),
             Err(errno) => self.fail(diagnose(at, name, path, errno)),
         }
     }
@@ -132,10 +130,6 @@ impl Deletion<'_> {
 
     /// Deletes a subvolume in one go; returns whether that was done. Else it is deleted file by file.
     fn subvolume(&mut self, at: &OwnedFd, dir: &OwnedFd, name: &CStr, path: &Path, depth: usize) -> bool {
-        // The kernel would unmount what is mounted in it.
-        if self.mounts.iter().any(|mount| mount.path.starts_with(path)) {
-            return false;
-        }
         for inner in btrfs::nested(dir).unwrap_or_default() {
             let (Some(parent), Some(last)) = (inner.parent(), inner.file_name()) else { continue };
             let inner_path = path.join(&inner);
@@ -150,13 +144,14 @@ impl Deletion<'_> {
                 self.subvolume(&parent, &opened, &last, &inner_path, depth + 1);
             }
         }
-        (self.go_on)() && btrfs::delete_subvolume(at, name).is_ok()
+        // The kernel would unmount what is mounted in it.
+        (self.go_on)() && is_free_of_mounts(path) && btrfs::delete_subvolume(at, name).is_ok()
     }
 
     /// Moves a folder that lies too deep up to the top, from where it is deleted later.
     fn move_up(&mut self, at: &OwnedFd, name: &CStr, path: &Path) {
-        if self.mounts.iter().any(|mount| mount.path.starts_with(path)) {
-            return self.fail(self.mounted(path));
+        if !is_free_of_mounts(path) {
+            return self.fail(mounted(path));
         }
         let Some(top) = self.top.as_mut() else { return };
         loop {
@@ -177,16 +172,20 @@ impl Deletion<'_> {
         match rustix::fs::unlinkat(at, name, flags) {
             Ok(()) | Err(Errno::NOENT) => {}
             // A mount point cannot be deleted.
-            Err(Errno::BUSY) => self.fail(self.mounted(path)),
+            Err(Errno::BUSY) => self.fail(mounted(path)),
             Err(errno) => self.fail(diagnose(at, name, path, errno)),
         }
     }
+}
 
-    /// Says what is mounted at a path, as it is now.
-    fn mounted(&self, path: &Path) -> Error {
-        let mounts = mounts::below(path).unwrap_or_default();
-        Error::Mounted { dir: path.to_owned(), mounts }
-    }
+/// Says what is mounted at a path, as it is now.
+fn mounted(path: &Path) -> Error {
+    Error::Mounted { dir: path.to_owned(), mounts: mounts::below(path).unwrap_or_default() }
+}
+
+/// Tells whether nothing is mounted at a path or below it, for calls in which the kernel does not check by itself.
+fn is_free_of_mounts(path: &Path) -> bool {
+    mounts::below(path).is_ok_and(|mounts| mounts.is_empty())
 }
 
 /// Finds out whether it was a mark that keeps something from being changed.

@@ -28,15 +28,7 @@ pub(super) fn snapshot(source: &Path, target: &Path) -> Result<Option<Vec<LeftOu
     if !btrfs::is_subvolume(&from) || !btrfs::is_btrfs(parent) {
         return Ok(None);
     }
-    let mut mounts = mounts::below(source)?;
-    mounts.retain(|mount| mount.path != source);
-    let inner = btrfs::nested(&from).map_err(Error::at("list the subvolumes in", source))?;
-    let is_in_inner =
-        |mount: &MountPoint| inner.iter().any(|inner| mount.path.starts_with(source.join(inner)));
-    if mounts.iter().any(is_in_inner) {
-        mounts.retain(is_in_inner);
-        return Err(Error::Mounted { dir: source.to_owned(), mounts });
-    }
+    let mounts = mounts_beside_subvolumes(&from, source)?;
     let parent = open_folder(CWD, parent.as_os_str().as_encoded_bytes(), parent)?;
     match btrfs::snapshot(&from, &parent, name) {
         Ok(()) => {}
@@ -49,6 +41,29 @@ pub(super) fn snapshot(source: &Path, target: &Path) -> Result<Option<Vec<LeftOu
     delete_tree(&target.join(HEARTH_FOLDER).join(REPLACED_FOLDER), &|| true)?;
     let lacks = |mount: MountPoint| LeftOut { path: mount.path.clone(), what: Lost::Mount(Some(mount)) };
     Ok(Some(mounts.into_iter().map(lacks).collect()))
+}
+
+/// Checks that a snapshot of a folder could be put back, as [`snapshot`] does before it makes one.
+pub(super) fn check(source: &Path) -> Result<(), Error> {
+    let from = open_folder(CWD, source.as_os_str().as_encoded_bytes(), source)?;
+    if btrfs::is_subvolume(&from) {
+        mounts_beside_subvolumes(&from, source)?;
+    }
+    Ok(())
+}
+
+/// Returns what is mounted in a subvolume; fails when it is mounted in a subvolume inside that.
+fn mounts_beside_subvolumes(from: &OwnedFd, source: &Path) -> Result<Vec<MountPoint>, Error> {
+    let mut mounts = mounts::below(source)?;
+    mounts.retain(|mount| mount.path != source);
+    let inner = btrfs::nested(from).map_err(Error::at("list the subvolumes in", source))?;
+    let is_in_inner =
+        |mount: &MountPoint| inner.iter().any(|inner| mount.path.starts_with(source.join(inner)));
+    if mounts.iter().any(is_in_inner) {
+        mounts.retain(is_in_inner);
+        return Err(Error::Mounted { dir: source.to_owned(), mounts });
+    }
+    Ok(mounts)
 }
 
 /// Makes snapshots of the subvolumes in another; in its own snapshot they are empty folders until then.

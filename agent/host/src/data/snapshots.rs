@@ -40,6 +40,19 @@ impl AppData {
         Ok(left_out)
     }
 
+    /// Checks that nothing mounted is in the way of a copy and of putting one back; changes nothing. What is mounted in the
+    /// app's folder is in the way only inside a subvolume in it.
+    ///
+    /// # Errors
+    /// [`Error::Mounted`] with what is in the way.
+    pub fn check_copies(&self, app: &AppId) -> Result<(), Error> {
+        let dir = self.path(app);
+        if exists(&dir)? {
+            nested::check(&dir)?;
+        }
+        mounts::check_none_below(&self.snapshots.join(app.as_str()))
+    }
+
     /// Makes the copy under a name that nothing looks at; returns its path, and what it lacks.
     pub(super) fn copy_aside(&self, app: &AppId, name: &str) -> Result<(PathBuf, Vec<LeftOut>), Error> {
         let source = self.path(app);

@@ -1,5 +1,6 @@
 //! What is mounted in an app's folder: a disk, a folder of the same disk. Nothing of it is ever moved, copied or deleted.
 
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -290,4 +291,62 @@ fn a_folder_of_ours_elsewhere_is_deleted_up_to_the_mount_in_it() {
     names_the_mount(&delete_tree(&dir, &|| true).expect_err("refused"), &mount.0);
     assert!(!dir.join("a/f").exists());
     assert_eq!(describe(&precious_dir), before);
+}
+
+#[test]
+fn a_mount_that_comes_during_a_deletion_is_kept() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    for state in State::each() {
+        let (blog, precious_dir) = (app("blog"), state.dir.join("precious"));
+        precious(&precious_dir);
+        let before = describe(&precious_dir);
+        state.data.create(&blog).expect("made");
+        for folder in ["a", "b", "c"] {
+            fill(&state.folder(&blog).join(folder));
+        }
+        state.data.remove(&blog).expect("moved to the trash");
+        let trashed = state.data.trash().expect("read").remove(0);
+        let mounted = RefCell::new(Vec::new());
+        let asked = Cell::new(0);
+        // It is asked before each file, and before a subvolume is deleted in one go.
+        let go_on = || {
+            asked.set(asked.get() + 1);
+            if asked.get() == 2 {
+                for target in ["a", "b", "c"].map(|folder| trashed.path.join(folder).join("db/deep")) {
+                    if target.exists() {
+                        mounted.borrow_mut().push(Mounted::bind(&precious_dir, &target));
+                    }
+                }
+            }
+            true
+        };
+        let deleted = state.data.delete_trashed(&trashed, &go_on);
+        assert!(!mounted.borrow().is_empty(), "nothing was mounted meanwhile");
+        assert!(matches!(deleted, Err(Error::Mounted { .. })), "{deleted:?}");
+        assert_eq!(describe(&precious_dir), before);
+        drop(mounted);
+        state.empty_trash().expect("emptied");
+        assert_eq!(describe(&precious_dir), before);
+    }
+}
+
+#[test]
+fn an_update_is_refused_where_going_back_could_not_work() {
+    let Some(state) = State::on("btrfs", "512M") else { return };
+    let engine = app("engine");
+    state.data.create(&engine).expect("made");
+    let (inner, elsewhere) = (state.folder(&engine).join("layers"), state.dir.join("elsewhere"));
+    run(Command::new("btrfs").args(["-q", "subvolume", "create"]).arg(&inner));
+    precious(&elsewhere);
+    state.data.check_copies(&engine).expect("nothing is mounted");
+    let mount = Mounted::bind(&elsewhere, &inner.join("disk"));
+    names_the_mount(&state.data.check_copies(&engine).expect_err("refused"), &mount.0);
+    names_the_mount(&state.data.snapshot(&engine, "s1").expect_err("refused"), &mount.0);
+    drop(mount);
+    // As a version of Hearth left it that moved a disk along with the folder.
+    state.data.snapshot(&engine, "s1").expect("copied");
+    let mount = Mounted::bind(&elsewhere, &state.snapshots(&engine).join("s1/disk"));
+    names_the_mount(&state.data.check_copies(&engine).expect_err("refused"), &mount.0);
 }

@@ -123,6 +123,8 @@ pub(in crate::import) fn granted(spec: &AppSpec, agreed: &BTreeSet<AccessKind>) 
 
 #[cfg(test)]
 mod tests {
+    use hearth_host::data::MountPoint;
+
     use super::*;
 
     #[test]
@@ -147,6 +149,24 @@ mod tests {
         assert_eq!(about.blockers.len(), 1, "{:?}", about.blockers);
         assert!(about.blockers[0].starts_with("`data` in its folder"));
         assert!(about.notes[0].ends_with("`a`, `b`, `c` and 1 more"), "{:?}", about.notes);
+    }
+
+    #[test]
+    fn what_is_mounted_in_a_folder_is_taken_only_when_asked_for() {
+        let mount = MountPoint {
+            path: "/mnt/umbrel/app-data/immich/photos".into(),
+            source: "/dev/sdb1".into(),
+            root: "/".into(),
+            file_system: "ext4".into(),
+        };
+        let measure = Measure { mounts: vec![mount], ..Measure::default() };
+        let mut about = Found::new("immich").about;
+        mounts(&mut about, &measure, false);
+        assert!(about.blockers[0].starts_with("/mnt/umbrel/app-data/immich/photos (ext4 of /dev/sdb1)"));
+        assert!(about.blockers[0].contains("--copy-mounts"));
+        let mut about = Found::new("immich").about;
+        mounts(&mut about, &measure, true);
+        assert!(about.blockers.is_empty() && about.notes.len() == 1, "{about:?}");
     }
 
     #[test]
