@@ -2,12 +2,15 @@
 //!
 //! [bubblewrap](https://github.com/containers/bubblewrap) rather than a container on the engine: it needs no image, so it
 //! works before anything was fetched and while the engine is away. The script has the host's `/usr` to read, no network, no
-//! process but its own, none of root's rights but those over owners of files, and limits of memory, processes and time.
+//! process but its own, none of root's rights but those over owners of files, no system call that changes mounts, namespaces or
+//! the kernel, and limits of memory, processes, time and the size of files.
 
 /// The command line.
 mod command;
 /// What is made for one run.
 mod scratch;
+/// Which system calls it may make.
+mod seccomp;
 /// Starts, waits, collects.
 mod supervise;
 

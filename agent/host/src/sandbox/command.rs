@@ -24,6 +24,10 @@ const ETC: [&str; 8] = [
 ];
 /// What root may still do: owners and rights of files below the app's folder, which packages set as they please.
 const RIGHTS: [&str; 3] = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"];
+/// Opens the files of the filters, and runs the rest.
+const OPEN_FILTERS: &str = "exec 8<\"$0\" 9<\"$1\"; shift; exec \"$@\"";
+/// The largest file that a script may write, in bytes: room for a dump of a database, and an end to a runaway.
+const LARGEST_FILE_BYTES: u64 = 32 * 1024 * 1024 * 1024;
 /// Reads the environment from its file, so that no list of processes shows it, and runs the script.
 const BEGIN: &str = "source /run/hearth/environment; exec \"$@\"";
 /// The same for a file, which may leave something in the background: that has ten more seconds; then it goes with the
@@ -36,6 +40,8 @@ const BEGIN_FILE: &str = "source /run/hearth/environment; \"$@\"; ended=$?; \
 pub(super) fn line(sandbox: &Sandbox, scratch: &Scratch, script: Script<'_>) -> Result<Command, Error> {
     let bwrap = find("bwrap", "bubblewrap")?;
     let mut command = limited(sandbox)?;
+    // bwrap reads filters from open files, and systemd passes on none but its own three.
+    command.args(["/bin/bash", "-c", OPEN_FILTERS]).args(scratch.filters());
     command.arg(bwrap).args(arguments(sandbox, scratch, script));
     command.env_clear().env("PATH", PROGRAMS.join(":")).current_dir("/").stdin(Stdio::null());
     Ok(command)
@@ -51,12 +57,14 @@ fn limited(sandbox: &Sandbox) -> Result<Command, Error> {
         command.arg(format!("--property=MemoryMax={}M", limits.memory_mb));
         command.arg(format!("--property=TasksMax={}", limits.processes));
         command.arg(format!("--property=RuntimeMaxSec={}", limits.time.as_secs().max(1)));
+        command.arg(format!("--property=LimitFSIZE={LARGEST_FILE_BYTES}"));
         command.args(["--property=CPUWeight=20", "--property=PrivateNetwork=yes", "--"]);
         return Ok(command);
     }
     let mut command = Command::new(find("prlimit", "util-linux")?);
     command.arg(format!("--data={}", limits.memory_mb * 1024 * 1024));
     command.arg(format!("--cpu={}", limits.time.as_secs().max(1)));
+    command.arg(format!("--fsize={LARGEST_FILE_BYTES}"));
     command.arg("--core=0").arg("--");
     Ok(command)
 }
@@ -65,6 +73,7 @@ fn arguments(sandbox: &Sandbox, scratch: &Scratch, script: Script<'_>) -> Vec<Os
     let mut line = Line(Vec::new());
     line.words(&["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]);
     line.words(&["--hostname", "sandbox", "--die-with-parent", "--new-session", "--clearenv"]);
+    line.words(&["--add-seccomp-fd", "8", "--add-seccomp-fd", "9"]);
     line.words(&["--cap-drop", "ALL"]);
     if rustix::process::geteuid().is_root() {
         RIGHTS.iter().for_each(|right| line.words(&["--cap-add", right]));

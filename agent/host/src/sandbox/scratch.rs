@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Content, Error, Sandbox, Script};
+use super::{Content, Error, Sandbox, Script, seccomp};
 
 /// Files that are made for one run and removed after it.
 #[derive(Debug)]
@@ -21,12 +21,15 @@ impl Scratch {
         let folder = sandbox.scratch.join(format!("{}-{number}", std::process::id()));
         make_folder(&folder)?;
         let scratch = Self { folder };
-        write(&scratch.environment(), &environment(sandbox), 0o600)?;
+        write(&scratch.environment(), environment(sandbox).as_bytes(), 0o600)?;
+        for (path, filter) in scratch.filters().iter().zip(seccomp::filters()?) {
+            write(path, &filter, 0o600)?;
+        }
         if let Script::Bash(text) = script {
-            write(&scratch.script(), text, 0o700)?;
+            write(&scratch.script(), text.as_bytes(), 0o700)?;
         }
         for (number, text) in sandbox.commands.values().enumerate() {
-            write(&scratch.command(number), text, 0o755)?;
+            write(&scratch.command(number), text.as_bytes(), 0o755)?;
         }
         if let Content::StandIn(files) = &sandbox.content {
             scratch.write_stand_in(files)?;
@@ -41,7 +44,7 @@ impl Scratch {
             if let Some(parent) = path.parent() {
                 make_folder(parent)?;
             }
-            write(&path, text, if text.starts_with("#!") { 0o755 } else { 0o644 })?;
+            write(&path, text.as_bytes(), if text.starts_with("#!") { 0o755 } else { 0o644 })?;
         }
         Ok(())
     }
@@ -49,6 +52,11 @@ impl Scratch {
     /// Returns the file with the environment, as bash reads it.
     pub(super) fn environment(&self) -> PathBuf {
         self.folder.join("environment")
+    }
+
+    /// Returns the files with the filters of system calls.
+    pub(super) fn filters(&self) -> [PathBuf; 2] {
+        ["filter-0", "filter-1"].map(|name| self.folder.join(name))
     }
 
     /// Returns the file with the script that came as text.
@@ -82,13 +90,13 @@ fn make_folder(path: &Path) -> Result<(), Error> {
         .map_err(Error::at("make a folder for a script's run"))
 }
 
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), Error> {
+fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), Error> {
     fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(mode)
         .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .and_then(|mut file| file.write_all(content))
         .map_err(Error::at("write a file for a script's run"))
 }
 
