@@ -24,7 +24,7 @@ mod versions;
 pub(crate) use stores::icon_path;
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
@@ -327,6 +327,24 @@ fn own_address() -> Option<String> {
         socket.connect("192.0.2.1:9")?;
         socket.local_addr()
     });
-    let address = probe.ok()?.ip();
-    (!address.is_loopback() && !address.is_unspecified()).then(|| address.to_string())
+    reachable(probe.ok()?.ip()).map(|address| address.to_string())
+}
+
+/// Returns an address that others in the network may have a use for: a host without a network answers with its own loopback.
+fn reachable(address: IpAddr) -> Option<IpAddr> {
+    (!address.is_loopback() && !address.is_unspecified()).then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_no_address_of_the_box() {
+        for none in ["127.0.0.1", "127.0.1.1", "0.0.0.0", "::1"] {
+            assert_eq!(reachable(none.parse().expect("an address")), None, "{none}");
+        }
+        let address: IpAddr = "192.168.1.20".parse().expect("an address");
+        assert_eq!(reachable(address), Some(address));
+    }
 }

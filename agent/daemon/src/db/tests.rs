@@ -186,3 +186,14 @@ async fn an_app_gets_a_seed_of_its_own_unless_it_has_data_from_before() {
     data::forget(&db, &id("new")).await.unwrap();
     assert_ne!(make("new").await.unwrap(), made);
 }
+
+#[tokio::test]
+async fn the_address_of_the_box_is_the_one_that_it_had_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = open(&folder).await;
+    assert_eq!(identity::address(&db).await.unwrap(), None);
+    for address in ["192.168.1.20", "192.168.1.21"] {
+        identity::set_address(&db, address).await.unwrap();
+        assert_eq!(identity::address(&db).await.unwrap().as_deref(), Some(address));
+    }
+}
