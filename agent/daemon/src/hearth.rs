@@ -1,5 +1,7 @@
 //! The core: what the API, the command line and the loop share. Every change of what the owner wants goes through here.
 
+/// The address of the box.
+mod address;
 /// Answers to questions about apps, before and after their install.
 pub(crate) mod apps;
 /// Consent that apps from before have.
@@ -24,7 +26,7 @@ mod versions;
 pub(crate) use stores::icon_path;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
@@ -148,7 +150,7 @@ impl Hearth {
     pub async fn open(mut options: Options, db: Db) -> Result<Self> {
         let box_id = db::identity::box_id(&db).await?;
         let seeds = Seeds::new(db::identity::seed(&db).await?, db::seeds::all(&db).await?);
-        let address = match own_address() {
+        let address = match address::own() {
             Some(address) => {
                 db::identity::set_address(&db, &address).await?;
                 address
@@ -276,20 +278,6 @@ impl Hearth {
         }
     }
 
-    /// Notes the address that the box has in its own network. While it has none it keeps the last one: an app that uses the
-    /// address is made anew once another is known, and not because a cable was pulled.
-    pub(crate) async fn observe_address(&self) {
-        let Some(address) = own_address() else { return };
-        if *self.address.read().unwrap_or_else(PoisonError::into_inner) == address {
-            return;
-        }
-        tracing::info!("this box has the address {address}");
-        self.address.write().unwrap_or_else(PoisonError::into_inner).clone_from(&address);
-        if let Err(error) = db::identity::set_address(&self.db, &address).await {
-            tracing::error!("{error}");
-        }
-    }
-
     /// Returns a kept package, from memory where it was read before.
     pub(crate) async fn kept_package(&self, digest: &Digest) -> Result<Option<Arc<Package>>> {
         if let Some(package) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
@@ -317,34 +305,4 @@ fn host_time_zone(etc: &Path) -> String {
         .map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty())
         .unwrap_or_else(|| "Etc/UTC".to_owned())
-}
-
-/// Returns the address that this host has in its own network: the one it would send from. Nothing is sent. `None` while it
-/// has none, as before a router has given it one.
-fn own_address() -> Option<String> {
-    // An address that is kept free for documents (RFC 5737); only its route is looked up.
-    let probe = std::net::UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
-        socket.connect("192.0.2.1:9")?;
-        socket.local_addr()
-    });
-    reachable(probe.ok()?.ip()).map(|address| address.to_string())
-}
-
-/// Returns an address that others in the network may have a use for: a host without a network answers with its own loopback.
-fn reachable(address: IpAddr) -> Option<IpAddr> {
-    (!address.is_loopback() && !address.is_unspecified()).then_some(address)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn loopback_is_no_address_of_the_box() {
-        for none in ["127.0.0.1", "127.0.1.1", "0.0.0.0", "::1"] {
-            assert_eq!(reachable(none.parse().expect("an address")), None, "{none}");
-        }
-        let address: IpAddr = "192.168.1.20".parse().expect("an address");
-        assert_eq!(reachable(address), Some(address));
-    }
 }
