@@ -12,7 +12,7 @@ impl Hearth {
         if *self.address.read().unwrap_or_else(PoisonError::into_inner) == address {
             return;
         }
-        tracing::info!("this box has the address {address}");
+        tracing::debug!("this box has the address {address}");
         self.address.write().unwrap_or_else(PoisonError::into_inner).clone_from(&address);
         if let Err(error) = db::identity::set_address(&self.db, &address).await {
             tracing::error!("{error}");
