@@ -3,6 +3,8 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use hearth_model::Bytes;
+
 use crate::Refused;
 
 /// Largest text file that a package keeps, in bytes.
@@ -25,7 +27,10 @@ impl PackageFiles {
     pub(crate) fn text(&self, path: &str) -> Result<Option<&str>, Refused> {
         let Some(bytes) = self.files.get(path) else { return Ok(None) };
         if bytes.len() > MAX_FILE_BYTES {
-            return Err(Refused::new(path, format!("the file is larger than {} KiB", MAX_FILE_BYTES / 1024)));
+            return Err(Refused::new(
+                path,
+                format!("the file is larger than {}", Bytes(MAX_FILE_BYTES as u64)),
+            ));
         }
         match std::str::from_utf8(bytes) {
             Ok(text) => Ok(Some(text.strip_prefix('\u{feff}').unwrap_or(text))),
@@ -46,8 +51,8 @@ impl PackageFiles {
         for (path, bytes) in self.files.iter().filter(|(path, _)| wanted(path) && !path.ends_with(".gitkeep"))
         {
             if bytes.len() > MAX_FILE_BYTES {
-                let size = MAX_FILE_BYTES / 1024;
-                seeds.notes.push(format!("`{path}` is larger than {size} KiB and is left out"));
+                let size = Bytes(MAX_FILE_BYTES as u64);
+                seeds.notes.push(format!("`{path}` is larger than {size} and is left out"));
             } else if let Ok(text) = std::str::from_utf8(bytes) {
                 seeds.texts.insert(path.clone(), text.to_owned());
             } else {

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use hearth_model::Bytes;
+
 use crate::diagnostics::{Diagnostic, Diagnostics, Severity};
 use crate::project::Project;
 use crate::reader::Reader;
@@ -54,9 +56,9 @@ impl SourceFile {
         let path = path.into();
         if bytes.len() > MAX_BYTES {
             let message = format!(
-                "the file has {} MiB; a Compose file may have {} MiB",
-                bytes.len() / (1024 * 1024),
-                MAX_BYTES / (1024 * 1024)
+                "the file has {}; a Compose file may have {}",
+                Bytes(bytes.len() as u64),
+                Bytes(MAX_BYTES as u64)
             );
             return Err(Diagnostics::about_file(path, message));
         }

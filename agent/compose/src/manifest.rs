@@ -1,3 +1,4 @@
+use hearth_model::Bytes;
 use hearth_model::package::Manifest;
 
 use crate::diagnostics::{Diagnostics, Severity};
@@ -13,7 +14,7 @@ const VERSION: u32 = 1;
 /// What is wrong, with its place: no YAML, an unknown or missing key, a wrong value, another version of the format.
 pub fn parse_manifest(text: &str, file: &str) -> Result<Manifest, Diagnostics> {
     if text.len() > MAX_BYTES {
-        let message = format!("the file is larger than {} MiB", MAX_BYTES / (1024 * 1024));
+        let message = format!("the file is larger than {}", Bytes(MAX_BYTES as u64));
         return Err(Diagnostics::about_file(file, message));
     }
     let mut sources = Sources::default();

@@ -4,6 +4,8 @@ use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use hearth_model::Bytes;
+
 use crate::source::{At, Problems, Sources, Stop};
 
 /// Go's way of writing numbers.
@@ -187,10 +189,10 @@ pub(crate) fn read(
 ) -> Result<Node, Stop> {
     if text.len() > MAX_BYTES {
         let file = sources.add(name, "");
-        let mib = text.len() / (1024 * 1024);
+        let (size, most) = (Bytes(text.len() as u64), Bytes(MAX_BYTES as u64));
         return Err(problems.stop(
             At { file, line: 0, column: 0 },
-            format!("the file has {mib} MiB; a Compose file may have {} MiB", MAX_BYTES / (1024 * 1024)),
+            format!("the file has {size}; a Compose file may have {most}"),
         ));
     }
     let file = sources.add(name, text);

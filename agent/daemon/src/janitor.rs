@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hearth_host::data::{AppData, Error, Trashed, in_words};
+use hearth_host::data::{AppData, Error, Trashed};
+use hearth_model::Bytes;
 use hearth_model::api::system::TrashEntry;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -145,7 +146,7 @@ impl Janitor {
 pub(crate) fn warning(entry: &TrashEntry) -> Option<String> {
     let problem = entry.problem.as_ref()?;
     let of = entry.app.as_ref().map_or_else(String::new, |app| format!(" of {app}"));
-    let size = entry.size_bytes.map_or_else(String::new, |bytes| format!(" ({})", in_words(bytes)));
+    let size = entry.size_bytes.map_or_else(String::new, |bytes| format!(" ({})", Bytes(bytes)));
     Some(format!("Removed data{of}{size} could not be deleted. {problem} Hearth tries it again by itself."))
 }
 

@@ -42,7 +42,7 @@ use hearth_model::plan::Step;
 
 pub use copy::{Borders, Watch};
 pub use delete::delete_tree;
-pub use error::{Error, in_words};
+pub use error::Error;
 pub use left_out::{LeftOut, Lost};
 use marker::Marker;
 pub use mounts::MountPoint;

@@ -5,6 +5,8 @@
 
 /// Request and response bodies of the HTTP API.
 pub mod api;
+/// Numbers of bytes as people read them.
+pub mod bytes;
 /// What the owner reads about an app.
 pub mod condition;
 /// What a container is created from.
@@ -43,6 +45,7 @@ pub mod update;
 #[cfg(feature = "schema")]
 mod schema;
 
+pub use bytes::Bytes;
 pub use condition::{AppState, AppStatus, Reason};
 pub use container::ContainerSpec;
 pub use desired::Desired;

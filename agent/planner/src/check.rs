@@ -4,9 +4,8 @@ use hearth_model::api::apps::Finding;
 use hearth_model::condition::ReasonCode;
 use hearth_model::container::Protocol;
 use hearth_model::package::Architecture;
-use hearth_model::{AppId, AppSpec, Observed, Reason};
+use hearth_model::{AppId, AppSpec, Bytes, Observed, Reason};
 
-const MIB: u64 = 1024 * 1024;
 /// Ports offered instead of taken ones begin here: below are those that need rights, above 32767 are those that the
 /// kernel gives to outgoing connections
 /// ([`ip_local_port_range`](https://docs.kernel.org/networking/ip-sysctl.html)).
@@ -153,49 +152,37 @@ fn architecture(findings: &mut Findings, candidate: &Candidate<'_>, observed: &O
 }
 
 fn disk(findings: &mut Findings, spec: &AppSpec, observed: &Observed) {
-    let Some(needed) = spec.requires.disk_mb.map(|mb| mb.saturating_mul(MIB)) else { return };
+    let Some(needed) = spec.requires.disk_mb.map(Bytes::from_mb) else { return };
     let host = &observed.host;
     if host.data_total_bytes == 0 {
         return;
     }
-    let free = host.engine_free_bytes.map_or(host.data_free_bytes, |engine| engine.min(host.data_free_bytes));
-    let message = |what: &str| {
-        format!("The app needs {} of disk space, and {what} {} are free.", size(needed), size(free))
-    };
+    let free =
+        Bytes(host.engine_free_bytes.map_or(host.data_free_bytes, |engine| engine.min(host.data_free_bytes)));
+    let message = |what: &str| format!("The app needs {needed} of disk space, and {what} {free} are free.");
     if free < needed {
         let text = format!("{} Remove what you no longer need, then try again.", message("only"));
         findings.blockers.push(finding(ReasonCode::DiskFull, text));
-    } else if free - needed < host.data_total_bytes / 20 {
+    } else if free.0 - needed.0 < host.data_total_bytes / 20 {
         let text = format!("{} Little will be left for its data.", message("just"));
         findings.warnings.push(finding(ReasonCode::DiskFull, text));
     }
 }
 
 fn memory(findings: &mut Findings, spec: &AppSpec, observed: &Observed) {
-    let Some(needed) = spec.requires.memory_mb.map(|mb| mb.saturating_mul(MIB)) else { return };
+    let Some(needed) = spec.requires.memory_mb.map(Bytes::from_mb) else { return };
     let host = &observed.host;
     if host.memory_total_bytes == 0 {
         return;
     }
-    if host.memory_total_bytes < needed {
-        let text = format!(
-            "The app needs {} of memory, and this box has {} in all.",
-            size(needed),
-            size(host.memory_total_bytes)
-        );
+    let (total, available) = (Bytes(host.memory_total_bytes), Bytes(host.memory_available_bytes));
+    if total < needed {
+        let text = format!("The app needs {needed} of memory, and this box has {total} in all.");
         findings.blockers.push(finding(ReasonCode::MemoryShort, text));
-    } else if host.memory_available_bytes < needed {
+    } else if available < needed {
         let text = format!(
-            "The app needs {} of memory, and {} are free now. It may be slow, or other apps may be stopped.",
-            size(needed),
-            size(host.memory_available_bytes)
+            "The app needs {needed} of memory, and {available} are free now. It may be slow, or other apps may be stopped."
         );
         findings.warnings.push(finding(ReasonCode::MemoryShort, text));
     }
-}
-
-/// Writes a size for people: 1.5 GB, 300 MB, in powers of 1024 as the package's numbers are.
-fn size(bytes: u64) -> String {
-    let mib = bytes / MIB;
-    if mib < 1024 { format!("{mib} MB") } else { format!("{}.{} GB", mib / 1024, mib % 1024 * 10 / 1024) }
 }

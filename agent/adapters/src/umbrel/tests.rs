@@ -79,7 +79,7 @@ fn files_that_are_no_text_come_with_the_package() {
     let adapted = read(&files, &store()).expect("good");
     let binary = [("data/library.db".to_owned(), "AJ+Slg==".to_owned())];
     assert_eq!(adapted.package.binary_files, BTreeMap::from(binary));
-    assert_eq!(adapted.notes, ["`data/film.mkv` is larger than 1024 KiB and is left out"]);
+    assert_eq!(adapted.notes, ["`data/film.mkv` is larger than 1 MB and is left out"]);
     let mut other = adapted.package.clone();
     other.binary_files.clear();
     assert_ne!(other.digest(), adapted.package.digest());

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use hearth_model::Bytes;
+
 use super::{
     ProjectInput, SourceFile, canonical, check, defaults, environment, merge, normalize, paths, profiles,
     project_name, tags, unique,
@@ -192,9 +194,9 @@ impl Loader<'_> {
     pub(super) fn read_required(&mut self, location: &str, at: At) -> Result<SourceFile, Stop> {
         let name = self.relative(location).to_owned();
         match self.reader.read(&name) {
-            Ok(text) if text.len() > MAX_BYTES => Err(self
-                .problems
-                .stop(at, format!("`{name}` is larger than {} MiB", MAX_BYTES / (1024 * 1024)))),
+            Ok(text) if text.len() > MAX_BYTES => {
+                Err(self.problems.stop(at, format!("`{name}` is larger than {}", Bytes(MAX_BYTES as u64))))
+            }
             Ok(text) => Ok(SourceFile { path: name, text }),
             Err(why) => Err(self.problems.stop(at, format!("`{name}` cannot be read: {why}"))),
         }

@@ -2,6 +2,8 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use hearth_model::Bytes;
+
 use super::error::{CliError, Exit};
 
 /// Largest file that is read, in bytes: far more than any that a person writes.
@@ -48,7 +50,7 @@ pub(super) fn read_text(path: &Path) -> Result<String, CliError> {
 fn too_large(name: &str) -> CliError {
     CliError::new(
         Exit::Refused,
-        format!("{name} is larger than {} MiB; it is not the file that was meant", MAX_BYTES / 1024 / 1024),
+        format!("{name} is larger than {}; it is not the file that was meant", Bytes(MAX_BYTES)),
     )
 }
 
@@ -64,7 +66,7 @@ mod tests {
         File::create(&path).unwrap().set_len(100 * 1024 * 1024).unwrap();
         let error = read(&path).unwrap_err();
         assert_eq!(error.exit, Exit::Refused);
-        assert!(error.message.contains("larger than 4 MiB"), "{error}");
+        assert!(error.message.contains("larger than 4.2 MB"), "{error}");
         assert_eq!(read(&folder.path().join("gone")).unwrap_err().exit, Exit::NotFound);
         assert_eq!(read(folder.path()).unwrap_err().exit, Exit::Usage);
         std::fs::write(&path, b"a: 1\nb: \xff\n").unwrap();

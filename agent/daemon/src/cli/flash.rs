@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 use hearth_host::flash::{
     self, Checked, Checksum, Connection, Device, Disk, Error, Image, Key, Signature, System, Uses,
 };
+use hearth_model::Bytes;
 use serde::Serialize;
 
 use super::error::{CliError, Exit};
-use super::output::{Output, bytes, note, table};
+use super::output::{Output, note, table};
 use report::{Event, Report};
 
 /// Where a release says by which key it is signed.
@@ -148,7 +149,7 @@ fn disks_in_words(listed: &[Listed]) -> String {
 
 fn row(disk: &Disk) -> [String; 4] {
     let model = disk.model.clone().unwrap_or_else(|| "unknown".to_owned());
-    [disk.path.display().to_string(), bytes(disk.size_bytes), model, on_it(disk)]
+    [disk.path.display().to_string(), Bytes(disk.size_bytes).to_string(), model, on_it(disk)]
 }
 
 /// Says what would be gone.
@@ -156,7 +157,7 @@ fn on_it(disk: &Disk) -> String {
     let mut parts: Vec<String> = disk.content.iter().cloned().collect();
     parts.extend(disk.partitions.iter().map(|part| {
         let content = part.content.as_deref().unwrap_or("unknown");
-        format!("{content} ({})", bytes(part.size_bytes))
+        format!("{content} ({})", Bytes(part.size_bytes))
     }));
     if parts.is_empty() { "nothing that is known".to_owned() } else { parts.join(", ") }
 }

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use axum::http::Method;
 use clap::Subcommand;
-use hearth_model::AppId;
 use hearth_model::api::import::{ImportApp, ImportItem, ImportPlan, ImportState, ImportStatus, ImportUmbrel};
 use hearth_model::desired::Run;
 use hearth_model::package::AccessKind;
+use hearth_model::{AppId, Bytes};
 
 use super::client::Client;
 use super::error::{CliError, Exit};
 use super::install::access_kind;
-use super::output::{Output, Ticker, bytes, note};
+use super::output::{Output, Ticker, note};
 
 /// How often the service is asked how far it is.
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -140,15 +140,15 @@ fn plan_in_words(plan: &ImportPlan) -> String {
         text.push_str("  none\n");
     }
     for files in &plan.files {
-        text.push_str(&format!("files that apps share: {}, {}\n", files.folder, bytes(files.size_bytes)));
+        text.push_str(&format!("files that apps share: {}, {}\n", files.folder, Bytes(files.size_bytes)));
     }
     for store in &plan.missing_stores {
         text.push_str(&format!("a store that this box does not have: hearth store add {store}\n"));
     }
     text.push_str(&format!(
         "needs {} of room; {} are free\n",
-        bytes(plan.needed_bytes),
-        bytes(plan.free_bytes)
+        Bytes(plan.needed_bytes),
+        Bytes(plan.free_bytes)
     ));
     text
 }
@@ -157,8 +157,8 @@ fn app_in_words(app: &ImportApp) -> String {
     let what = match (app.is_installed, app.blockers.is_empty(), app.run) {
         (true, _, _) => "is here already".to_owned(),
         (false, false, _) => "is left out".to_owned(),
-        (false, true, Run::Running) => format!("is taken over, {}", bytes(app.size_bytes)),
-        (false, true, Run::Stopped) => format!("is taken over and stays stopped, {}", bytes(app.size_bytes)),
+        (false, true, Run::Running) => format!("is taken over, {}", Bytes(app.size_bytes)),
+        (false, true, Run::Stopped) => format!("is taken over and stays stopped, {}", Bytes(app.size_bytes)),
     };
     let version = if app.version.is_empty() { String::new() } else { format!(" {}", app.version) };
     let mut text = format!("  {}{version} {what}\n", app.name);
@@ -194,7 +194,7 @@ fn item_in_words(item: &ImportItem) -> String {
     };
     let mut text = format!("{} {what}", item.name);
     if item.state == ImportState::Copying {
-        text.push_str(&format!(", {} of {}", bytes(item.done_bytes), bytes(item.total_bytes)));
+        text.push_str(&format!(", {} of {}", Bytes(item.done_bytes), Bytes(item.total_bytes)));
     }
     if let Some(message) = &item.message {
         text.push_str(&format!(": {message}"));

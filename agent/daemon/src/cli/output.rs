@@ -67,7 +67,13 @@ impl Output {
 
 /// Writes an error to standard error. There is no place left to say that this failed.
 pub(super) fn complain(message: &str) {
-    let _ = writeln!(io::stderr(), "error: {message}");
+    let _ = writeln!(io::stderr(), "{}", with_severity(message));
+}
+
+/// Begins an error with "error:", unless it is a finding in a file, which says itself how severe it is.
+fn with_severity(message: &str) -> String {
+    let says_it = ["error: ", "warning: "].iter().any(|severity| message.starts_with(severity));
+    if says_it { message.to_owned() } else { format!("error: {message}") }
 }
 
 /// Writes a line that is not the answer itself to standard error.
@@ -134,36 +140,22 @@ pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]], none:
     text
 }
 
-/// Writes bytes for people: "1.5 GB".
-pub(super) fn bytes(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "it is rounded to one digit anyway")]
-    let mut value = bytes as f64;
-    let mut unit = "B";
-    for larger in ["kB", "MB", "GB", "TB"] {
-        if value < 1000.0 {
-            break;
-        }
-        value /= 1000.0;
-        unit = larger;
-    }
-    if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_is_called_one_once() {
+        assert_eq!(with_severity("no such app"), "error: no such app");
+        let finding = hearth_compose::Diagnostics::about_file("compose.yml", "it is empty").to_string();
+        assert_eq!(with_severity(&finding), finding);
+        assert!(finding.starts_with("error: "), "{finding}");
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
         let rows = [["a".to_owned(), "Bücher".to_owned()], ["longer".to_owned(), String::new()]];
         assert_eq!(table(["ID", "NAME"], &rows, "nothing"), "ID      NAME\na       Bücher\nlonger\n");
         assert_eq!(table(["ID"], &[], "nothing"), "nothing");
-    }
-
-    #[test]
-    fn bytes_are_short() {
-        for (count, text) in [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2_000_000_000, "2.0 GB")] {
-            assert_eq!(bytes(count), text);
-        }
     }
 }

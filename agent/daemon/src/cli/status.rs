@@ -1,12 +1,12 @@
-use hearth_model::AppStatus;
 use hearth_model::api::system::SystemInfo;
 use hearth_model::event::Event;
 use hearth_model::observed::EngineState;
+use hearth_model::{AppStatus, Bytes};
 use serde::Serialize;
 
 use super::client::Client;
 use super::error::CliError;
-use super::output::{Output, bytes, table};
+use super::output::{Output, table};
 use super::wait::{explain, state_word};
 
 #[derive(Debug, clap::Args)]
@@ -43,10 +43,10 @@ fn about(system: &SystemInfo) -> String {
         "Hearth {} on {name}, generation {}\nDocker  {engine}\nMemory  {} free of {}\nDisk    {} free of {}\n",
         system.version,
         system.generation,
-        bytes(host.memory_available_bytes),
-        bytes(host.memory_total_bytes),
-        bytes(host.data_free_bytes),
-        bytes(host.data_total_bytes),
+        Bytes(host.memory_available_bytes),
+        Bytes(host.memory_total_bytes),
+        Bytes(host.data_free_bytes),
+        Bytes(host.data_total_bytes),
     );
     for warning in &system.warnings {
         text.push_str(&format!("Note    {warning}\n"));
@@ -138,7 +138,7 @@ fn in_words(event: &Event) -> String {
         Event::AppRemoved { id } => format!("{id} is gone"),
         Event::Progress { id, progress } => {
             let done = progress.images.values().map(|image| image.done_bytes).sum();
-            format!("{id}: {}, {} fetched", progress.text, bytes(done))
+            format!("{id}: {}, {} fetched", progress.text, Bytes(done))
         }
         Event::Generation { generation } => format!("generation {generation} is in force"),
         Event::Engine { engine: EngineState::Ready { version, .. } } => format!("Docker {version} answers"),

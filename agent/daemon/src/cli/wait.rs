@@ -1,11 +1,11 @@
 use hearth_model::api::apps::Changed;
 use hearth_model::condition::{Progress, Reason};
 use hearth_model::event::Event;
-use hearth_model::{AppId, AppState, AppStatus, Generation};
+use hearth_model::{AppId, AppState, AppStatus, Bytes, Generation};
 
 use super::client::Client;
 use super::error::{CliError, Exit};
-use super::output::{Ticker, bytes};
+use super::output::Ticker;
 
 /// Where an app is on its way to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +123,7 @@ fn describe(status: &AppStatus, progress: Option<&Progress>) -> String {
         text.push_str(&format!(" ({complete} of {} done", progress.images.len()));
         // An image that was there already has no bytes to fetch.
         if total > 0 {
-            text.push_str(&format!(", {} of {}", bytes(done), bytes(total)));
+            text.push_str(&format!(", {} of {}", Bytes(done), Bytes(total)));
         }
         text.push(')');
     }

@@ -1,6 +1,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hearth_model::Bytes;
 use hearth_model::condition::{Reason, ReasonCode};
 
 use crate::data::mounts::MountPoint;
@@ -154,8 +155,8 @@ impl Error {
                 ReasonCode::DiskFull,
                 format!(
                     "A copy of the app's data needs {}, and {} are free. Make room, then try again.",
-                    in_words(*needed_bytes),
-                    in_words(*free_bytes)
+                    Bytes(*needed_bytes),
+                    Bytes(*free_bytes)
                 ),
             ),
             Error::Mounted { dir, mounts } => Reason::new(ReasonCode::FileError, mounted(dir, mounts)),
@@ -220,7 +221,7 @@ fn listed(mounts: &[MountPoint]) -> String {
         return "something is mounted there".to_owned();
     }
     let one = |mount: &MountPoint| match mount.used_bytes() {
-        Some(bytes) => format!("{mount} is mounted there, with {}", in_words(bytes)),
+        Some(bytes) => format!("{mount} is mounted there, with {}", Bytes(bytes)),
         None => format!("{mount} is mounted there"),
     };
     mounts.iter().map(one).collect::<Vec<_>>().join("; ")
@@ -238,25 +239,4 @@ fn mounted(dir: &Path, mounts: &[MountPoint]) -> String {
 
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-}
-
-/// Writes a number of bytes for the owner: `1.2 GB`.
-pub fn in_words(bytes: u64) -> String {
-    match bytes {
-        0..1_000_000 => "less than 1 MB".to_owned(),
-        1_000_000..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
-        _ => format!("{}.{} GB", bytes / 1_000_000_000, bytes % 1_000_000_000 / 100_000_000),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_owner_reads_sizes_in_words() {
-        assert_eq!(in_words(12), "less than 1 MB");
-        assert_eq!(in_words(12_345_678), "12 MB");
-        assert_eq!(in_words(1_250_000_000), "1.2 GB");
-    }
 }

@@ -83,8 +83,8 @@ fn findings_say_what_would_not_fit_and_offer_a_port() {
     blocker PortTaken 80/tcp: Port 8081 (tcp) is used by nginx. Port 8102 is free.
     blocker NameTaken: The container name `blog-db-1` is used by a container that was not made by Hearth; rename or remove it.
     blocker WrongArchitecture: This box has a processor of the kind arm64, and the app is made for amd64 only.
-    blocker DiskFull: The app needs 2.9 GB of disk space, and only 2.0 GB are free. Remove what you no longer need, then try again.
-    warning MemoryShort: The app needs 1.5 GB of memory, and 1.0 GB are free now. It may be slow, or other apps may be stopped.
+    blocker DiskFull: The app needs 3 GB of disk space, and only 2.1 GB are free. Remove what you no longer need, then try again.
+    warning MemoryShort: The app needs 1.5 GB of memory, and 1.1 GB are free now. It may be slow, or other apps may be stopped.
     free 53/tcp 8101
     free 80/tcp 8102
     ");

@@ -2,10 +2,11 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use hearth_fetch::{Address, Cancel, Job, Limits, Outcome, Progress};
+use hearth_model::Bytes;
 
 use crate::catalog::refresh;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::output::{Output, Ticker, bytes};
+use crate::cli::output::{Output, Ticker};
 
 /// A store to look at: a folder, or one that was fetched and goes when this value does.
 pub(super) enum Source {
@@ -26,7 +27,7 @@ impl Source {
         let ticker = RefCell::new(Ticker::default());
         let tell = |progress: Progress| {
             if !output.is_json() {
-                ticker.borrow_mut().show(&format!("{remote}: {}", bytes(progress.bytes)));
+                ticker.borrow_mut().show(&format!("{remote}: {}", Bytes(progress.bytes)));
             }
         };
         let job = Job::new(Limits::default(), Cancel::default(), &tell);

@@ -1,10 +1,11 @@
 use std::time::{Duration, Instant};
 
 use hearth_host::flash::{Phase, Progress};
+use hearth_model::Bytes;
 use serde::Serialize;
 
 use crate::cli::error::CliError;
-use crate::cli::output::{Output, Ticker, bytes};
+use crate::cli::output::{Output, Ticker};
 
 /// How often it is told how far something is.
 const TELL_EVERY: Duration = Duration::from_millis(500);
@@ -58,7 +59,7 @@ impl<'a> Report<'a> {
         }
         let percent = done.saturating_mul(100).checked_div(total_bytes).unwrap_or(100);
         let left = left(total_bytes.saturating_sub(done), bytes_per_sec);
-        let (done, total, speed) = (bytes(done), bytes(total_bytes), bytes(bytes_per_sec));
+        let (done, total, speed) = (Bytes(done), Bytes(total_bytes), Bytes(bytes_per_sec));
         self.ticker.show(&format!("{verb}: {percent}%, {done} of {total}, {speed}/s{left}"));
     }
 

@@ -1,8 +1,9 @@
+use hearth_model::Bytes;
 use hearth_model::api::os::{
     CheckOutcome, OsProgress, OsSettings, OsStatus, OsUpdate, RestartWindow, Slot, UpdatePhase,
 };
 
-use crate::cli::output::{bytes, table};
+use crate::cli::output::table;
 
 /// Lines of a log that people are shown; `--json` has all.
 const LOG_LINES: usize = 20;
@@ -53,7 +54,7 @@ pub(super) fn update(status: &OsStatus) -> String {
                 release.as_ref().map_or((0, ""), |release| (release.size_bytes, release.notes.trim()));
             let offer = format!(
                 "{version} is available, {} in all; `hearth os update` installs it\n{notes}",
-                bytes(size)
+                Bytes(size)
             );
             let unreached = if reason.is_empty() { reason } else { format!("\nnot asked again: {reason}") };
             format!("{}{unreached}", offer.trim_end())
@@ -80,9 +81,9 @@ pub(super) fn update(status: &OsStatus) -> String {
 
 fn progress(progress: &OsProgress) -> String {
     let OsProgress { done_bytes, total_bytes, fetched_bytes, fetch_bytes } = *progress;
-    let mut text = format!(", {} of {} done", bytes(done_bytes), bytes(total_bytes));
+    let mut text = format!(", {} of {} done", Bytes(done_bytes), Bytes(total_bytes));
     if fetch_bytes > 0 {
-        text.push_str(&format!(", {} of {} fetched", bytes(fetched_bytes), bytes(fetch_bytes)));
+        text.push_str(&format!(", {} of {} fetched", Bytes(fetched_bytes), Bytes(fetch_bytes)));
     }
     text
 }
@@ -94,7 +95,7 @@ pub(super) fn settings(settings: &OsSettings) -> String {
         Some(RestartWindow { from_hour, to_hour }) => format!("from {from_hour}:00 to {to_hour}:00"),
         None => "only when you say so".to_owned(),
     };
-    let rate = bytes_per_second.map_or_else(|| "no".to_owned(), |rate| format!("{} a second", bytes(rate)));
+    let rate = bytes_per_second.map_or_else(|| "no".to_owned(), |rate| format!("{} a second", Bytes(rate)));
     format!("Channel  {}\nRestart  {window}\nLimit    {rate}\n", channel.name())
 }
 

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hearth_adapters::Adapted;
-use hearth_host::data::in_words;
+use hearth_model::Bytes;
 use hearth_host::data::look::Measure;
 use hearth_model::api::import::ImportApp;
 use hearth_model::container::Mount;
@@ -85,7 +85,7 @@ pub(super) fn mounts(about: &mut ImportApp, measure: &Measure, is_copied: bool) 
             about.notes.push(format!("what is mounted at {mount} is copied as well"));
             continue;
         }
-        let size = size.map_or_else(String::new, |bytes| format!(", with {}", in_words(bytes)));
+        let size = size.map_or_else(String::new, |bytes| format!(", with {}", Bytes(bytes)));
         about.blockers.push(format!(
             "{mount} is mounted in its folder{size}: copy that as well with `--copy-mounts`, or unmount it and leave it behind"
         ));
