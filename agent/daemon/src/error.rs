@@ -31,6 +31,12 @@ pub enum Error {
         /// What is in force.
         found: Generation,
     },
+    /// A document leaves out apps that are installed, and nobody said that they may go.
+    #[error(
+        "these apps are not in the document and would be removed: {}; if that is meant, apply it with `allow_removal`",
+        names(.0)
+    )]
+    RemovesApps(Vec<AppId>),
     /// The request contradicts the state.
     #[error("{0}")]
     Conflict(String),
@@ -58,6 +64,10 @@ pub enum Error {
     /// Something that should hold does not.
     #[error("{0}")]
     Internal(String),
+}
+
+fn names(apps: &[AppId]) -> String {
+    apps.iter().map(AppId::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn list(fields: &[FieldError]) -> String {

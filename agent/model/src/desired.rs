@@ -12,8 +12,7 @@ use crate::package::Access;
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
 pub struct Desired {
-    /// Version of this format: 1.
-    #[serde(default = "format_version")]
+    /// Version of this format: [`Desired::VERSION`]. It must be there, so that an empty text is no document that wants nothing.
     pub hearth: u32,
     /// Installed apps.
     #[serde(default)]
@@ -29,8 +28,9 @@ pub struct Desired {
     pub deleted_data: BTreeSet<AppId>,
 }
 
-fn format_version() -> u32 {
-    1
+impl Desired {
+    /// The version of the format that this Hearth reads and writes.
+    pub const VERSION: u32 = 1;
 }
 
 /// One app that the owner wants.

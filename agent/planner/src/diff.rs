@@ -11,7 +11,14 @@ pub fn changes(from: &Desired, to: &Desired) -> Vec<String> {
     let mut sentences = Vec::new();
     for (app, entry) in &to.apps {
         match apps.get(app) {
-            None => sentences.push(format!("Install {app} {} from {}.", entry.version, entry.store)),
+            None => {
+                sentences.push(format!("Install {app} {} from {}.", entry.version, entry.store));
+                sentences.extend(renamed_from(from, to, entry).map(|old| {
+                    format!(
+                        "{app} begins with an empty folder: the data of {old}, which is the same package, stays behind as {old}'s."
+                    )
+                }));
+            }
             Some(before) => change_app(&mut sentences, app, before, entry),
         }
     }
@@ -24,6 +31,14 @@ pub fn changes(from: &Desired, to: &Desired) -> Vec<String> {
     change_stores(&mut sentences, stores, &to.stores);
     change_settings(&mut sentences, settings, &to.settings);
     sentences
+}
+
+/// Returns the app of the same package that goes while this one comes: what the owner may think of as renamed.
+fn renamed_from<'a>(from: &'a Desired, to: &Desired, entry: &DesiredApp) -> Option<&'a AppId> {
+    let same = |old: &DesiredApp| (&old.store, &old.package) == (&entry.store, &entry.package);
+    let gone =
+        from.apps.iter().filter(|(app, _)| !to.apps.contains_key(*app) && !to.deleted_data.contains(*app));
+    gone.filter(|(_, old)| same(old)).map(|(app, _)| app).next()
 }
 
 fn change_app(sentences: &mut Vec<String>, app: &AppId, from: &DesiredApp, to: &DesiredApp) {

@@ -117,5 +117,9 @@ fn apply_answer(client: &Client, name: &str, value: &str) -> Result<()> {
     let mut desired: Desired = client.get("desired")?;
     let wiki = desired.apps.values_mut().next().context("the wiki is in the document")?;
     wiki.settings.insert(name.to_owned(), value.to_owned());
-    client.send_nothing_back("PUT", "desired", &Proposal { desired, based_on: None, why: None })
+    client.send_nothing_back(
+        "PUT",
+        "desired",
+        &Proposal { desired, based_on: None, why: None, allow_removal: false },
+    )
 }

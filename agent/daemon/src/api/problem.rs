@@ -107,6 +107,7 @@ impl From<Error> for ApiError {
                 problem(S::NOT_FOUND, "no-such-generation", "There is no such generation")
             }
             Error::Moved { .. } => problem(S::CONFLICT, "moved", "Something changed meanwhile"),
+            Error::RemovesApps(_) => problem(S::CONFLICT, "removes-apps", "Apps would be removed"),
             Error::Conflict(_) => problem(S::CONFLICT, "conflict", "That contradicts what is there"),
             Error::Refused(_) => problem(S::UNPROCESSABLE_ENTITY, "refused", "That cannot be done"),
             Error::Fields(fields) => {

@@ -1,3 +1,7 @@
+/// The document as a file.
+mod document;
+
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use axum::http::Method;
@@ -8,7 +12,6 @@ use hearth_model::{Desired, Generation};
 
 use super::client::Client;
 use super::error::{CliError, Exit};
-use super::file;
 use super::output::{Output, table};
 use super::wait::state_word;
 
@@ -28,6 +31,9 @@ pub(super) struct ApplyArgs {
     /// Refuses when another generation is in force than the one that the document was made from.
     #[arg(long, value_name = "N")]
     based_on: Option<Generation>,
+    /// Removes apps that are installed and not in the document, without asking.
+    #[arg(long)]
+    allow_removal: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -46,22 +52,63 @@ pub(super) async fn export(client: &Client, output: &Output) -> Result<(), CliEr
     if output.is_json() {
         return output.value(&client.get::<Desired>("/desired").await?, |_| String::new());
     }
-    output.text(&client.text("/desired", "application/yaml").await?)
+    output.text(&document::framed(&client.text("/desired", "application/yaml").await?))
 }
 
 pub(super) async fn plan(client: &Client, output: &Output, args: &PlanArgs) -> Result<(), CliError> {
-    let proposal = Proposal { desired: document(&args.file)?, based_on: None, why: None };
+    let desired = document::read(&args.file)?;
+    let proposal = Proposal { desired, based_on: None, why: None, allow_removal: false };
     let preview = client.send::<PlanPreview>(Method::POST, "/plan", &proposal).await?;
     output.value(&preview, plan_in_words)
 }
 
 pub(super) async fn apply(client: &Client, output: &Output, args: &ApplyArgs) -> Result<(), CliError> {
-    let ApplyArgs { file, why, based_on } = args;
-    let proposal = Proposal { desired: document(file)?, based_on: *based_on, why: why.clone() };
-    let changed = client.send::<Changed>(Method::PUT, "/desired", &proposal).await?;
+    let ApplyArgs { file, why, based_on, allow_removal } = args;
+    let mut proposal = Proposal {
+        desired: document::read(file)?,
+        based_on: *based_on,
+        why: why.clone(),
+        allow_removal: *allow_removal,
+    };
+    let changed = match client.send::<Changed>(Method::PUT, "/desired", &proposal).await {
+        Err(error) if error.is("removes-apps") => {
+            let removed = removed_apps(client, &proposal.desired).await?;
+            if !agrees_to_removal(file, &removed)? {
+                let message = format!(
+                    "{} is not in the document and would be removed; apply it with --allow-removal if that is meant",
+                    removed.join(", ")
+                );
+                return Err(CliError { message, ..error });
+            }
+            proposal.allow_removal = true;
+            client.send::<Changed>(Method::PUT, "/desired", &proposal).await?
+        }
+        other => other?,
+    };
     output.value(&changed, |changed| {
         format!("generation {} is in force; `hearth status --watch` tells how it goes", changed.generation)
     })
+}
+
+/// Returns the installed apps that a document leaves out.
+async fn removed_apps(client: &Client, document: &Desired) -> Result<Vec<String>, CliError> {
+    let now = client.get::<Desired>("/desired").await?;
+    let gone = now.apps.keys().filter(|app| !document.apps.contains_key(*app));
+    Ok(gone.map(ToString::to_string).collect())
+}
+
+/// Asks whether these apps may go, where there is somebody to ask.
+fn agrees_to_removal(file: &Path, removed: &[String]) -> Result<bool, CliError> {
+    let (input, mut stderr) = (std::io::stdin(), std::io::stderr());
+    if file == Path::new("-") || !input.is_terminal() || !stderr.is_terminal() {
+        return Ok(false);
+    }
+    let mut answer = String::new();
+    write!(stderr, "The document removes {}; their data is kept. Go on? [y/N] ", removed.join(", "))
+        .and_then(|()| stderr.flush())
+        .and_then(|()| input.read_line(&mut answer))
+        .map_err(|error| CliError::failed(format!("the question cannot be asked: {error}")))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 pub(super) async fn list(client: &Client, output: &Output, args: &ListArgs) -> Result<(), CliError> {
@@ -97,18 +144,6 @@ pub(super) async fn roll_back(client: &Client, output: &Output, args: &RollbackA
     let changed = client.post::<Changed>(&format!("/generations/{target}/restore")).await?;
     output.value(&changed, |changed| {
         format!("generation {} is in force and wants what generation {target} wanted", changed.generation)
-    })
-}
-
-/// Reads a document of desired state.
-fn document(path: &Path) -> Result<Desired, CliError> {
-    let text = file::read_text(path)?;
-    serde_saphyr::from_str(&text).map_err(|error| {
-        let name =
-            if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
-        CliError::failed(format!(
-            "{name} is not a document like the ones that `hearth export` prints:\n{error}"
-        ))
     })
 }
 

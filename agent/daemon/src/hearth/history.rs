@@ -13,6 +13,15 @@ use crate::hearth::versions::snapshot_name;
 use crate::hearth::{Hearth, InForce};
 use crate::reconcile::look;
 
+/// What happens to apps that a document leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Removal {
+    /// They are removed.
+    Allowed,
+    /// The document is refused.
+    Refused,
+}
+
 impl Hearth {
     /// Returns every generation, newest first.
     ///
@@ -45,13 +54,13 @@ impl Hearth {
             })?,
         };
         let desired = match to {
-            Generation(0) => Desired { hearth: 1, ..Desired::default() },
+            Generation(0) => Desired { hearth: Desired::VERSION, ..Desired::default() },
             _ => db::generations::one(&self.db, to).await?.1,
         };
         // Going back must never delete data: what was to be deleted then is done, or was taken back since.
         let desired = Desired { deleted_data: self.in_force().desired.deleted_data.clone(), ..desired };
         self.keep_packages(&desired).await?;
-        self.replace(by, desired, &format!("Go back to generation {to}"), None).await
+        self.replace(by, desired, &format!("Go back to generation {to}"), None, Removal::Allowed).await
     }
 
     /// Returns what the owner wants, with its number.
@@ -65,6 +74,7 @@ impl Hearth {
     /// # Errors
     /// When the document names a package that is not known, or an answer is wrong.
     pub async fn plan(&self, desired: &Desired) -> Result<PlanPreview> {
+        check_version(desired)?;
         self.keep_packages(desired).await?;
         self.check_new_answers(desired).await?;
         let now = self.in_force();
@@ -91,13 +101,16 @@ impl Hearth {
     ///
     /// # Errors
     /// When it was made for another generation, names a package that is not known, gives an answer that a package does not
-    /// take, or deletes data without being asked.
+    /// take, or removes apps without [`Proposal::allow_removal`].
     pub async fn apply(&self, by: &Actor, proposal: Proposal) -> Result<Generation> {
-        self.keep_packages(&proposal.desired).await?;
-        self.check_new_answers(&proposal.desired).await?;
-        let why = proposal.why.filter(|why| !why.trim().is_empty());
+        let Proposal { desired, based_on, why, allow_removal } = proposal;
+        check_version(&desired)?;
+        self.keep_packages(&desired).await?;
+        self.check_new_answers(&desired).await?;
+        let why = why.filter(|why| !why.trim().is_empty());
         let why = why.as_deref().unwrap_or("Apply a document");
-        self.replace(by, proposal.desired, why, proposal.based_on).await
+        let removal = if allow_removal { Removal::Allowed } else { Removal::Refused };
+        self.replace(by, desired, why, based_on, removal).await
     }
 
     async fn replace(
@@ -106,12 +119,18 @@ impl Hearth {
         mut desired: Desired,
         why: &str,
         based_on: Option<Generation>,
+        removal: Removal,
     ) -> Result<Generation> {
         desired.deleted_data.retain(|app| !desired.apps.contains_key(app));
         let generation = self
             .edit(by, why, |now| {
                 if let Some(expected) = based_on.filter(|expected| *expected != now.generation) {
                     return Err(Error::Moved { expected, found: now.generation });
+                }
+                let removed: Vec<AppId> =
+                    now.desired.apps.keys().filter(|app| !desired.apps.contains_key(*app)).cloned().collect();
+                if removal == Removal::Refused && !removed.is_empty() {
+                    return Err(Error::RemovesApps(removed));
                 }
                 let updates = changed_packages(&now, &desired);
                 Ok(Change { desired, updates })
@@ -160,6 +179,17 @@ impl Hearth {
         }
         Ok(())
     }
+}
+
+fn check_version(desired: &Desired) -> Result<()> {
+    if desired.hearth == Desired::VERSION {
+        return Ok(());
+    }
+    Err(Error::Refused(format!(
+        "the document has `hearth: {}`, and this Hearth reads documents with `hearth: {}`",
+        desired.hearth,
+        Desired::VERSION
+    )))
 }
 
 /// Returns the updates that a document begins: an app that changes its package goes the same careful way as by a click.

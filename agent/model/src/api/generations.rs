@@ -29,6 +29,10 @@ pub struct Proposal {
     /// What is being done, for the list of generations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// Whether apps that are installed and not in the document may be removed; without it such a document is refused with
+    /// 409 `removes-apps`, because a document that was cut off looks the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_removal: bool,
 }
 
 /// Answer to `POST /api/v1/plan`: what applying the document would do.
