@@ -103,12 +103,21 @@ impl Catalog {
         let mut problems = Vec::new();
         for path in &self.built_in {
             let id = folder::default_id(path);
-            let read =
-                before.values().find(|store| store.built_in && store.location == path.display().to_string());
-            match read.map_or_else(|| read_built_in(path, &id).map(Arc::new), |read| Ok(Arc::clone(read))) {
-                Ok(store) => _ = fresh.insert(store.id.clone(), store),
-                Err(problem) => problems.push(problem),
-            }
+            let location = path.display().to_string();
+            let read = before
+                .values()
+                .find(|store| store.built_in && store.location == location && store.record.problem.is_none());
+            let store = match read {
+                Some(read) => Arc::clone(read),
+                None => Arc::new(read_built_in(path, &id).unwrap_or_else(|message| {
+                    problems.push(format!("the store `{id}`: {message}"));
+                    // It is shown with its problem rather than missing from the list.
+                    let wanted = DesiredStore { name: id.to_string(), location: location.clone() };
+                    let record = Record::default();
+                    unreadable(&id, &wanted, true, record, message)
+                })),
+            };
+            fresh.insert(store.id.clone(), store);
         }
         for (id, wanted) in wanted {
             let known = before.get(id).filter(|store| !store.built_in && store.location == wanted.location);
@@ -143,16 +152,7 @@ impl Catalog {
             Err(message) => message,
         };
         problems.push(format!("the store `{id}`: {message}"));
-        let problem = record.problem.clone().unwrap_or(StoreProblem { at: Timestamp::now(), message });
-        Store {
-            id: id.clone(),
-            name: wanted.name.clone(),
-            location: wanted.location.clone(),
-            built_in: false,
-            packages: BTreeMap::new(),
-            refused: Vec::new(),
-            record: Record { problem: Some(problem), ..record },
-        }
+        unreadable(id, wanted, false, record, message)
     }
 
     /// Fetches and reads a store that is not wanted yet; [`Catalog::load`] puts it in place once it is.
@@ -223,7 +223,9 @@ impl Catalog {
             ..Record::default()
         };
         let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
-        stores.insert(id.clone(), Arc::new(Store { record, ..fresh }));
+        // One that could not be read was known by its folder's name; now it says its own.
+        stores.remove(id);
+        stores.insert(fresh.id.clone(), Arc::new(Store { record, ..fresh }));
         Ok(())
     }
 
@@ -283,6 +285,20 @@ impl Catalog {
 
 fn read_built_in(path: &std::path::Path, id: &StoreId) -> std::result::Result<Store, String> {
     Ok(Store { built_in: true, location: path.display().to_string(), ..folder::read(path, id, None)? })
+}
+
+/// A store without packages that says why it has none.
+fn unreadable(id: &StoreId, wanted: &DesiredStore, built_in: bool, record: Record, message: String) -> Store {
+    let problem = record.problem.clone().unwrap_or(StoreProblem { at: Timestamp::now(), message });
+    Store {
+        id: id.clone(),
+        name: wanted.name.clone(),
+        location: wanted.location.clone(),
+        built_in,
+        packages: BTreeMap::new(),
+        refused: Vec::new(),
+        record: Record { problem: Some(problem), ..record },
+    }
 }
 
 #[cfg(test)]

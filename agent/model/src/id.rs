@@ -97,6 +97,22 @@ string_id! {
     |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_'
 }
 
+impl StoreId {
+    /// Makes an id from what people call a store: what an id cannot have becomes `-`. `None` when no letter or digit is left.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut id = String::new();
+        for character in name.chars().map(|character| character.to_ascii_lowercase()) {
+            match character {
+                'a'..='z' | '0'..='9' | '_' => id.push(character),
+                _ if !id.is_empty() && !id.ends_with('-') => id.push('-'),
+                _ => {}
+            }
+        }
+        id.truncate(63);
+        id.trim_matches(['-', '_']).parse().ok()
+    }
+}
+
 string_id! {
     /// The name of a service in a Compose file: letters, digits, `.`, `_` and `-`.
     ServiceName, "a service name", "use 1 to 63 letters, digits, `.`, `_` and `-`", 63,
@@ -196,6 +212,16 @@ impl fmt::Display for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn store_ids_are_made_from_names() {
+        let id = |name: &str| StoreId::from_name(name).map(String::from);
+        assert_eq!(id("My Friend's Store!").as_deref(), Some("my-friend-s-store"));
+        assert_eq!(id("a+b").as_deref(), Some("a-b"));
+        assert_eq!(id("my_store").as_deref(), Some("my_store"));
+        assert_eq!(id("  +  "), None);
+        assert_eq!(id(&"a".repeat(80)).map(|id| id.len()), Some(63));
+    }
 
     #[test]
     fn app_ids_that_could_leave_their_folder_are_refused() {

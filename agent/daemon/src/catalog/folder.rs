@@ -71,16 +71,7 @@ pub(crate) fn read(folder: &Path, default_id: &StoreId, name: Option<&str>) -> R
             record: Record::default(),
         });
     }
-    let apps = if folder.join("apps").is_dir() { folder.join("apps") } else { folder.to_owned() };
-    let mut folders: Vec<PathBuf> = fs::read_dir(&apps)
-        .map_err(|error| format!("the store folder `{}` cannot be read: {error}", apps.display()))?
-        .filter_map(Result::ok)
-        // A link would lead out of the store.
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .map(|entry| entry.path())
-        .filter(|path| path.join("app.yml").symlink_metadata().is_ok())
-        .collect();
-    folders.sort();
+    let mut folders = package_folders(folder)?;
     folders.truncate(MAX_PACKAGES);
 
     let mut packages = BTreeMap::new();
@@ -103,6 +94,25 @@ pub(crate) fn read(folder: &Path, default_id: &StoreId, name: Option<&str>) -> R
         refused,
         record: Record::default(),
     })
+}
+
+/// Tells whether a folder has packages of ours.
+pub(crate) fn has_packages(folder: &Path) -> bool {
+    package_folders(folder).is_ok_and(|folders| !folders.is_empty())
+}
+
+fn package_folders(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let apps = if folder.join("apps").is_dir() { folder.join("apps") } else { folder.to_owned() };
+    let mut folders: Vec<PathBuf> = fs::read_dir(&apps)
+        .map_err(|error| format!("the store folder `{}` cannot be read: {error}", apps.display()))?
+        .filter_map(Result::ok)
+        // A link would lead out of the store.
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .filter(|path| path.join("app.yml").symlink_metadata().is_ok())
+        .collect();
+    folders.sort();
+    Ok(folders)
 }
 
 /// Reads one package and resolves it once with made-up answers, so that a broken one is refused before anyone wants it.

@@ -119,7 +119,8 @@ pub(crate) fn files(package: &Path) -> Result<PackageFiles, String> {
     Ok(found)
 }
 
-fn folders(parent: &Path) -> Vec<PathBuf> {
+/// Returns the folders in a folder, by name; none when it cannot be read. Links are not followed.
+pub(crate) fn folders(parent: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(parent).into_iter().flatten().filter_map(Result::ok);
     let mut found: Vec<PathBuf> = entries
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::catalog::{folder, foreign};
 use crate::resolve;
 
-use super::error::CliError;
+use super::error::{CliError, Exit};
 use super::output::Output;
 use source::Source;
 
@@ -81,6 +81,9 @@ pub(super) fn run(output: &Output, args: &Args) -> Result<(), CliError> {
         Some(format) => foreign_packages(folder, format, &store)?,
         None => own_packages(folder, &store)?,
     };
+    if packages.is_empty() {
+        return Err(nothing_found(folder));
+    }
     let mut totals = Totals { total: packages.len(), ..Totals::default() };
     for Checked { outcome, .. } in &packages {
         match outcome {
@@ -94,6 +97,22 @@ pub(super) fn run(output: &Output, args: &Args) -> Result<(), CliError> {
         }
     }
     output.value(&Report { totals, packages }, in_words)
+}
+
+/// Says what was looked for, and where it is when it is one folder further down.
+fn nothing_found(folder: &Path) -> CliError {
+    let mut message = format!(
+        "no packages were found in {}: looked for apps/NAME/app.yml and NAME/app.yml, and for the stores of Umbrel, CasaOS and \
+         Runtipi",
+        folder.display()
+    );
+    let below = foreign::folders(folder)
+        .into_iter()
+        .find(|below| foreign::format(below).is_some() || folder::has_packages(below));
+    if let Some(below) = below {
+        message.push_str(&format!("; there are some in {}", below.display()));
+    }
+    CliError::new(Exit::NotFound, message)
 }
 
 fn in_words(report: &Report) -> String {

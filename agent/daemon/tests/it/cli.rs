@@ -66,15 +66,19 @@ fn wrong_documents_change_nothing() {
             ended_with(&service.command(&[verb, file.to_str().unwrap()]), code, said);
         }
     };
-    refused(b"apps: [", 1, "line 1");
+    refused(b"", 1, "is empty");
+    refused(b"apps: {}\n", 1, "does not begin with `hearth: 1`");
+    refused(b"hearth: 2\n", 4, "reads documents with `hearth: 1`");
+    refused(b"---\nhearth: 1\napps: {}\n", 1, "may have been cut off");
+    refused(b"hearth: 1\napps: [", 1, "line 2");
     refused(b"hearth: 1\nappps: {}\n", 1, "appps");
     refused(b"hearth: 1\napps:\n  ../x: {}\n", 1, "is not an app id");
     refused(b"hearth: 1\n# \xff\n", 1, "not UTF-8 (line 2)");
-    let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\nsettings: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n";
+    let bomb = "hearth: 1\na: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\nsettings: [*d,*d,*d,*d,*d,*d,*d,*d,*d]\n";
     refused(bomb.as_bytes(), 1, "is not a document");
     let large = std::fs::File::create(&file).unwrap();
     large.set_len(100 * 1024 * 1024).unwrap();
-    ended_with(&service.command(&["apply", file.to_str().unwrap()]), 4, "larger than 4 MiB");
+    ended_with(&service.command(&["apply", file.to_str().unwrap()]), 4, "larger than 4.2 MB");
     assert_eq!(text(&service.command(&["generations"]).stdout), "nothing was changed yet\n");
 }
 
@@ -122,6 +126,7 @@ fn a_compose_file_is_resolved_without_a_service() {
         hearth(folder.path()).args(["compose", "config", "-f"]).arg(&file).args(arguments).output().unwrap()
     };
     ended_with(&config(&[]), 1, "needs a tag");
+    assert_eq!(text(&config(&[]).stderr).matches("error: ").count(), 1);
     std::fs::write(folder.path().join(".env"), "TAG=1.27\n").unwrap();
     let project: serde_json::Value =
         serde_json::from_slice(&config(&["--project-name", "site"]).stdout).unwrap();
@@ -203,6 +208,16 @@ fn a_list_right_after_a_start_waits_for_the_first_look() {
     let file = folder.join("wanted.json");
     std::fs::write(&file, document.to_string()).unwrap();
     ended_with(&service.command(&["apply", file.to_str().unwrap()]), 0, "");
+    let without = folder.join("without.yml");
+    std::fs::write(&without, "hearth: 1\n").unwrap();
+    // Nobody can be asked here.
+    let refused = service.command(&["apply", without.to_str().unwrap()]);
+    ended_with(&refused, 4, "clock is not in the document and would be removed");
+    document["apps"]["alarm"] = document["apps"]["clock"].take();
+    document["apps"].as_object_mut().unwrap().remove("clock");
+    std::fs::write(&without, document.to_string()).unwrap();
+    let plan = text(&service.command(&["plan", without.to_str().unwrap()]).stdout);
+    assert!(plan.contains("alarm begins with an empty folder: the data of clock"), "{plan}");
     let (_, folder) = service.stop();
 
     let engine = std::os::unix::net::UnixListener::bind(folder.path().join("no-docker.sock")).unwrap();
@@ -215,6 +230,33 @@ fn a_list_right_after_a_start_waits_for_the_first_look() {
     let again = Service::start_in(folder, &[]);
     let listed = text(&again.command(&["app", "list"]).stdout);
     assert!(listed.contains("clock"), "{listed}");
+    std::fs::write(&without, "hearth: 1\nstores: {}\n").unwrap();
+    ended_with(&again.command(&["apply", "--allow-removal", without.to_str().unwrap()]), 0, "");
+}
+
+#[test]
+fn a_store_that_cannot_be_read_is_shown_with_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("shelf");
+    package(&store, "clock", "");
+    std::fs::write(store.join("store.yml"), "id: shelf\nname: Shelf\nowner: me\n").unwrap();
+    let service = Service::start(&["--store", store.to_str().unwrap()]);
+    let stores = text(&service.command(&["store", "stores"]).stdout);
+    assert!(stores.contains("shelf") && stores.contains("owner"), "{stores}");
+    std::fs::write(store.join("store.yml"), "id: shelf\nname: Shelf\n").unwrap();
+    ended_with(&service.command(&["store", "refresh", "shelf"]), 0, "");
+    let stores = text(&service.command(&["store", "stores"]).stdout);
+    assert!(stores.contains("Shelf") && !stores.contains("owner"), "{stores}");
+}
+
+#[test]
+fn a_check_of_a_folder_without_packages_says_what_it_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    package(&folder.path().join("below"), "clock", "");
+    let check = |path: &Path| hearth(folder.path()).args(["store", "check"]).arg(path).output().unwrap();
+    ended_with(&check(folder.path()), 3, "looked for apps/NAME/app.yml");
+    ended_with(&check(folder.path()), 3, "/below");
+    ended_with(&check(&folder.path().join("below")), 0, "");
 }
 
 /// Writes a package into `<store>/apps/<id>`.

@@ -1,13 +1,13 @@
 use axum::http::Method;
-use hearth_model::StoreId;
 use hearth_model::api::apps::Changed;
 use hearth_model::api::store::{AddStore, AddedStore, StoreChanges, StorePhase, StoreProgress, StoreSummary};
 use hearth_model::event::Event;
+use hearth_model::{Bytes, StoreId};
 use jiff::Timestamp;
 
 use crate::cli::client::Client;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::output::{Output, Ticker, bytes, note, table};
+use crate::cli::output::{Output, Ticker, note, table};
 
 /// Endings of addresses that are no part of a store's name.
 const ENDINGS: [&str; 7] = [".git", ".zip", ".tar.gz", ".tar.zst", ".tar", ".tgz", ".tzst"];
@@ -134,8 +134,8 @@ fn progress_in_words(id: &StoreId, progress: &StoreProgress) -> String {
     };
     match (done, total) {
         (0, _) => format!("{id}: {what}"),
-        (done, Some(total)) => format!("{id}: {what}, {} of {}", bytes(*done), bytes(*total)),
-        (done, None) => format!("{id}: {what}, {}", bytes(*done)),
+        (done, Some(total)) => format!("{id}: {what}, {} of {}", Bytes(*done), Bytes(*total)),
+        (done, None) => format!("{id}: {what}, {}", Bytes(*done)),
     }
 }
 
@@ -213,7 +213,7 @@ fn id_from(location: &str) -> Option<StoreId> {
         "main" | "master" => parts.find(|part| !["archive", "refs", "heads"].contains(part))?.to_lowercase(),
         stem => stem.to_owned(),
     };
-    id.parse().ok()
+    StoreId::from_name(&id)
 }
 
 #[cfg(test)]
@@ -231,7 +231,9 @@ mod tests {
             ("https://example.org/store.tar.gz?token=1", Some("store")),
             ("https://github.com/owner/apps/archive/refs/heads/main.zip", Some("apps")),
             ("/", None),
-            ("/srv/with space", None),
+            ("/srv/with space", Some("with-space")),
+            ("/srv/a+b", Some("a-b")),
+            ("/srv/+++", None),
         ] {
             assert_eq!(id_from(location).as_ref().map(StoreId::as_str), id, "{location}");
         }
@@ -254,7 +256,7 @@ mod tests {
         assert_eq!(changes_in_words(&changes), "new: a, b; updated: c 1 → 2, d");
         let id: StoreId = "mine".parse().expect("an id");
         let progress = StoreProgress { phase: StorePhase::Fetching, bytes: 1_500, total: Some(3_000) };
-        assert_eq!(progress_in_words(&id, &progress), "mine: fetching, 1.5 kB of 3.0 kB");
+        assert_eq!(progress_in_words(&id, &progress), "mine: fetching, 1.5 kB of 3 kB");
         let progress = StoreProgress { phase: StorePhase::Reading, bytes: 0, total: None };
         assert_eq!(progress_in_words(&id, &progress), "mine: reading packages");
     }
