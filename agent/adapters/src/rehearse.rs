@@ -29,13 +29,23 @@ pub fn rehearse(package: &Package) -> Result<AppSpec, Diagnostics> {
 /// # Errors
 /// What is wrong with the Compose file, or with what its settings and variables made of it.
 pub fn rehearse_in(package: &Package, apps_dir: &str) -> Result<AppSpec, Diagnostics> {
+    resolve(package, apps_dir, &BTreeMap::new())
+}
+
+/// Resolves a package with these answers, and made-up ones for settings that are not among them.
+fn resolve(
+    package: &Package,
+    apps_dir: &str,
+    answers: &BTreeMap<String, String>,
+) -> Result<AppSpec, Diagnostics> {
     let manifest = &package.manifest;
     let conventions = &package.conventions;
     let app_dir = format!("{apps_dir}/{}", manifest.id);
     let mut environment: BTreeMap<String, String> =
         GIVEN.iter().map(|name| ((*name).to_owned(), given(name, package, apps_dir))).collect();
     for field in &manifest.settings {
-        environment.insert(field.name.clone(), answer(field, &environment));
+        let value = answers.get(&field.name).cloned().unwrap_or_else(|| answer(field, &environment));
+        environment.insert(field.name.clone(), value);
     }
     environment.extend(variables::of_exporter(&manifest.id, &app_dir));
     variables::fill_all(conventions, &|message| variables::derive("seed", message), &mut environment)
@@ -135,3 +145,6 @@ fn stand_in(name: &str, number: usize) -> String {
         "stand-in".to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests;

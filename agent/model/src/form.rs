@@ -170,7 +170,12 @@ fn problem(field: &Field, answer: &str) -> Option<String> {
         let has_other = field.default.is_some() || field.generate.is_some();
         return (field.required && !has_other).then(|| "this is needed".to_owned());
     }
-    if answer.contains(['\n', '\r', '\0']) {
+    // Neither the environment of a program nor a file name can have it.
+    if answer.contains('\0') {
+        return Some("must not contain the character NUL".to_owned());
+    }
+    let may_have_lines = matches!(field.kind, FieldKind::Text | FieldKind::Secret);
+    if !may_have_lines && answer.contains(['\n', '\r']) {
         return Some("must be a single line".to_owned());
     }
     match field.kind {
@@ -260,8 +265,10 @@ mod tests {
     #[test]
     fn each_kind_takes_what_it_says() {
         for (kind, good, bad) in [
-            (FieldKind::Text, "anything", "two\nlines"),
+            (FieldKind::Text, "two\nlines of # 'anything' $x", "\0"),
+            (FieldKind::Secret, " spaces ", "a\0b"),
             (FieldKind::Number, "-12", "1.5"),
+            (FieldKind::Host, "a.example", "a\nb"),
             (FieldKind::Boolean, "true", "yes"),
             (FieldKind::Choice, "a", "b"),
             (FieldKind::Email, "a@b.example", "a@"),

@@ -39,7 +39,8 @@ pub(super) struct Answers {
     /// Answers a setting.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
-    /// Answers a setting with the first line of a file, so that a secret stays out of the list of processes.
+    /// Answers a setting with the content of a file, without the line end of its last line, so that a secret stays out of
+    /// the list of processes.
     #[arg(long = "set-file", value_name = "NAME=FILE", value_parser = pair)]
     set_file: Vec<(String, String)>,
     /// Takes another port of this box than the package's: `8080/tcp=9090`, or `8080=9090`.
@@ -66,7 +67,7 @@ impl Answers {
         let mut settings: BTreeMap<_, _> = self.set.iter().cloned().collect();
         for (name, path) in &self.set_file {
             let text = file::read_text(&PathBuf::from(path))?;
-            settings.insert(name.clone(), text.lines().next().unwrap_or_default().to_owned());
+            settings.insert(name.clone(), without_last_line_end(&text).to_owned());
         }
         Ok(settings)
     }
@@ -75,6 +76,12 @@ impl Answers {
         let agreed = |access: &Access| self.allow_all || self.allow.contains(&access.kind);
         asked.iter().map(|asked| asked.access.clone()).filter(agreed).collect()
     }
+}
+
+/// Leaves out the line end that editors and `echo` put behind the last line; everything else belongs to the answer.
+fn without_last_line_end(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
 }
 
 pub(super) async fn run(client: &Client, output: &Output, args: Args) -> Result<(), CliError> {
