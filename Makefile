@@ -58,6 +58,7 @@ run-packages:
 	    --test docker --run-ignored only --no-capture -E 'test(packages_of_a_named_store_run_unchanged)'
 
 lint:
+	@.ci/setup rust
 	@.ci/test lint
 
 setup:

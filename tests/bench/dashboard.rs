@@ -30,8 +30,7 @@ pub(crate) fn measure(report: &mut Report) -> Result<()> {
     on_a_machine(|machine| {
         let engine = Engine::start(machine)?;
         let store = StoreFolder::new(machine, "store")?;
-        let mut setup = HearthSetup::new(machine, engine.socket(), store.path())?;
-        setup.command = paths::hearth_command("release")?;
+        let mut setup = HearthSetup::released(machine, engine.socket(), store.path())?;
         setup.assets = Some(paths::dashboard()?);
         let hearth = setup.start()?;
         let address = format!("http://{}/", hearth.address());

@@ -32,8 +32,7 @@ impl Site {
         let image = registry.push("tiny", "1", 0)?.to_string();
         engine.docker(&["pull", "--quiet", &image])?;
         let store = StoreFolder::new(machine, "store")?;
-        let mut setup = HearthSetup::new(machine, engine.socket(), store.path())?;
-        setup.command = paths::hearth_command("release")?;
+        let mut setup = HearthSetup::released(machine, engine.socket(), store.path())?;
         Ok(Self { engine, store, image, setup, _registry: registry })
     }
 
@@ -86,7 +85,7 @@ pub(crate) fn install_all(client: &Client, apps: &[String]) -> Result<()> {
 /// that asks for it is in it.
 pub(crate) fn look(client: &Client, times: usize) -> Result<Duration> {
     let desired: Desired = client.get("desired")?;
-    let proposal = Proposal { desired, based_on: None, why: None };
+    let proposal = Proposal { desired, based_on: None, why: None, allow_removal: false };
     let mut taken = Vec::new();
     for _ in 0..times {
         let started = Instant::now();

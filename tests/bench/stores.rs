@@ -43,8 +43,7 @@ volumes: { db: {} }
 pub(crate) fn measure(report: &mut Report) -> Result<()> {
     on_a_machine(|machine| {
         let folders = (1..=STORES).map(|number| offer(machine, number)).collect::<Result<Vec<_>>>()?;
-        let mut setup = HearthSetup::new(machine, machine.path("no-engine.sock"), folders[0].path())?;
-        setup.command = paths::hearth_command("release")?;
+        let mut setup = HearthSetup::released(machine, machine.path("no-engine.sock"), folders[0].path())?;
         setup.stores = folders.iter().map(|folder| folder.path().to_owned()).collect();
         let hearth = setup.start()?;
         let client = hearth.client();

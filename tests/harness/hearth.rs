@@ -36,13 +36,25 @@ pub struct HearthSetup {
 }
 
 impl HearthSetup {
-    /// Returns a set-up with its state in the machine's folder, without a dashboard.
+    /// Returns a set-up of the `hearth` that tests use, with its state in the machine's folder, without a dashboard.
     ///
     /// # Errors
     /// When `hearth` was not built.
     pub fn new(machine: &Machine, docker_socket: PathBuf, store: &Path) -> Result<Self> {
+        Self::of(paths::hearth_command("debug")?, machine, docker_socket, store)
+    }
+
+    /// Returns a set-up of the `hearth` that is released, for measurements.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub fn released(machine: &Machine, docker_socket: PathBuf, store: &Path) -> Result<Self> {
+        Self::of(paths::hearth_command("release")?, machine, docker_socket, store)
+    }
+
+    fn of(command: PathBuf, machine: &Machine, docker_socket: PathBuf, store: &Path) -> Result<Self> {
         Ok(Self {
-            command: paths::hearth_command("debug")?,
+            command,
             state: machine.path("state"),
             docker_socket,
             listen: "127.0.0.1:0".to_owned(),
