@@ -148,6 +148,114 @@ fn source_files_are_small_and_finished() {
 }
 
 #[test]
+fn bytes_are_written_by_one_rule() {
+    // A unit that a text puts behind a value of its own; reading units is another matter.
+    let units = ["B\"", "B ", "B;", "B,", "B.", "B)"];
+    for path in files("*.rs") {
+        let is_elsewhere = ["/tests/", "/tests.rs", "agent/model/src/bytes.rs"]
+            .iter()
+            .any(|part| path.to_string_lossy().contains(part));
+        if is_elsewhere {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        for (number, line) in text.lines().enumerate() {
+            let wrong = line.match_indices("} ").any(|(at, _)| {
+                let after = &line[at + 2..];
+                let unit = after.strip_prefix(['k', 'K', 'M', 'G', 'T']).unwrap_or_default();
+                let unit = unit.strip_prefix('i').unwrap_or(unit);
+                units.iter().any(|end| unit.starts_with(end))
+            });
+            assert!(!wrong, "{}:{}: write it as `Bytes` of hearth-model does", path.display(), number + 1);
+        }
+    }
+}
+
+/// Reading a signal of a page that was left ends the dashboard's program. Callbacks of the browser are therefore bound to
+/// the page's lifetime in `task.rs`; what may outlive its page must not read.
+#[test]
+fn what_outlives_a_page_of_the_dashboard_reads_no_signal() {
+    let reads = [
+        ".get()",
+        ".get_untracked()",
+        ".with(",
+        ".with_untracked(",
+        ".get_value()",
+        ".with_value(",
+        ".read()",
+    ];
+    let callbacks = ["spawn_local(", "set_timeout(", "set_interval(", "request_animation_frame("];
+    for path in files("dashboard/src/*.rs") {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        if name != "task.rs" {
+            // The stream's own callbacks hold it weakly and read nothing else.
+            let found = callbacks.iter().find(|callback| text.contains(*callback) && name != "stream.rs");
+            assert!(found.is_none(), "{}: use `Lifetime` of task.rs instead of {found:?}", path.display());
+        }
+        for (at, call) in text.match_indices("task::spawn(") {
+            let body = in_brackets(&text[at + call.len()..]);
+            let read = reads.iter().find(|read| body.contains(*read));
+            assert!(read.is_none(), "{}: {read:?} in a future that may outlive its page", path.display());
+        }
+    }
+}
+
+/// Returns the text up to the bracket that closes one that was opened before it.
+fn in_brackets(text: &str) -> &str {
+    let mut depth = 1;
+    let end = text.find(|character| {
+        depth += match character {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        depth == 0
+    });
+    &text[..end.unwrap_or(text.len())]
+}
+
+/// Every target can be made alone on a fresh clone: it sets up what it needs, and builds the `hearth` that it runs.
+#[test]
+fn targets_of_the_makefile_prepare_what_they_run() {
+    let rules = ["Makefile", "image/image.mk"].map(|file| std::fs::read_to_string(root().join(file)).expect("UTF-8"));
+    let targets: BTreeSet<&str> = rules
+        .iter()
+        .flat_map(|text| text.lines())
+        .filter_map(|line| line.strip_prefix(".PHONY:"))
+        .flat_map(str::split_whitespace)
+        .collect();
+    assert!(targets.len() > 10, "only {targets:?} were found");
+    for target in targets {
+        let output = Command::new("make")
+            .args(["--dry-run", "--no-print-directory", target, "STORE=store", "PACKAGES=package"])
+            .current_dir(root())
+            .output()
+            .expect("make runs");
+        assert!(output.status.success(), "make {target}: {}", String::from_utf8_lossy(&output.stderr));
+        let recipe = String::from_utf8_lossy(&output.stdout).into_owned();
+        let before = |what: &str, one_of: &[&str]| {
+            let Some(at) = recipe.find(what) else { return };
+            let prepared = one_of.iter().any(|step| recipe[..at].contains(step));
+            assert!(prepared, "make {target} runs `{what}` without one of {one_of:?} before it:\n{recipe}");
+        };
+        before("cargo nextest", &[".ci/setup", ".ci/test setup", "image/setup"]);
+        before("cargo bench", &[".ci/setup"]);
+        before("cargo build", &[".ci/setup", "image/setup"]);
+        before("tests/docker/engines", &[".ci/test setup agent"]);
+        before("debug/hearth", &["cargo build --quiet --package hearth-daemon"]);
+        before("--test docker", &["cargo build --quiet --package hearth-daemon", ".ci/test setup agent"]);
+        // What is measured is what is released.
+        before("--bench", &["cargo build --release --package hearth-daemon"]);
+    }
+    let bench = ["stores.rs", "dashboard.rs", "site.rs"].map(|file| root().join("tests/bench").join(file));
+    for path in bench {
+        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        assert!(!text.contains("HearthSetup::new("), "{}: use HearthSetup::released", path.display());
+    }
+}
+
+#[test]
 fn links_in_documents_lead_somewhere() {
     for path in files("*.md") {
         let text = std::fs::read_to_string(&path).expect("UTF-8");

@@ -3,6 +3,7 @@ use std::time::Duration;
 use hearth_model::Timestamp;
 use leptos::prelude::*;
 
+use crate::task::Lifetime;
 use crate::{browser, format};
 
 /// How often what is said of the past is said anew.
@@ -15,9 +16,16 @@ pub(crate) struct Clock(Trigger);
 impl Clock {
     pub(crate) fn start() -> Self {
         let passes = Trigger::new();
-        set_interval(move || passes.notify(), EVERY);
+        tick(Lifetime::current(), passes);
         Self(passes)
     }
+}
+
+fn tick(lifetime: Lifetime, passes: Trigger) {
+    lifetime.after(EVERY, move || {
+        passes.notify();
+        tick(lifetime, passes);
+    });
 }
 
 /// How long ago a moment was: "3 minutes ago". Inside a closure of a view it is told anew as time passes.

@@ -2,8 +2,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hearth_model::form::{self, Field, FieldError, FieldKind};
 
-use crate::letters::lower;
-
 /// A package's form while it is filled in.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Form {
@@ -116,20 +114,6 @@ fn plain_default(field: &Field) -> Option<String> {
 /// Reads a port as a person typed it.
 pub(crate) fn port(text: &str) -> Option<u16> {
     text.trim().parse().ok().filter(|port| *port > 0)
-}
-
-/// An id made of a name: lower-case letters, digits and `-`, at most 63 characters; empty when nothing fits.
-pub(crate) fn id_of(name: &str) -> String {
-    let mut id = String::new();
-    for character in lower(name).chars() {
-        if character.is_ascii_alphanumeric() {
-            id.push(character);
-        } else if !id.is_empty() && !id.ends_with('-') {
-            id.push('-');
-        }
-    }
-    id.truncate(63);
-    id.trim_end_matches('-').to_owned()
 }
 
 #[cfg(test)]

@@ -1,29 +1,20 @@
-use hearth_model::Timestamp;
 use hearth_model::condition::Progress;
+use hearth_model::{Bytes, Timestamp};
 
 use crate::text;
 
 /// Writing numbers and times as the visitor's language does.
 mod intl;
 
-/// Bytes on a disk or a line, in steps of 1000 as these are sold: "1.4 GB".
+/// Bytes on a disk, in memory or on a line, with the visitor's separators: "1.4 GB".
 pub(crate) fn bytes(bytes: u64) -> String {
-    quantity(scaled(bytes, 1000.0), 10.0)
+    let (value, unit, digits) = Bytes(bytes).scaled();
+    text::format::quantity(&intl::number(value, digits.into()), unit)
 }
 
-/// Bytes of memory, in steps of 1024 as it is sold: "15.6 GB".
-pub(crate) fn memory(bytes: u64) -> String {
-    quantity(scaled(bytes, 1024.0), 100.0)
-}
-
-/// Mebibytes, as packages say what they need.
-pub(crate) fn mebibytes(mebibytes: u64) -> String {
-    memory(mebibytes.saturating_mul(1024 * 1024))
-}
-
-/// One digit after the point below `exact_below`, and none above it.
-fn quantity((value, unit): (f64, &'static str), exact_below: f64) -> String {
-    text::format::quantity(&intl::number(value, if value < exact_below && unit != "B" { 1 } else { 0 }), unit)
+/// Megabytes, as packages say what they need.
+pub(crate) fn megabytes(megabytes: u64) -> String {
+    bytes(Bytes::from_mb(megabytes).0)
 }
 
 /// A whole number with the visitor's separators.
@@ -46,19 +37,6 @@ pub(crate) fn moment(at: &Timestamp) -> String {
 /// A time of day with seconds, for logs.
 pub(crate) fn time_of_day(at: &Timestamp) -> String {
     intl::time_of_day(&at.to_string())
-}
-
-fn scaled(bytes: u64, step: f64) -> (f64, &'static str) {
-    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
-    #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    // 999.6 kB would be written "1000 kB".
-    while value >= step - 0.5 && unit + 1 < UNITS.len() {
-        value /= step;
-        unit += 1;
-    }
-    (value, UNITS[unit])
 }
 
 /// The unit in which a span reads best, and how many of it; negative in the past.
@@ -122,17 +100,6 @@ mod tests {
     use hearth_model::condition::ImageProgress;
 
     use super::*;
-
-    #[test]
-    fn bytes_are_scaled_to_three_digits() {
-        assert_eq!(scaled(0, 1000.0), (0.0, "B"));
-        assert_eq!(scaled(999, 1000.0), (999.0, "B"));
-        assert_eq!(scaled(1000, 1000.0), (1.0, "kB"));
-        assert_eq!(scaled(999_600, 1000.0), (0.9996, "MB"));
-        assert_eq!(scaled(1_400_000_000, 1000.0), (1.4, "GB"));
-        assert_eq!(scaled(u64::MAX, 1000.0).1, "TB");
-        assert_eq!(scaled(512 * 1024 * 1024, 1024.0), (512.0, "MB"));
-    }
 
     #[test]
     fn spans_use_the_largest_unit_that_fits() {

@@ -46,6 +46,8 @@ mod session;
 mod shell;
 /// Server-sent events.
 mod stream;
+/// Work that the browser calls back.
+mod task;
 /// Every sentence that a person reads.
 mod text;
 /// Light and dark.

@@ -10,12 +10,12 @@ use hearth_model::event::Event;
 use hearth_model::observed::EngineState;
 use hearth_model::{AppId, AppStatus, Generation, StoreId};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::client;
 use crate::event;
 use crate::letters::lower;
 use crate::stream::{Stream, Word};
+use crate::task::{self, Lifetime};
 
 /// How long the connection may be away before the owner is told: a moment is not worth a banner.
 const LOST_AFTER: Duration = Duration::from_secs(2);
@@ -48,6 +48,7 @@ pub(crate) struct Live {
     /// Told whenever there is a new generation.
     pub(crate) generation_changed: Trigger,
     os: RwSignal<Option<OsStatus>>,
+    lifetime: Lifetime,
 }
 
 thread_local! {
@@ -70,6 +71,7 @@ impl Live {
             store_changed: Trigger::new(),
             generation_changed: Trigger::new(),
             os: RwSignal::new(None),
+            lifetime: Lifetime::current(),
         }
     }
 
@@ -89,7 +91,7 @@ impl Live {
             }
             Word::Lost => {
                 self.connected.set(false);
-                set_timeout(move || self.look_why_lost(), LOST_AFTER);
+                self.lifetime.after(LOST_AFTER, move || self.look_why_lost());
             }
             Word::Message { name, data } => {
                 if let Some(event) = event::read(&name, &data) {
@@ -113,7 +115,7 @@ impl Live {
 
     /// Loads everything again.
     pub(crate) fn load(self) {
-        spawn_local(async move {
+        task::spawn(async move {
             match client::apps().await {
                 Ok(apps) => {
                     self.keep_only(&apps);
@@ -132,7 +134,7 @@ impl Live {
 
     /// Loads the box's own facts again: disk and memory move without an event.
     pub(crate) fn load_system(self) {
-        spawn_local(async move {
+        task::spawn(async move {
             if let Ok(system) = client::system().await {
                 self.system.set(Some(system));
             }
@@ -141,7 +143,7 @@ impl Live {
 
     /// Loads again how far an update of the operating system is.
     pub(crate) fn load_os(self) {
-        spawn_local(async move {
+        task::spawn(async move {
             let Ok(os) = client::os().await else { return };
             let runs = os.version;
             let before = self.os.try_update(|known| known.replace(os)).flatten();

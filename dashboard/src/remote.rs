@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::client::Error;
 use crate::components::notice::ErrorState;
+use crate::task::Lifetime;
 
 /// Something that is fetched from the box, and again when a signal that its request read changes, or on demand.
 ///
@@ -95,18 +95,12 @@ impl<T: Clone + PartialEq + Send + Sync + 'static> Remote<T> {
 fn start(fetch: Fetch) -> (RwSignal<Load>, Trigger) {
     let state = RwSignal::new(Load::Loading);
     let again = Trigger::new();
-    let turn = StoredValue::new(0_u32);
     Effect::new(move |_| {
         again.track();
         let answer = fetch();
-        turn.update_value(|turn| *turn = turn.wrapping_add(1));
-        let mine = turn.get_value();
-        spawn_local(async move {
+        // Ends when the page is left, and when something else is asked for.
+        Lifetime::current().spawn(async move {
             let answer = answer.await;
-            // The page may be gone, or have asked for something else.
-            if turn.try_get_value() != Some(mine) {
-                return;
-            }
             let _ = state.try_maybe_update(|state| {
                 let next = match (answer, &*state) {
                     // What is the same is not drawn again, least of all under somebody's hands.

@@ -4,6 +4,7 @@ use wasm_bindgen::closure::Closure;
 use web_sys::{HtmlAnchorElement, HtmlElement, MouseEvent};
 
 use crate::route::Route;
+use crate::task::Lifetime;
 use crate::text;
 
 /// Where the visitor is, and the way elsewhere.
@@ -13,12 +14,14 @@ use crate::text;
 #[derive(Clone, Copy)]
 pub(crate) struct Router {
     route: RwSignal<Route>,
+    lifetime: Lifetime,
 }
 
 impl Router {
     /// Starts to follow the address. May be called once: its listeners stay for the life of the page.
     pub(crate) fn start() -> Self {
-        let router = Self { route: RwSignal::new(Route::parse(&current_path())) };
+        let router =
+            Self { route: RwSignal::new(Route::parse(&current_path())), lifetime: Lifetime::current() };
 
         let back = Closure::<dyn Fn()>::new(move || router.route.set(Route::parse(&current_path())));
         let _ = window().add_event_listener_with_callback("popstate", back.as_ref().unchecked_ref());
@@ -63,7 +66,7 @@ impl Router {
             }
         }
         self.route.set(Route::parse(path));
-        request_animation_frame(focus_page);
+        self.lifetime.on_next_frame(focus_page);
     }
 }
 

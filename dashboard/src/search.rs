@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use hearth_model::api::store::PackageSummary;
 use hearth_model::package::Category;
 
@@ -30,6 +32,13 @@ pub(crate) fn categories(all: &[PackageSummary]) -> Vec<Category> {
         .into_iter()
         .filter(|category| all.iter().any(|package| package.category == *category))
         .collect()
+}
+
+/// Names, in small letters, that more than one package has.
+pub(crate) fn shared_names(all: &[PackageSummary]) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    let names = all.iter().map(|package| letters::lower(&package.name));
+    names.filter(|name| !seen.insert(name.clone())).collect()
 }
 
 fn score(package: &PackageSummary, words: &[String]) -> Option<u32> {

@@ -1,9 +1,9 @@
 use hearth_model::api::session::{SessionState, User};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::client;
 use crate::live::Live;
+use crate::task;
 
 /// Who is here.
 #[derive(Clone, Copy)]
@@ -36,7 +36,7 @@ impl Session {
     /// Asks the box again.
     pub(crate) fn ask(self) {
         self.failed.set(None);
-        spawn_local(async move {
+        task::spawn(async move {
             match client::session().await {
                 Ok(state) => self.put(state),
                 Err(error) => self.failed.set(Some(error)),
@@ -46,7 +46,7 @@ impl Session {
 
     /// Signs out.
     pub(crate) fn end(self) {
-        spawn_local(async move {
+        task::spawn(async move {
             // Whatever the box says, the visitor asked to be out.
             let _ = client::sign_out().await;
             self.put(SessionState::SignedOut);

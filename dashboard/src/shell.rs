@@ -15,6 +15,7 @@ use crate::pages;
 use crate::route::{AppTab, Route};
 use crate::router::{Router, use_router};
 use crate::session::use_session;
+use crate::task::Lifetime;
 use crate::text::shell as text;
 
 /// Lets in who is signed in; everybody else gets the page that leads there.
@@ -212,6 +213,7 @@ fn Banners() -> impl IntoView {
 
 /// `/` leads to the search field, on the store's page when this one has none.
 fn listen_to_keys(router: Router) {
+    let lifetime = Lifetime::current();
     let press = Closure::<dyn Fn(KeyboardEvent)>::new(move |event: KeyboardEvent| {
         let plain = !event.ctrl_key() && !event.meta_key() && !event.alt_key();
         if event.key() != "/" || !plain || is_typing() {
@@ -220,7 +222,7 @@ fn listen_to_keys(router: Router) {
         event.prevent_default();
         if !browser::focus("[data-search]") {
             router.go(&Route::Store);
-            request_animation_frame(|| {
+            lifetime.on_next_frame(|| {
                 browser::focus("[data-search]");
             });
         }

@@ -13,6 +13,8 @@ mod first_visit;
 mod foreign;
 /// Another release of the operating system, and the way back.
 mod os;
+/// Every page, loaded and left again and again.
+mod pages;
 /// A person at the dashboard.
 mod person;
 /// A store by its address, from its first fetch to its removal.

@@ -47,7 +47,7 @@ fn a_store_is_added_by_its_address_refreshed_and_removed() -> Result<()> {
 
         server.serve("/balcony.tar", Page::file(archive(&[("mint", "2"), ("thyme", "1")])));
         browser.click(&browser.select(
-            "li.store:has(button[aria-label=Remove]) button[aria-label='Look for new packages']",
+            "li.store:has(button[aria-label^=Remove]) button[aria-label='Look for new packages in balcony']",
         )?)?;
         browser.wait_for_text("1 new, 1 updated, 1 gone", PATIENCE)?;
         browser.click(&browser.select("details.is-news summary")?)?;
@@ -56,7 +56,7 @@ fn a_store_is_added_by_its_address_refreshed_and_removed() -> Result<()> {
 
         server.serve("/balcony.tar", Page::Status(500));
         browser.click(&browser.select(
-            "li.store:has(button[aria-label=Remove]) button[aria-label='Look for new packages']",
+            "li.store:has(button[aria-label^=Remove]) button[aria-label='Look for new packages in balcony']",
         )?)?;
         browser.wait_for_text("Its packages are those of before", PATIENCE)?;
         browser.screenshots("04-failed")?;
@@ -64,7 +64,7 @@ fn a_store_is_added_by_its_address_refreshed_and_removed() -> Result<()> {
         browser.wait_for_text("thyme", PATIENCE)?;
 
         person.go("/settings")?;
-        browser.press("button", "=Remove")?;
+        browser.press("button", "=Remove balcony")?;
         browser.wait_for_text("Remove balcony?", PATIENCE)?;
         browser.screenshots("05-remove")?;
         browser.click(&browser.select("dialog[open] .is-danger")?)?;

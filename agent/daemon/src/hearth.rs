@@ -23,8 +23,6 @@ mod system;
 /// Updates, and the way back.
 mod versions;
 
-pub(crate) use stores::icon_path;
-
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::browser;
 use crate::components::icon::Icon;
+use crate::task::Lifetime;
 use crate::text::common as text;
 
 /// How long the button says that it copied.
@@ -21,16 +21,13 @@ pub(crate) fn CopyButton(
     label: String,
 ) -> impl IntoView {
     let copied = RwSignal::new(false);
+    let lifetime = Lifetime::current();
     let copy = move |_| {
         let what = what.run(());
-        spawn_local(async move {
+        lifetime.spawn(async move {
             if browser::copy(&what).await {
-                let _ = copied.try_set(true);
-                // The button may be gone by then.
-                let forget = move || {
-                    let _ = copied.try_set(false);
-                };
-                set_timeout(forget, SAID_FOR);
+                copied.set(true);
+                lifetime.after(SAID_FOR, move || copied.set(false));
             }
         });
     };

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::components::icon::Icon;
 use crate::components::notice::Tone;
 use crate::components::words::words;
+use crate::task::Lifetime;
 use crate::text::common as text;
 
 /// How long a message stays.
@@ -25,12 +26,13 @@ struct Toast {
 pub(crate) struct Toasts {
     shown: RwSignal<Vec<Toast>>,
     next: StoredValue<u32>,
+    lifetime: Lifetime,
 }
 
 impl Toasts {
     /// Starts without any.
     pub(crate) fn new() -> Self {
-        Self { shown: RwSignal::default(), next: StoredValue::new(0) }
+        Self { shown: RwSignal::default(), next: StoredValue::new(0), lifetime: Lifetime::current() }
     }
 
     /// Says that something is done.
@@ -52,7 +54,7 @@ impl Toasts {
             }
             shown.push(Toast { id, tone, message });
         });
-        set_timeout(move || self.drop(id), SHOWN_FOR);
+        self.lifetime.after(SHOWN_FOR, move || self.drop(id));
     }
 
     fn drop(self, id: u32) {

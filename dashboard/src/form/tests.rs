@@ -96,10 +96,3 @@ fn ports_are_whole_numbers_above_zero() {
         assert_eq!(port(bad), None, "{bad}");
     }
 }
-
-#[test]
-fn ids_are_made_of_names() {
-    assert_eq!(id_of("My Friend's Store!"), "my-friend-s-store");
-    assert_eq!(id_of("  "), "");
-    assert_eq!(id_of(&"a".repeat(80)).len(), 63);
-}

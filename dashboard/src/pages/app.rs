@@ -1,6 +1,5 @@
 use hearth_model::{AppState, AppStatus};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::browser;
 use crate::client::{self, Verb};
@@ -15,6 +14,7 @@ use crate::format::Fetched;
 use crate::live::{LiveApp, use_live};
 use crate::route::{AppTab, Route};
 use crate::router::use_router;
+use crate::task;
 use crate::text::app as text;
 
 /// What it writes.
@@ -28,21 +28,34 @@ mod uninstall;
 /// The dialog that brings it to another version.
 mod update;
 
+/// Whether an app is installed.
+#[derive(Clone, Copy, PartialEq)]
+enum Known {
+    Here,
+    Missing,
+    NotYet,
+}
+
 /// One installed app.
 #[component]
 pub(crate) fn App(id: String) -> impl IntoView {
     let live = use_live();
     let id = StoredValue::new(id);
     let find = move || id.with_value(|id| live.app(id));
-    let is_there = Memo::new(move |_| find().is_some());
+    // A value of its own, so that the page is not drawn anew when the rest of the apps has been loaded.
+    let known = Memo::new(move |_| match (find().is_some(), live.is_loaded()) {
+        (true, _) => Known::Here,
+        (false, true) => Known::Missing,
+        (false, false) => Known::NotYet,
+    });
     view! {
         <a class="back" href=Route::Home.to_string()>
             {Icon::Back.draw()}
             {text::BACK}
         </a>
-        {move || match (is_there.get(), live.is_loaded()) {
-            (true, _) => untrack(find).map(|app| view! { <Page app /> }).into_any(),
-            (false, true) => {
+        {move || match known.get() {
+            Known::Here => untrack(find).map(|app| view! { <Page app /> }).into_any(),
+            Known::Missing => {
                 view! {
                     <Empty icon=Icon::Search title=text::NOT_INSTALLED words=text::NOT_INSTALLED_WORDS>
                         <a class="button is-primary" href=Route::Store.to_string()>
@@ -52,7 +65,7 @@ pub(crate) fn App(id: String) -> impl IntoView {
                 }
                     .into_any()
             }
-            (false, false) => {
+            Known::NotYet => {
                 view! {
                     <div class="hero" aria-busy="true">
                         <Skeleton class="hero-icon" count=1 />
@@ -186,7 +199,7 @@ fn VerbButton(app: RwSignal<AppStatus>, verb: Verb) -> impl IntoView {
     let press = move |_| {
         busy.set(true);
         let id = app.with_untracked(|app| app.id.clone());
-        spawn_local(async move {
+        task::spawn(async move {
             if let Err(error) = client::tell(&id, verb).await {
                 toasts.warn(error.message());
             }

@@ -1,7 +1,6 @@
 use hearth_model::Generation;
 use hearth_model::desired::{Actor, GenerationInfo};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::client::{self, Difference};
 use crate::clock::ago;
@@ -13,6 +12,7 @@ use crate::components::toast::use_toasts;
 use crate::format;
 use crate::live::use_live;
 use crate::remote::Remote;
+use crate::task;
 use crate::text::history as text;
 
 /// Entries that are shown at first, and how many more at a time.
@@ -130,7 +130,7 @@ fn Restore(open: RwSignal<bool>, generation: Generation) -> impl IntoView {
     let restore = move |_| {
         busy.set(true);
         error.set(None);
-        spawn_local(async move {
+        task::spawn(async move {
             match client::restore(generation).await {
                 Ok(_) => {
                     open.set(false);

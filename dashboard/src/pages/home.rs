@@ -194,7 +194,7 @@ fn health(system: &SystemInfo) -> impl IntoView + use<> {
             label=text::MEMORY
             used=memory_used
             whole=host.memory_total_bytes
-            words=text::free_of(&format::memory(host.memory_available_bytes), &format::memory(host.memory_total_bytes))
+            words=text::free_of(&format::bytes(host.memory_available_bytes), &format::bytes(host.memory_total_bytes))
         />
     }
 }

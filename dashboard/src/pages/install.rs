@@ -6,9 +6,7 @@ use hearth_model::api::apps::{Finding, InstallApp, InstallCheck};
 use hearth_model::api::store::PackageDetail;
 use hearth_model::condition::ReasonCode;
 use hearth_model::package::Access;
-use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::client;
 use crate::components::access::Consent;
@@ -23,6 +21,7 @@ use crate::form::Form;
 use crate::format;
 use crate::route::Route;
 use crate::router::use_router;
+use crate::task::{self, Lifetime};
 use crate::text::install as text;
 
 /// How long the form must be still before the box is asked what it thinks.
@@ -74,23 +73,15 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
         })
     });
 
-    // The box is asked once the form has been still for a moment; an answer that was overtaken is dropped. Consent is taken
-    // as given: that it is missing is said by the box to tick, not by a finding.
-    let turn = StoredValue::new(0_u32);
-    let timer = StoredValue::new(None::<TimeoutHandle>);
-    Effect::new(move |_| {
-        let request = request.with_value(|request| request(true));
-        timer.update_value(|timer| timer.take().into_iter().for_each(|timer| timer.clear()));
-        turn.update_value(|turn| *turn = turn.wrapping_add(1));
-        let mine = turn.get_value();
-        let Some(request) = request else { return };
+    // The box is asked once the form has been still for a moment. The effect's lifetime ends when it runs again, and the
+    // question and the answer of the run before end with it. Consent is taken as given: that it is missing is said by the
+    // box to tick, not by a finding.
+    Effect::new(move |before: Option<()>| {
+        let lifetime = Lifetime::current();
+        let Some(request) = request.with_value(|request| request(true)) else { return };
         let ask = move || {
-            spawn_local(async move {
-                let answer = client::check(&request).await;
-                if turn.try_get_value() != Some(mine) {
-                    return;
-                }
-                match answer {
+            lifetime.spawn(async move {
+                match client::check(&request).await {
                     Ok(answer) => {
                         let _ = check.try_set(Some(answer));
                         let _ = check_error.try_set(None);
@@ -105,11 +96,8 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
                 }
             });
         };
-        timer.set_value(
-            set_timeout_with_handle(ask, if mine == 1 { Duration::ZERO } else { CHECK_AFTER }).ok(),
-        );
+        lifetime.after(if before.is_none() { Duration::ZERO } else { CHECK_AFTER }, ask);
     });
-    on_cleanup(move || timer.with_value(|timer| timer.iter().for_each(TimeoutHandle::clear)));
 
     let port_problems = Signal::derive(move || {
         check.with(|check| {
@@ -137,7 +125,7 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
         busy.set(true);
         error.set(None);
         let app = app.clone();
-        spawn_local(async move {
+        task::spawn(async move {
             match client::install(&request).await {
                 Ok(_) => {
                     open.set(false);
@@ -158,7 +146,7 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
     let has_ports = !ports.with_untracked(Ports::is_empty);
     let requests = detail.access.clone();
     let tips = detail.manifest.tips.clone().filter(|tips| !tips.trim().is_empty());
-    let size = detail.manifest.requires.disk_mb.map(format::mebibytes);
+    let size = detail.manifest.requires.disk_mb.map(format::megabytes);
     view! {
         <form class="form install" on:submit=submit novalidate>
             <div class="dialog-scroll">

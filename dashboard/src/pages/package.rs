@@ -160,10 +160,10 @@ fn facts(detail: &PackageDetail) -> impl IntoView + use<> {
         rows.push((text::DEVELOPER, developer.clone().into_any()));
     }
     if let Some(disk) = manifest.requires.disk_mb {
-        rows.push((text::DISK, format::mebibytes(disk).into_any()));
+        rows.push((text::DISK, format::megabytes(disk).into_any()));
     }
     if let Some(memory) = manifest.requires.memory_mb {
-        rows.push((text::MEMORY, format::mebibytes(memory).into_any()));
+        rows.push((text::MEMORY, format::megabytes(memory).into_any()));
     }
     if !manifest.architectures.is_empty() {
         let names: Vec<&str> = manifest.architectures.iter().copied().map(architecture).collect();

@@ -1,6 +1,5 @@
 use hearth_model::api::session::Credentials;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::client;
 use crate::components::field::{PasswordField, TextField};
@@ -8,6 +7,7 @@ use crate::components::icon::Icon;
 use crate::components::mark::{fireplace, mark};
 use crate::components::notice::FormError;
 use crate::session::use_session;
+use crate::task;
 use crate::text::session as text;
 
 /// Fewest characters of a new password, as the API has it.
@@ -45,7 +45,7 @@ pub(crate) fn SetUp() -> impl IntoView {
         error.set(None);
         let credentials =
             Credentials { username: username.get().trim().to_owned(), password: password.get() };
-        spawn_local(async move {
+        task::spawn(async move {
             match client::set_up(&credentials).await {
                 Ok(()) => session.ask(),
                 Err(refused) => error.set(Some(sentence(&refused))),

@@ -2,7 +2,6 @@ use hearth_model::api::system::SystemInfo;
 use hearth_model::desired;
 use hearth_model::observed::EngineState;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::browser;
 use crate::client;
@@ -16,6 +15,7 @@ use crate::format;
 use crate::live::use_live;
 use crate::route::Route;
 use crate::session::use_session;
+use crate::task;
 use crate::text::settings as text;
 use crate::text::{architecture, common};
 use crate::theme::{Choice, use_theme};
@@ -95,8 +95,9 @@ fn BoxForm(settings: desired::Settings) -> impl IntoView {
         }
         busy.set(true);
         error.set(None);
-        spawn_local(async move {
-            match client::change_settings(&wanted.get_untracked()).await {
+        let wanted = wanted.get_untracked();
+        task::spawn(async move {
+            match client::change_settings(&wanted).await {
                 Ok(()) => {
                     toasts.say(text::SAVED);
                     live.load_system();
@@ -188,7 +189,7 @@ fn about(system: &SystemInfo) -> impl IntoView + use<> {
     let mut rows = vec![
         (text::HOST, system.hostname.clone()),
         (text::ENGINE, engine),
-        (text::MEMORY, format::memory(system.host.memory_total_bytes)),
+        (text::MEMORY, format::bytes(system.host.memory_total_bytes)),
         (text::DISK, format::bytes(system.host.data_total_bytes)),
         (text::GENERATION, system.generation.to_string()),
         (text::SYSTEM, if system.os_managed { text::OS_MANAGED } else { text::OS_OTHERS }.to_owned()),

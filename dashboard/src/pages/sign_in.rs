@@ -1,6 +1,5 @@
 use hearth_model::api::session::Credentials;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::browser;
 use crate::client;
@@ -8,6 +7,7 @@ use crate::components::field::{PasswordField, TextField};
 use crate::components::mark::mark;
 use crate::components::notice::{FormError, Notice, Tone};
 use crate::session::use_session;
+use crate::task::{self, Lifetime};
 use crate::text::session as text;
 
 /// The way in.
@@ -18,7 +18,7 @@ pub(crate) fn SignIn() -> impl IntoView {
     let password = RwSignal::new(String::new());
     let busy = RwSignal::new(false);
     let error = RwSignal::new(None::<String>);
-    request_animation_frame(|| {
+    Lifetime::current().on_next_frame(|| {
         browser::focus("#username");
     });
 
@@ -35,7 +35,7 @@ pub(crate) fn SignIn() -> impl IntoView {
         error.set(None);
         let credentials =
             Credentials { username: username.get().trim().to_owned(), password: password.get() };
-        spawn_local(async move {
+        task::spawn(async move {
             match client::sign_in(&credentials).await {
                 Ok(()) => session.ask(),
                 Err(refused) => {

@@ -7,6 +7,7 @@ use crate::components::app_icon::AppIcon;
 use crate::components::icon::Icon;
 use crate::components::notice::Empty;
 use crate::components::skeleton::Skeleton;
+use crate::letters::lower;
 use crate::live::use_live;
 use crate::remote::Remote;
 use crate::route::Route;
@@ -98,6 +99,7 @@ fn Shelf(
         .into_any();
     }
     let categories = search::categories(&all);
+    let shared_names = StoredValue::new(search::shared_names(&all));
     let all = StoredValue::new(all);
     let found = Memo::new(move |_| {
         all.with_value(|all| words.with(|words| search::packages(all, words, chosen.get())))
@@ -124,7 +126,10 @@ fn Shelf(
         </p>
         <ul class="packages">
             <For each=move || found.get() key=key let:package>
-                {card(package)}
+                {
+                    let is_shared = shared_names.with_value(|names| names.contains(&lower(&package.name)));
+                    card(package, is_shared)
+                }
             </For>
         </ul>
         <Show when=move || found.with(Vec::is_empty)>
@@ -143,8 +148,10 @@ fn key(package: &PackageSummary) -> String {
     format!("{}/{}/{}/{}", package.store, package.package, package.version, package.installed.is_some())
 }
 
-fn card(package: PackageSummary) -> impl IntoView {
+/// A package. Where another has the same name, it says which store this one is from.
+fn card(package: PackageSummary, names_store: bool) -> impl IntoView {
     let installed = package.installed.is_some();
+    let from = names_store.then(|| text::from_store(package.store.as_str()));
     view! {
         <li>
             <a class="package-card" href=Route::package(&package.store, &package.package).to_string()>
@@ -156,7 +163,7 @@ fn card(package: PackageSummary) -> impl IntoView {
                             .then(|| view! { <span class="badge is-good">{Icon::Check.draw()} {text::INSTALLED}</span> })}
                     </span>
                     <span class="package-tagline">{package.tagline}</span>
-                    <span class="package-category">{category(package.category)}</span>
+                    <span class="package-category">{category(package.category)} {from}</span>
                 </span>
             </a>
         </li>

@@ -11,13 +11,13 @@ mod update;
 
 use hearth_model::api::os::OsStatus;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::client::{self, OsVerb};
 use crate::components::notice::{Notice, Tone};
 use crate::components::skeleton::Skeleton;
 use crate::components::toast::use_toasts;
 use crate::live::use_live;
+use crate::task;
 use crate::text::system as text;
 
 /// The operating system: what runs, what can be had, and the way back.
@@ -83,7 +83,7 @@ fn part<T: PartialEq + Send + Sync + 'static>(pick: fn(&OsStatus) -> T) -> Memo<
 fn tell(verb: OsVerb, busy: RwSignal<bool>) {
     let (live, toasts) = (use_live(), use_toasts());
     busy.set(true);
-    spawn_local(async move {
+    task::spawn(async move {
         if let Err(refused) = client::tell_os(verb).await {
             toasts.warn(refused.message());
         }

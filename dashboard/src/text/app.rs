@@ -14,7 +14,8 @@ pub(crate) const LOGS: &str = "Logs";
 pub(crate) const NOT_INSTALLED: &str = "This app is not installed";
 pub(crate) const NOT_INSTALLED_WORDS: &str =
     "It may have been uninstalled in the meantime. The store has it still.";
-pub(crate) const NO_SETTINGS: &str = "This app asks for no settings and publishes no ports.";
+pub(crate) const NO_SETTINGS: &str =
+    "This app asks for no settings, and it has no ports that you can change.";
 pub(crate) const ONION: &str = "In the Tor network";
 pub(crate) const OPEN: &str = "Open";
 pub(crate) const OVERVIEW: &str = "Overview";

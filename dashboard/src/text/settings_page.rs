@@ -75,7 +75,6 @@ pub(crate) mod stores {
     pub(crate) const NEW: &str = "New";
     pub(crate) const PROGRESS: &str = "How far the store is";
     pub(crate) const READING: &str = "Reading packages";
-    pub(crate) const REFRESH: &str = "Look for new packages";
     pub(crate) const REMOVE: &str = "Remove";
     pub(crate) const REMOVE_WORDS: &str = "Its packages leave your store. Apps that you installed from it stay and go on running, without updates.";
     pub(crate) const TITLE: &str = "Stores";
@@ -90,6 +89,16 @@ pub(crate) mod stores {
     /// That the last refresh failed.
     pub(crate) fn not_refreshed(ago: &str) -> String {
         format!("It could not be refreshed {ago}.")
+    }
+
+    /// The button that asks a store's source.
+    pub(crate) fn refresh(name: &str) -> String {
+        format!("Look for new packages in {name}")
+    }
+
+    /// The button that removes a store.
+    pub(crate) fn remove(name: &str) -> String {
+        format!("Remove {name}")
     }
 
     /// That a refresh worked.

@@ -14,6 +14,11 @@ pub(crate) mod store {
     pub(crate) const TITLE: &str = "Store";
     pub(crate) const TO_SETTINGS: &str = "Look at the stores";
 
+    /// The store that a package is from, where another package has the same name.
+    pub(crate) fn from_store(store: &str) -> String {
+        format!("· from {store}")
+    }
+
     /// How many packages were found.
     pub(crate) fn found(count: usize) -> String {
         match count {

@@ -46,6 +46,15 @@ pub(crate) async fn get(db: &Db, digest: &Digest) -> Result<Option<Package>> {
     .transpose()
 }
 
+/// Tells whether a kept package has an icon.
+pub(crate) async fn has_icon(db: &Db, digest: &Digest) -> Result<bool> {
+    let row = sqlx::query("SELECT 1 FROM packages WHERE digest = ? AND icon IS NOT NULL")
+        .bind(digest.as_str())
+        .fetch_optional(&db.reader)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Returns the icon of a kept package.
 pub(crate) async fn icon(db: &Db, digest: &Digest) -> Result<Option<Icon>> {
     let row = sqlx::query("SELECT icon, icon_type FROM packages WHERE digest = ? AND icon IS NOT NULL")

@@ -136,6 +136,8 @@ impl Hearth {
             Ok(spec) => access_requests(&package, &spec),
             Err(_) => Vec::new(),
         };
+        let mut ports = self.ports_of(&package);
+        ports.extend(wanted.ports);
         Ok(AppSettings {
             id: app.clone(),
             fields: package.manifest.settings.clone(),
@@ -145,9 +147,18 @@ impl Hearth {
                 .filter(|(name, _)| !secret(name))
                 .map(|(k, v)| (k.clone(), v.clone()))
                 .collect(),
-            ports: wanted.ports,
+            ports,
             access,
         })
+    }
+
+    /// Returns the host ports that a package asks for, by `port/protocol` as an owner chooses others for them.
+    pub(crate) fn ports_of(&self, package: &Package) -> BTreeMap<String, u16> {
+        let spec = resolve::rehearse_in(package, &self.apps_dir().display().to_string());
+        spec.iter()
+            .flat_map(AppSpec::host_ports)
+            .map(|port| (format!("{}/{}", port.port, port.protocol.as_str()), port.port))
+            .collect()
     }
 
     /// Returns lines that an app wrote: the last ones, and with `follow` every one that comes.

@@ -74,7 +74,10 @@ impl Hearth {
                 wanted.settings = settings;
             }
             if let Some(ports) = request.ports {
-                wanted.ports = ports;
+                // What the package proposes is no choice of the owner's: it follows the package when that changes.
+                let proposed = self.ports_of(&package);
+                wanted.ports =
+                    ports.into_iter().filter(|(key, port)| proposed.get(key) != Some(port)).collect();
             }
             if let Some(granted) = request.granted {
                 wanted.granted = granted;

@@ -1,6 +1,6 @@
 use hearth_fetch::Address;
 use hearth_model::api::store::{PackageDetail, PackageSummary, StoreProgress, StoreSummary};
-use hearth_model::desired::{Actor, DesiredStore};
+use hearth_model::desired::{Actor, DesiredApp, DesiredStore};
 use hearth_model::event::Event;
 use hearth_model::package::PublishedPort;
 use hearth_model::{AppId, AppSpec, Desired, Generation, StoreId};
@@ -56,7 +56,7 @@ impl Hearth {
             store_name: from.name.clone(),
             manifest: entry.package.manifest.clone(),
             digest: entry.digest.clone(),
-            icon: icon_path(store, package),
+            icon: icon_path(&entry),
             images,
             services: spec.iter().flat_map(|spec| spec.services.keys().map(ToString::to_string)).collect(),
             ports,
@@ -65,6 +65,19 @@ impl Hearth {
             installed: installed_as(&entry, &desired),
             refused,
         })
+    }
+
+    /// Returns where the icon of an installed app is served, from its store or from the package that is kept; empty when
+    /// neither has one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn app_icon_path(&self, app: &DesiredApp) -> Result<String> {
+        let in_store = self.catalog.entry(&app.store, &app.package).is_ok_and(|entry| entry.icon.is_some());
+        if in_store || db::packages::has_icon(&self.db, &app.digest).await? {
+            return Ok(path_of_icon(&app.store, &app.package));
+        }
+        Ok(String::new())
     }
 
     /// Returns the icon of a package, also when its store is gone and the app is still installed.
@@ -213,7 +226,7 @@ fn summary(entry: &Entry, desired: &Desired) -> PackageSummary {
         tagline: manifest.tagline.clone(),
         version: manifest.version.clone(),
         category: manifest.category,
-        icon: icon_path(&entry.package.store, manifest.id.as_str()),
+        icon: icon_path(entry),
         installed: installed_as(entry, desired),
     }
 }
@@ -223,7 +236,14 @@ fn installed_as(entry: &Entry, desired: &Desired) -> Option<AppId> {
     desired.apps.get(id).filter(|app| app.store == entry.package.store).map(|_| id.clone())
 }
 
-/// Returns where a package's icon is served.
-pub(crate) fn icon_path(store: &StoreId, package: &str) -> String {
+/// Returns where a package's icon is served; empty when it has none, so that no page asks for it in vain.
+fn icon_path(entry: &Entry) -> String {
+    if entry.icon.is_none() {
+        return String::new();
+    }
+    path_of_icon(&entry.package.store, entry.package.manifest.id.as_str())
+}
+
+fn path_of_icon(store: &StoreId, package: &str) -> String {
     format!("/api/v1/store/packages/{store}/{package}/icon")
 }

@@ -81,7 +81,7 @@ async fn installed(
         id: app.clone(),
         name: package.as_ref().map_or_else(|| app.to_string(), |package| package.manifest.name.clone()),
         tagline: package.as_ref().map(|package| package.manifest.tagline.clone()).unwrap_or_default(),
-        icon: crate::hearth::icon_path(&wanted.store, &wanted.package),
+        icon: hearth.app_icon_path(wanted).await.unwrap_or_default(),
         store: wanted.store.clone(),
         package: wanted.package.clone(),
         version: wanted.version.clone(),

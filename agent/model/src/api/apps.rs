@@ -179,7 +179,7 @@ pub struct AppSettings {
     pub fields: Vec<crate::form::Field>,
     /// Answers that are not secrets.
     pub answers: BTreeMap<String, String>,
-    /// Host ports by `port/protocol` as the package has it.
+    /// Every host port that the owner can choose, by `port/protocol` as the package has it, and what it is now.
     pub ports: BTreeMap<String, u16>,
     /// What the app may do.
     pub access: Vec<AccessRequest>,

@@ -20,7 +20,7 @@ pub struct PackageSummary {
     pub version: String,
     /// What it is for.
     pub category: Category,
-    /// Path of its icon on this server.
+    /// Path of its icon on this server; empty when it has none.
     pub icon: String,
     /// The app it is installed as, if it is.
     pub installed: Option<AppId>,
@@ -38,7 +38,7 @@ pub struct PackageDetail {
     pub manifest: Manifest,
     /// What a document names it by.
     pub digest: Digest,
-    /// Path of its icon on this server.
+    /// Path of its icon on this server; empty when it has none.
     pub icon: String,
     /// Its images.
     #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]

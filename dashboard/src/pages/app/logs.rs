@@ -13,6 +13,7 @@ use crate::event;
 use crate::format;
 use crate::log_book::{LogBook, MOST_LINES};
 use crate::stream::{Stream, Word};
+use crate::task::Lifetime;
 use crate::text::logs as text;
 
 /// Lines of the past to ask for.
@@ -33,6 +34,7 @@ pub(super) fn Logs(app: RwSignal<AppStatus>) -> impl IntoView {
     let follow = RwSignal::new(true);
     let book = RwSignal::new(LogBook::default());
     let connected = RwSignal::new(false);
+    let lifetime = Lifetime::current();
 
     // One stream at a time; it closes with the page, and when another service is chosen.
     let stream = StoredValue::new_local(None::<Stream>);
@@ -40,7 +42,7 @@ pub(super) fn Logs(app: RwSignal<AppStatus>) -> impl IntoView {
         let address = service.with(|service| client::log_stream(&id, service.as_deref(), TAIL));
         book.update(LogBook::clear);
         connected.set(false);
-        let hear = into_book(book, connected);
+        let hear = into_book(book, connected, lifetime);
         stream.set_value(Some(Stream::open(address, &[event::LOG_NAME], hear)));
     });
     on_cleanup(move || stream.set_value(None));
@@ -50,7 +52,7 @@ pub(super) fn Logs(app: RwSignal<AppStatus>) -> impl IntoView {
     Effect::new(move |_| {
         shown.track();
         if follow.get() {
-            request_animation_frame(move || {
+            lifetime.on_next_frame(move || {
                 if let Some(view) = view.get_untracked() {
                     view.set_scroll_top(view.scroll_height());
                 }
@@ -139,7 +141,11 @@ pub(super) fn Logs(app: RwSignal<AppStatus>) -> impl IntoView {
 }
 
 /// Puts what a stream says into the book, all that came since the last frame at once.
-fn into_book(book: RwSignal<LogBook>, connected: RwSignal<bool>) -> impl Fn(Word) + 'static {
+fn into_book(
+    book: RwSignal<LogBook>,
+    connected: RwSignal<bool>,
+    lifetime: Lifetime,
+) -> impl Fn(Word) + 'static {
     let waiting: Rc<RefCell<Vec<LogLine>>> = Rc::default();
     move |word| match word {
         Word::Open => {
@@ -155,9 +161,7 @@ fn into_book(book: RwSignal<LogBook>, connected: RwSignal<bool>) -> impl Fn(Word
             waiting.borrow_mut().push(line);
             if is_first {
                 let waiting = Rc::clone(&waiting);
-                request_animation_frame(move || {
-                    let _ = book.try_update(|book| book.extend(waiting.take()));
-                });
+                lifetime.on_next_frame(move || book.update(|book| book.extend(waiting.take())));
             }
         }
     }

@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use hearth_model::AppStatus;
 use hearth_model::api::apps::{AppSettings, ConfigureApp};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::client;
 use crate::components::access::access_list;
@@ -14,6 +13,7 @@ use crate::components::toast::use_toasts;
 use crate::form::Form;
 use crate::live::use_live;
 use crate::remote::Remote;
+use crate::task;
 use crate::text::app as text;
 use crate::text::form as form_text;
 
@@ -65,7 +65,7 @@ fn SettingsOf(settings: AppSettings) -> impl IntoView {
         let change =
             ConfigureApp { settings: Some(form.with(Form::answers)), ports: Some(new_ports), granted: None };
         let id = id.clone();
-        spawn_local(async move {
+        task::spawn(async move {
             match client::configure(&id, &change).await {
                 Ok(_) => toasts.say(text::SETTINGS_SAVED),
                 Err(refused) => {

@@ -1,7 +1,6 @@
 use hearth_model::AppStatus;
 use hearth_model::api::apps::DataChoice;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::client;
 use crate::components::choice::choice;
@@ -12,6 +11,7 @@ use crate::components::toast::use_toasts;
 use crate::letters::lower;
 use crate::route::Route;
 use crate::router::use_router;
+use crate::task;
 use crate::text::uninstall as text;
 
 /// The dialog that takes an app away. Deleting its data asks for its name, typed.
@@ -47,8 +47,8 @@ fn UninstallForm(open: RwSignal<bool>, app: RwSignal<AppStatus>) -> impl IntoVie
         busy.set(true);
         error.set(None);
         let (id, name) = (id.clone(), said.clone());
-        spawn_local(async move {
-            let data = data.get_untracked();
+        let data = data.get_untracked();
+        task::spawn(async move {
             match client::uninstall(&id, data).await {
                 Ok(_) => {
                     open.set(false);

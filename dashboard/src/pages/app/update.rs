@@ -4,7 +4,6 @@ use hearth_model::AppStatus;
 use hearth_model::api::apps::{AccessRequest, UpdateApp};
 use hearth_model::package::Access;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::client;
 use crate::components::access::Consent;
@@ -13,6 +12,7 @@ use crate::components::markdown::markdown;
 use crate::components::notice::FormError;
 use crate::components::skeleton::Skeleton;
 use crate::remote::Remote;
+use crate::task;
 use crate::text::update as text;
 
 /// The dialog that brings an app to the version that its store has.
@@ -66,7 +66,7 @@ fn UpdateForm(open: RwSignal<bool>, app: RwSignal<AppStatus>) -> impl IntoView {
         busy.set(true);
         error.set(None);
         let id = id.clone();
-        spawn_local(async move {
+        task::spawn(async move {
             match client::update(&id, &UpdateApp { granted: asks.all }).await {
                 Ok(_) => open.set(false),
                 Err(refused) => error.set(Some(refused.message())),

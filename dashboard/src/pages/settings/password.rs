@@ -1,12 +1,12 @@
 use hearth_model::api::session::ChangePassword;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::client;
 use crate::components::field::PasswordField;
 use crate::components::notice::FormError;
 use crate::components::toast::use_toasts;
 use crate::pages::set_up::{FEWEST_PASSWORD_CHARACTERS, password_problem, sentence};
+use crate::task;
 use crate::text::session as session_text;
 use crate::text::settings as text;
 
@@ -31,7 +31,7 @@ pub(super) fn PasswordForm() -> impl IntoView {
         busy.set(true);
         error.set(None);
         let change = ChangePassword { current: current.get(), new: new.get() };
-        spawn_local(async move {
+        task::spawn(async move {
             match client::change_password(&change).await {
                 Ok(()) => {
                     toasts.say(text::PASSWORD_CHANGED);

@@ -10,7 +10,6 @@ mod remove;
 use hearth_model::Timestamp;
 use hearth_model::api::store::{RefusedPackage, StoreProblem, StoreSummary};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use self::add::AddForm;
 use self::changes::Changes;
@@ -26,6 +25,7 @@ use crate::components::toast::use_toasts;
 use crate::components::words::words as draw_words;
 use crate::live::use_live;
 use crate::remote::Remote;
+use crate::task;
 use crate::text::stores as text;
 
 /// Sources of packages.
@@ -69,9 +69,9 @@ fn Row(store: StoreSummary, stores: Remote<Vec<StoreSummary>>) -> impl IntoView 
     let name = store.name.clone();
     let refresh = move |_| {
         busy.set(true);
-        let name = name.clone();
-        spawn_local(async move {
-            match client::refresh_store(&id.get_value()).await {
+        let (id, name) = (id.get_value(), name.clone());
+        task::spawn(async move {
+            match client::refresh_store(&id).await {
                 Ok(()) => toasts.say(text::refreshed(&name)),
                 Err(error) => toasts.warn(error.message()),
             }
@@ -83,6 +83,7 @@ fn Row(store: StoreSummary, stores: Remote<Vec<StoreSummary>>) -> impl IntoView 
     let left_out = (!store.refused.is_empty()).then(|| refused(&store.refused));
     let removing = RwSignal::new(false);
     let title = text::remove_title(&store.name);
+    let (refresh_label, remove_label) = (text::refresh(&store.name), text::remove(&store.name));
     let apps = StoredValue::new(store.apps.clone());
     view! {
         <li class="store">
@@ -95,8 +96,8 @@ fn Row(store: StoreSummary, stores: Remote<Vec<StoreSummary>>) -> impl IntoView 
                 <button
                     type="button"
                     class="button is-quiet is-icon"
-                    title=text::REFRESH
-                    aria-label=text::REFRESH
+                    title=refresh_label.clone()
+                    aria-label=refresh_label
                     disabled=move || busy.get()
                     on:click=refresh
                 >
@@ -108,8 +109,8 @@ fn Row(store: StoreSummary, stores: Remote<Vec<StoreSummary>>) -> impl IntoView 
                             <button
                                 type="button"
                                 class="button is-quiet is-icon"
-                                title=text::REMOVE
-                                aria-label=text::REMOVE
+                                title=remove_label.clone()
+                                aria-label=remove_label.clone()
                                 on:click=move |_| removing.set(true)
                             >
                                 {Icon::Trash.draw()}

@@ -1,6 +1,5 @@
 use leptos::html;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::client::{self, Error};
 use crate::components::field::{FieldFrame, TextField};
@@ -8,6 +7,7 @@ use crate::components::icon::Icon;
 use crate::components::notice::FormError;
 use crate::components::progress::bar;
 use crate::live::use_live;
+use crate::task;
 use crate::text::system as text;
 
 /// A release from a stick or a file; folded, because few need it.
@@ -31,14 +31,14 @@ pub(super) fn Offline() -> impl IntoView {
             return;
         }
         busy.set(true);
-        spawn_local(async move { done(client::check_os_folder(&from).await) });
+        task::spawn(async move { done(client::check_os_folder(&from).await) });
     };
     let send = move |_| {
         let chosen = file.get_untracked().and_then(|input| input.files()).and_then(|files| files.get(0));
         let Some(chosen) = chosen.filter(|_| !busy.get_untracked()) else { return };
         busy.set(true);
         sending.set(true);
-        spawn_local(async move { done(client::upload_os(&chosen).await) });
+        task::spawn(async move { done(client::upload_os(&chosen).await) });
     };
     view! {
         <details class="card">

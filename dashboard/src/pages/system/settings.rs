@@ -1,13 +1,13 @@
 use hearth_model::api::os::{OsSettings, RestartWindow};
 use hearth_model::os::Channel;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::client;
 use crate::components::field::{FieldFrame, TextField};
 use crate::components::notice::FormError;
 use crate::components::toast::use_toasts;
 use crate::live::use_live;
+use crate::task;
 use crate::text::common;
 use crate::text::system as text;
 
@@ -45,7 +45,7 @@ pub(super) fn Form(settings: OsSettings) -> impl IntoView {
         busy.set(true);
         error.set(None);
         let wanted = wanted();
-        spawn_local(async move {
+        task::spawn(async move {
             match client::change_os_settings(&wanted).await {
                 Ok(()) => toasts.say(text::SAVED),
                 Err(refused) => error.set(Some(refused.message())),

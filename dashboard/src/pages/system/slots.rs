@@ -1,6 +1,5 @@
 use hearth_model::api::os::{GoBack, GoBackRequest, Slot};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::client;
 use crate::components::choice::choice;
@@ -11,6 +10,7 @@ use crate::components::notice::FormError;
 use crate::components::words::words;
 use crate::format;
 use crate::live::use_live;
+use crate::task;
 use crate::text::system as text;
 
 /// The releases that the box has, newest first.
@@ -72,8 +72,8 @@ fn BackForm(open: RwSignal<bool>, version: hearth_model::os::ReleaseVersion, bac
     let go = move |_| {
         busy.set(true);
         error.set(None);
-        spawn_local(async move {
-            let request = GoBackRequest { version, with_copy: with_copy.get_untracked() };
+        let request = GoBackRequest { version, with_copy: with_copy.get_untracked() };
+        task::spawn(async move {
             match client::go_back_os(&request).await {
                 Ok(()) => {
                     let _ = open.try_set(false);

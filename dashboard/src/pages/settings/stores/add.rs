@@ -1,16 +1,15 @@
 use hearth_model::StoreId;
 use hearth_model::api::store::{AddStore, StoreSummary};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use super::progress::ProgressLine;
 use crate::client;
 use crate::components::field::TextField;
 use crate::components::notice::FormError;
 use crate::components::toast::use_toasts;
-use crate::form::id_of;
 use crate::pages::set_up::sentence;
 use crate::remote::Remote;
+use crate::task;
 use crate::text::stores as text;
 
 /// Endings of addresses that are no part of a store's name.
@@ -36,13 +35,13 @@ pub(super) fn AddForm(open: RwSignal<bool>, stores: Remote<Vec<StoreSummary>>) -
             return;
         }
         let name = if name.is_empty() { name_of(&location) } else { name };
-        let Ok(id) = id_of(&name).parse::<StoreId>() else {
+        let Some(id) = StoreId::from_name(&name) else {
             error.set(Some(text::NAME_NEEDED.to_owned()));
             return;
         };
         adding.set(Some(id.clone()));
         error.set(None);
-        spawn_local(async move {
+        task::spawn(async move {
             let said = text::added(&name);
             match client::add_store(&AddStore { id, name, location }).await {
                 Ok(()) => {

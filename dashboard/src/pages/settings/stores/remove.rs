@@ -1,12 +1,12 @@
 use hearth_model::api::store::StoreSummary;
 use hearth_model::{AppId, StoreId};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use crate::client;
 use crate::components::notice::{FormError, Notice, Tone};
 use crate::live::use_live;
 use crate::remote::Remote;
+use crate::task;
 use crate::text::stores as text;
 
 /// Asks before a store goes, and says which apps came from it.
@@ -23,8 +23,9 @@ pub(super) fn RemoveForm(
     let id = StoredValue::new(store);
     let remove = move |_| {
         busy.set(true);
-        spawn_local(async move {
-            match client::remove_store(&id.get_value()).await {
+        let id = id.get_value();
+        task::spawn(async move {
+            match client::remove_store(&id).await {
                 Ok(()) => {
                     stores.reload();
                     let _ = open.try_set(false);
