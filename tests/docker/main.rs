@@ -21,6 +21,8 @@ mod import;
 mod kills;
 /// Disks in apps' folders, and files that cannot be deleted.
 mod mounts;
+/// Requests that a program makes up.
+mod made_up;
 /// Two Hearths on one engine.
 mod neighbours;
 /// The operating system.

@@ -82,6 +82,14 @@ impl Client {
         Ok(())
     }
 
+    /// Returns the session's key, for programs that make requests of their own.
+    ///
+    /// # Errors
+    /// When nobody is signed in.
+    pub fn session_key(&self) -> Result<String> {
+        self.key.borrow().clone().context("nobody is signed in")
+    }
+
     /// Forgets the session's key, as a page of an app has never had it; the cookie stays.
     pub fn forget_key(&self) {
         *self.key.borrow_mut() = None;

@@ -44,7 +44,8 @@ const SERVICES: &str = r#"{ "schemaVersion": 2, "services": [
 
 /// An answer for each field that takes one, and one that the field must refuse.
 const ANSWERS: [(&str, &str, &str); 10] = [
-    ("F_PASSWORD", "long enough", "no"),
+    // Everything that has a meaning somewhere on the way reaches the container as it was typed.
+    ("F_PASSWORD", " $x ${F_TEXT} $$ 'q\" # \\n \\ 🔥\nsecond line ", "no"),
     ("F_EMAIL", "ada@home.example", "nobody"),
     ("F_NUMBER", "7", "12"),
     ("F_BOOLEAN", "false", "perhaps"),

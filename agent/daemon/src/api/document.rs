@@ -10,7 +10,7 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::ApiState;
+use super::{ApiState, links};
 use crate::auth::cookie::COOKIE;
 
 /// What answers without a session, besides the document itself.
@@ -54,24 +54,15 @@ pub(super) fn finish(mut document: OpenApi) -> OpenApi {
         SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE))),
     );
     for (path, item) in &mut document.paths.paths {
-        let operations = [
-            ("get", &mut item.get),
-            ("put", &mut item.put),
-            ("post", &mut item.post),
-            ("delete", &mut item.delete),
-            ("patch", &mut item.patch),
-        ];
-        for (method, operation) in operations {
-            if let Some(operation) = operation {
-                let open = OPEN.contains(&(method, path.as_str()));
-                finish_operation(operation, open);
-                if let Some(security) = operation.security.as_mut().filter(|_| SEEN.contains(&path.as_str()))
-                {
-                    security.push(SecurityRequirement::new(COOKIE_SECURITY, Vec::<String>::new()));
-                }
+        for (method, operation) in links::operations(item) {
+            let open = OPEN.contains(&(method, path.as_str()));
+            finish_operation(operation, open);
+            if let Some(security) = operation.security.as_mut().filter(|_| SEEN.contains(&path.as_str())) {
+                security.push(SecurityRequirement::new(COOKIE_SECURITY, Vec::<String>::new()));
             }
         }
     }
+    links::add(&mut document);
     document
 }
 
@@ -130,6 +121,28 @@ mod tests {
         let mut expected = OPEN.to_vec();
         expected.sort_unstable();
         assert_eq!(open, expected);
+    }
+
+    #[test]
+    fn every_parameter_of_a_path_is_linked_from_a_list() {
+        let json = serde_json::to_value(openapi()).unwrap();
+        let paths = json["paths"].as_object().unwrap();
+        let operations: Vec<(&str, &serde_json::Value)> = paths
+            .iter()
+            .flat_map(|(path, item)| item.as_object().unwrap().values().map(move |one| (path.as_str(), one)))
+            .collect();
+        let ids: std::collections::BTreeSet<&str> =
+            operations.iter().map(|(_, one)| one["operationId"].as_str().unwrap()).collect();
+        assert_eq!(ids.len(), operations.len(), "two operations have one id");
+        let linked: std::collections::BTreeSet<&str> = operations
+            .iter()
+            .filter_map(|(_, one)| one["responses"]["200"]["links"].as_object())
+            .flat_map(|links| links.values().map(|link| link["operationId"].as_str().unwrap()))
+            .collect();
+        for (path, operation) in &operations {
+            let id = operation["operationId"].as_str().unwrap();
+            assert_eq!(path.contains('{'), linked.contains(id), "{id}");
+        }
     }
 
     fn collect(json: &serde_json::Value, references: &mut Vec<String>) {
