@@ -136,7 +136,7 @@ impl Description {
             digest,
             released_at: self.released_at,
             notes: self.notes.clone(),
-            size_bytes: self.files.iter().map(|file| file.size_bytes).sum(),
+            size_bytes: self.files.iter().fold(0, |sum: u64, file| sum.saturating_add(file.size_bytes)),
         }
     }
 }
