@@ -218,7 +218,8 @@ fn in_brackets(text: &str) -> &str {
 /// Every target can be made alone on a fresh clone: it sets up what it needs, and builds the `hearth` that it runs.
 #[test]
 fn targets_of_the_makefile_prepare_what_they_run() {
-    let rules = ["Makefile", "image/image.mk"].map(|file| std::fs::read_to_string(root().join(file)).expect("UTF-8"));
+    let rules =
+        ["Makefile", "image/image.mk"].map(|file| std::fs::read_to_string(root().join(file)).expect("UTF-8"));
     let targets: BTreeSet<&str> = rules
         .iter()
         .flat_map(|text| text.lines())

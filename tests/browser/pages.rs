@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::person::{PATIENCE, Person, Site};
 
 /// How often each page is loaded, and how often it is left from within; `PAGE_LOADS` asks for more.
-const LOADS: usize = 4;
+const LOADS: usize = 3;
 
 /// Names another page on the address bar and tells the program, as the browser's own buttons do, and leaves after a moment:
 /// some visits end before the page's first answer, some before its first frame, some after both.

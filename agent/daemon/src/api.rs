@@ -16,6 +16,8 @@ mod generations;
 mod guard;
 /// Apps of another box.
 mod import;
+/// Ways from lists to what they list.
+mod links;
 /// What apps write.
 mod logs;
 /// The operating system.

@@ -58,7 +58,8 @@ x-casaos: { main: web, category: Media, title: { en_us: Wiki } }
 
 fn environment_of(package: &Package, answer: &str) -> BTreeMap<String, String> {
     let answers = BTreeMap::from([("ANSWER".to_owned(), answer.to_owned())]);
-    let spec = resolve(package, APPS_DIR, &answers).unwrap_or_else(|problems| panic!("{answer:?}: {problems}"));
+    let spec =
+        resolve(package, APPS_DIR, &answers).unwrap_or_else(|problems| panic!("{answer:?}: {problems}"));
     let service = spec.services.values().next().expect("one service");
     service.container.environment.clone()
 }
@@ -75,8 +76,24 @@ fn expect_unchanged(package: &Package, answer: &str) {
 
 /// What has a meaning in some format on the way.
 const SPECIAL: [&str; 18] = [
-    "$", "$$", "${x}", "$ANSWER", "${ANSWER", "'", "\"", "#", " # x", " leading and trailing ", "\\", "\\n\\$", "two\nlines\n",
-    "🔥 é", "{{ANSWER}}", "`id`", "null", "a: b",
+    "$",
+    "$$",
+    "${x}",
+    "$ANSWER",
+    "${ANSWER",
+    "'",
+    "\"",
+    "#",
+    " # x",
+    " leading and trailing ",
+    "\\",
+    "\\n\\$",
+    "two\nlines\n",
+    "🔥 é",
+    "{{ANSWER}}",
+    "`id`",
+    "null",
+    "a: b",
 ];
 
 #[test]
@@ -98,7 +115,8 @@ fn umbrel_templates_and_exports_take_values_as_they_are() {
         ] {
             assert_eq!(templates::render(style, template, &known), format!("a={answer};b={answer}"));
         }
-        let exports = [variables::text("APP_WIKI_ANSWER", "<${ANSWER}>"), variables::text("AGAIN", "$APP_WIKI_ANSWER")];
+        let exports =
+            [variables::text("APP_WIKI_ANSWER", "<${ANSWER}>"), variables::text("AGAIN", "$APP_WIKI_ANSWER")];
         variables::fill(&exports, "seed", &mut known).expect("both can be filled");
         assert_eq!(known["AGAIN"], format!("<{answer}>"));
     }

@@ -81,8 +81,32 @@ mod tests {
     #[test]
     fn answers_that_look_like_yaml_come_back_from_an_export() {
         for answer in [
-            "---", "...", "a\n...\nb", "\n", "two\n\nlines\n", " spaces ", "null", "1e3", "0x1f", "~", "yes", "# no comment",
-            "${x} $y", "\u{85}", "\u{feff}x", "\u{2028}", "tab\there", "\r\n", "\u{7f}\u{1}", "'\"\\", "🔥", "- a", "a: b", "*x", "&x", "!x",
+            "---",
+            "...",
+            "a\n...\nb",
+            "\n",
+            "two\n\nlines\n",
+            " spaces ",
+            "null",
+            "1e3",
+            "0x1f",
+            "~",
+            "yes",
+            "# no comment",
+            "${x} $y",
+            "\u{85}",
+            "\u{feff}x",
+            "\u{2028}",
+            "tab\there",
+            "\r\n",
+            "\u{7f}\u{1}",
+            "'\"\\",
+            "🔥",
+            "- a",
+            "a: b",
+            "*x",
+            "&x",
+            "!x",
         ] {
             let mut wanted = parse(APPS).expect("a document");
             for app in wanted.apps.values_mut() {
