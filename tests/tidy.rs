@@ -244,7 +244,7 @@ fn targets_of_the_makefile_prepare_what_they_run() {
         before("cargo bench", &[".ci/setup"]);
         before("cargo build", &[".ci/setup", "image/setup"]);
         before("tests/docker/engines", &[".ci/test setup agent"]);
-        before("debug/hearth", &["cargo build --quiet --package hearth-daemon"]);
+        before("debug/hearth\" ", &["cargo build --quiet --package hearth-daemon"]);
         before("--test docker", &["cargo build --quiet --package hearth-daemon", ".ci/test setup agent"]);
         // What is measured is what is released.
         before("--bench", &["cargo build --release --package hearth-daemon"]);

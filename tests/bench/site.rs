@@ -9,7 +9,6 @@ use hearth_tests::client::Client;
 use hearth_tests::engine::Engine;
 use hearth_tests::hearth::{Hearth, HearthSetup};
 use hearth_tests::machine::Machine;
-use hearth_tests::paths;
 use hearth_tests::registry::Registry;
 use hearth_tests::store::{StoreFolder, TestPackage};
 
@@ -32,7 +31,7 @@ impl Site {
         let image = registry.push("tiny", "1", 0)?.to_string();
         engine.docker(&["pull", "--quiet", &image])?;
         let store = StoreFolder::new(machine, "store")?;
-        let mut setup = HearthSetup::released(machine, engine.socket(), store.path())?;
+        let setup = HearthSetup::released(machine, engine.socket(), store.path())?;
         Ok(Self { engine, store, image, setup, _registry: registry })
     }
 

@@ -5,7 +5,6 @@ use hearth_model::api::store::{PackageSummary, StoreSummary};
 use hearth_tests::client::Client;
 use hearth_tests::hearth::HearthSetup;
 use hearth_tests::machine::{Machine, on_a_machine};
-use hearth_tests::paths;
 use hearth_tests::store::{StoreFolder, TestPackage};
 
 use crate::report::{Report, median};

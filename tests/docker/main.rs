@@ -19,10 +19,10 @@ mod ground;
 mod import;
 /// Random kills.
 mod kills;
-/// Disks in apps' folders, and files that cannot be deleted.
-mod mounts;
 /// Requests that a program makes up.
 mod made_up;
+/// Disks in apps' folders, and files that cannot be deleted.
+mod mounts;
 /// Two Hearths on one engine.
 mod neighbours;
 /// The operating system.

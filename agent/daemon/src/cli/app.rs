@@ -5,12 +5,12 @@ use clap::Subcommand;
 use hearth_model::api::apps::{AppSettings, Changed, ChangedVersion, ConfigureApp, LogLine, UpdateApp};
 use hearth_model::api::system::{SystemInfo, TrashEntry};
 use hearth_model::event::Event;
-use hearth_model::{AppId, AppStatus, Generation};
+use hearth_model::{AppId, AppStatus, Bytes, Generation};
 
 use super::client::{Client, part};
 use super::error::CliError;
 use super::install::{self, Answers};
-use super::output::{Output, bytes, note, table};
+use super::output::{Output, note, table};
 use super::status;
 use super::wait::{self, Goal};
 
@@ -253,7 +253,7 @@ async fn removed(
 fn removed_in_words(app: &AppId, trash: &[TrashEntry]) -> String {
     let mut text = format!("{app} is gone");
     for entry in trash {
-        let size = entry.size_bytes.map_or_else(String::new, |size| format!(" ({})", bytes(size)));
+        let size = entry.size_bytes.map_or_else(String::new, |size| format!(" ({})", Bytes(size)));
         match &entry.problem {
             Some(problem) => text.push_str(&format!(
                 "\nsome of its data{size} could not be deleted: {problem}\nHearth tries it again by itself; `hearth status` tells"

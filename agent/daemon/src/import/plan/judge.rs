@@ -3,8 +3,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hearth_adapters::Adapted;
-use hearth_model::Bytes;
 use hearth_host::data::look::Measure;
+use hearth_model::Bytes;
 use hearth_model::api::import::ImportApp;
 use hearth_model::container::Mount;
 use hearth_model::package::{Access, AccessKind};
