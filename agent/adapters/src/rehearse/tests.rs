@@ -117,7 +117,8 @@ fn umbrel_templates_and_exports_take_values_as_they_are() {
         }
         let exports =
             [variables::text("APP_WIKI_ANSWER", "<${ANSWER}>"), variables::text("AGAIN", "$APP_WIKI_ANSWER")];
-        variables::fill(&exports, &|message: &str| variables::derive("seed", message), &mut known).expect("both can be filled");
+        variables::fill(&exports, &|message: &str| variables::derive("seed", message), &mut known)
+            .expect("both can be filled");
         assert_eq!(known["AGAIN"], format!("<{answer}>"));
     }
 }
