@@ -15,6 +15,8 @@ mod endings;
 mod foreign;
 /// The engine, registry and network that tests bring.
 mod ground;
+/// Apps that try to get out of their folder.
+mod hostile;
 /// Apps of another box.
 mod import;
 /// Random kills.

@@ -4,6 +4,8 @@
 //! means is what [Docker Compose](https://github.com/compose-spec/compose-spec/blob/main/spec.md) says it means; a key
 //! is supported, or refused by name with its line. In reading order:
 
+/// Mounts that the engine has to resolve beneath a folder.
+pub mod beneath;
 /// A project in the shape of `docker compose config --format json`.
 pub mod config;
 /// Errors and warnings with file, line and column.
@@ -34,6 +36,7 @@ mod source;
 mod value;
 mod yaml;
 
+pub use beneath::{Folders, resolve_beneath};
 pub use config::{config, config_json};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use interpolate::Error as InterpolationError;

@@ -27,6 +27,8 @@ mod networks;
 mod ports;
 /// Memory, processors, devices.
 mod resources;
+/// Options of volumes.
+mod volume_options;
 /// Named volumes.
 mod volumes;
 

@@ -40,6 +40,7 @@ pub fn means(access: &Access) -> String {
         (AccessKind::HostPaths, Some(("volume", name))) => {
             format!("reads and may change the volume `{name}`, which is not its own")
         }
+        (AccessKind::HostPaths, Some(("share", share))) => network_share(share),
         (AccessKind::HostPaths, _) => {
             format!("reads and may change `{detail}` on this box, outside of its own folder")
         }
@@ -59,6 +60,17 @@ pub fn means(access: &Access) -> String {
         (AccessKind::Unconfined, _) => format!("runs without a protection that containers have (`{detail}`)"),
     };
     format!("`{service}` {what}")
+}
+
+/// `NFS server:/folder` or `CIFS //server/folder at ADDRESS`.
+fn network_share(share: &str) -> String {
+    let (protocol, what) = share.split_once(' ').unwrap_or(("", share));
+    let (what, address) = what
+        .split_once(" at ")
+        .map_or((what, String::new()), |(what, address)| (what, format!(" at the address `{address}`")));
+    format!(
+        "reads and may change files on another computer, the network folder `{what}`{address}, to which this box connects for it ({protocol})"
+    )
 }
 
 fn namespace(detail: &str) -> String {
@@ -115,6 +127,8 @@ mod tests {
         check(AccessKind::HostNamespace, "pid of container x", "`x`");
         check(AccessKind::HostPaths, "/srv/media", "`/srv/media`");
         check(AccessKind::HostPaths, "volume old", "volume `old`");
+        check(AccessKind::HostPaths, "share NFS nas:/films", "network folder `nas:/films`, to which");
+        check(AccessKind::HostPaths, "share CIFS //nas/films at 10.0.0.2", "the address `10.0.0.2`");
         check(AccessKind::Devices, "/dev/ttyUSB0", "`/dev/ttyUSB0`");
         check(AccessKind::Devices, "/dev/dri", "graphics processor");
         check(AccessKind::Devices, "/dev/dri/renderD128", "graphics processor");

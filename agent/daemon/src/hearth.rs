@@ -49,6 +49,7 @@ use crate::janitor::Janitor;
 use crate::os_update::{self, OsUpdates};
 use crate::reconcile::run::Reported;
 use crate::reconcile::specs::SpecCache;
+use crate::reconcile::start::Starts;
 use crate::reconcile::{self, Wakeup};
 use crate::resolve::{Seeds, Surroundings};
 use crate::scripts::Scripts;
@@ -125,6 +126,8 @@ pub struct Inner {
     pub(crate) imports: Imports,
     pub(crate) os: OsUpdates,
     pub(crate) doors: Doors,
+    /// Starts during which other containers are paused, one at a time.
+    pub(crate) starts: Starts,
     /// Images fetched at once, of all apps together.
     pub(crate) pulls: Semaphore,
     pub(crate) events: broadcast::Sender<Event>,
@@ -198,6 +201,7 @@ impl Hearth {
             imports: Imports::default(),
             os,
             doors: Doors::default(),
+            starts: Starts::default(),
             pulls: Semaphore::new(PULLS),
             events: broadcast::Sender::new(EVENTS),
             wake,

@@ -12,6 +12,8 @@ mod report;
 pub(crate) mod run;
 /// What every app is made of.
 pub(crate) mod specs;
+/// Starts of containers.
+pub(crate) mod start;
 /// The way of apps from one version to the next.
 mod updates;
 /// What steps depend on.
@@ -182,6 +184,9 @@ impl Loop {
             self.note_wishes(&now);
             let view = look::everything(&self.hearth, &now, Ports::WhenNeeded).await;
             self.note_engine(&view, &now);
+            if self.engine_ready {
+                start::resume_left_paused(&self.hearth).await;
+            }
             self.forget_deleted(&now, &view).await;
             if updates::advance(self, &now, &view).await {
                 continue;

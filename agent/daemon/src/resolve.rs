@@ -257,6 +257,12 @@ fn lower(subject: Subject<'_>, links: &Links) -> Result<AppSpec, Reason> {
     spec.access.extend(links.access.iter().cloned());
     links.tor.add(&mut spec, subject).map_err(invalid)?;
     spec.hooks = hooks;
+    let folders = hearth_compose::Folders {
+        app_dir: &app_dir,
+        apps_dir: &around.apps_dir,
+        has_scripts: !spec.hooks.is_empty(),
+    };
+    hearth_compose::resolve_beneath(&mut spec, &folders);
     Ok(spec)
 }
 

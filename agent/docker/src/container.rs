@@ -2,8 +2,11 @@
 mod body;
 /// Folders of the host that are mounted.
 mod host_path;
+/// Mounts that an app can replace by links.
+mod links;
 
 pub(crate) use host_path::make as make_folder;
+pub use links::follows_links;
 
 use std::time::Duration;
 
@@ -84,7 +87,9 @@ impl Engine {
             platform: spec.platform.clone().unwrap_or_default(),
         };
         let own_labels = labels.write(&self.inner.options.box_id, body::endpoint_count(spec), &spec.labels);
-        let body = body::body(spec, own_labels, mode, first);
+        let versions = self.inner.reader.versions().await.map_err(|failure| self.error(failure, doing))?;
+        let beneath = self.mounts_beneath(spec, &versions.api, doing).await?;
+        let body = body::body(spec, own_labels, mode, first, &versions.api, beneath);
         match self.inner.docker.create_container(Some(options), body).await.map_err(Failure::from) {
             Ok(created) => {
                 for warning in created.warnings {

@@ -39,6 +39,7 @@ mod events;
 mod logs;
 
 pub use attach::{Attached, Exec, Program, Written};
+pub use container::follows_links;
 pub use engine::{Engine, Options};
 pub use error::{Error, ImageProblem};
 pub use events::EngineEvent;

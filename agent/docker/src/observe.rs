@@ -190,7 +190,7 @@ impl Engine {
     fn volume(&self, volume: wire::Volume) -> (String, ObservedVolume) {
         let ours = labels::is_ours(&volume.labels, &self.inner.options.box_id);
         let app = volume.labels.get(labels::APP).filter(|_| ours).and_then(|app| app.parse().ok());
-        let in_app_folder = ours && volume.options.get("o").is_some_and(|option| option == "bind");
+        let in_app_folder = ours && volume.is_a_folder();
         (volume.name, ObservedVolume { app, in_app_folder })
     }
 

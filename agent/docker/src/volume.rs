@@ -27,7 +27,8 @@ impl Engine {
     ) -> Result<(), Error> {
         let doing = format!("make volume {name}");
         check_name(name, &doing)?;
-        if let Some(folder) = &spec.folder {
+        // A base may be another app's folder, which is not made for it.
+        if let Some(folder) = spec.folder.as_ref().filter(|_| !spec.is_base) {
             make_folder(Path::new(folder), &doing)?;
         }
         let wanted = request(name, spec, self.volume_labels(app, spec));
@@ -42,7 +43,7 @@ impl Engine {
             }
             Some(volume) if is_made_from(&volume, &wanted) => return Ok(()),
             // Only the record of a folder is made anew; a volume that holds its data itself is never removed here.
-            Some(volume) if volume.options.get("o").is_some_and(|o| o == "bind") => {
+            Some(volume) if volume.is_a_folder() => {
                 self.remove_volume_record(name, &doing).await?;
             }
             Some(_) => {
@@ -77,7 +78,7 @@ impl Engine {
         }
     }
 
-    async fn find_volume(&self, name: &str, doing: &str) -> Result<Option<wire::Volume>, Error> {
+    pub(crate) async fn find_volume(&self, name: &str, doing: &str) -> Result<Option<wire::Volume>, Error> {
         match self.get(&format!("/volumes/{}", encode(name))).await {
             Ok(volume) => Ok(Some(volume)),
             Err(failure) if failure.is_not_found() => Ok(None),
@@ -94,12 +95,14 @@ impl Engine {
 }
 
 fn request(name: &str, spec: &VolumeSpec, labels: HashMap<String, String>) -> VolumeCreateRequest {
-    let VolumeSpec { driver, driver_opts, labels: _, external: _, folder } = spec;
+    let VolumeSpec { driver, driver_opts, labels: _, external: _, folder, is_base } = spec;
     let mut options: HashMap<String, String> = driver_opts.clone().into_iter().collect();
     if let Some(folder) = folder {
+        // A disk that the owner mounted in the folder is part of it; unmounting the volume must not unmount that disk.
+        let o = if *is_base { "rbind,rprivate" } else { "bind" };
         options.extend([
             ("type".to_owned(), "none".to_owned()),
-            ("o".to_owned(), "bind".to_owned()),
+            ("o".to_owned(), o.to_owned()),
             ("device".to_owned(), folder.clone()),
         ]);
     }

@@ -197,6 +197,14 @@ pub(crate) struct Volume {
     pub(crate) options: BTreeMap<String, String>,
 }
 
+impl Volume {
+    /// Tells whether it is a folder of the host: removing it leaves the data.
+    pub(crate) fn is_a_folder(&self) -> bool {
+        let options = self.options.get("o").map(String::as_str).unwrap_or_default();
+        options.split(',').any(|option| option == "bind" || option == "rbind")
+    }
+}
+
 /// One entry of `GET /images/json`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -29,16 +29,18 @@ mod snapshots;
 /// What is being deleted.
 mod trash;
 
+use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use hearth_model::container::{ContainerSpec, Mount};
+use hearth_model::container::ContainerSpec;
 use hearth_model::id::AppId;
 use hearth_model::observed::DataState;
 use hearth_model::plan::Step;
+use hearth_model::spec::VolumeSpec;
 
 pub use copy::{Borders, Watch};
 pub use delete::delete_tree;
@@ -147,17 +149,27 @@ impl AppData {
         Marker::new(app).write(&dir)
     }
 
-    /// Checks what a container mounts of the app's folder: a link in it that leads out of the folder is refused, since
-    /// the app's own programs, or its package, may have put it there to get at the rest of the host.
+    /// Checks what a container mounts of the app's folder, by itself or through one of the app's `volumes`: a link in it
+    /// that leads out of the folder is refused, since the app's own programs, or its package, may have put it there to get
+    /// at the rest of the host. Where the app cannot replace a source, no link at all is taken: an earlier version of the
+    /// app may have put one there that leads into a folder which it still writes to.
     ///
     /// To be called right before the container is created and before it is started: the engine follows links itself.
-    pub fn check_mounts(&self, app: &AppId, container: &ContainerSpec) -> Result<(), Error> {
+    pub fn check_mounts(
+        &self,
+        app: &AppId,
+        container: &ContainerSpec,
+        volumes: &BTreeMap<String, VolumeSpec>,
+    ) -> Result<(), Error> {
         let dir = self.path(app);
         for mount in &container.mounts {
-            if let Mount::Bind { source, .. } = mount
-                && Path::new(source).starts_with(&dir)
-            {
-                beneath::check(&dir, Path::new(source))?;
+            let Some(path) = mount.host_path(volumes).map(PathBuf::from) else { continue };
+            if !path.starts_with(&dir) {
+                continue;
+            }
+            match mount.beneath() {
+                Some(_) => beneath::check(&dir, &path)?,
+                None => beneath::check_without_links(&dir, &path)?,
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::Digest;
 use crate::image::ImageRef;
 
-pub use mount::Mount;
+pub use mount::{Beneath, Mount};
 pub use network::{Endpoint, NetworkMode, PortBinding, Protocol};
 pub use resources::{Device, DeviceRequest, Resources, Ulimit};
 

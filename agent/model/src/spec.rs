@@ -196,6 +196,25 @@ pub struct VolumeSpec {
     /// Absolute path of the folder that holds the volume's data, when it is the app's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
+    /// Whether it holds no data of its own: mounts are resolved [beneath](crate::container::Beneath) its folder, which may
+    /// be another app's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_base: bool,
+}
+
+impl VolumeSpec {
+    /// Returns the folder of the host that the volume is, when it is one: the app's own or one that its options name.
+    pub fn host_folder(&self) -> Option<&str> {
+        let binds = || {
+            let options = self.driver_opts.get("o").map(String::as_str).unwrap_or_default();
+            options.split(',').any(|option| option == "bind" || option == "rbind")
+        };
+        match &self.folder {
+            Some(folder) => Some(folder),
+            None if !self.external && binds() => self.driver_opts.get("device").map(String::as_str),
+            None => None,
+        }
+    }
 }
 
 /// A file written before containers are created.

@@ -184,15 +184,25 @@ pub(crate) fn start_again(
     if is_done(service, container) {
         return Again::No;
     }
-    // The engine starts these again itself unless they were stopped by hand.
-    if matches!(service.container.restart, RestartPolicy::Always | RestartPolicy::UnlessStopped) {
-        return Again::Now;
-    }
-    if let RestartPolicy::OnFailure(most) = service.container.restart
-        && *exit_code != 0
-        && (most == 0 || container.restart_count < u64::from(most))
-    {
-        return Again::Now;
+    let is_restarted = match service.container.restart {
+        RestartPolicy::Always | RestartPolicy::UnlessStopped => true,
+        RestartPolicy::OnFailure(most) => {
+            *exit_code != 0 && (most == 0 || container.restart_count < u64::from(most))
+        }
+        RestartPolicy::No => false,
+    };
+    if is_restarted {
+        // Some engines may not start these again by themselves, and then nothing else keeps a pause between two starts.
+        let is_ours = service.container.mounts.iter().any(|mount| mount.beneath().is_some());
+        let was_wanted = |finished: Timestamp| wanted_since.is_some_and(|since| finished <= since);
+        return match finished_at {
+            Some(finished) if is_ours && !was_wanted(*finished) => {
+                let at = later(*finished, timing.restart_pause);
+                if at <= now { Again::Now } else { Again::At(at) }
+            }
+            // The engine starts the others again itself unless they were stopped by hand.
+            Some(_) | None => Again::Now,
+        };
     }
     match (wanted_since, finished_at) {
         (Some(since), Some(finished)) if *finished <= since => Again::Now,

@@ -35,9 +35,11 @@ pub(super) fn resolve(
     }
     let volumes = model.get_mut("volumes").and_then(Node::as_map_mut);
     for volume in volumes.into_iter().flat_map(Map::values_mut).filter_map(Node::as_map_mut) {
-        if volume.get("driver").and_then(Node::as_text) == Some("local")
-            && let Some(options) = volume.get_mut("driver_opts").and_then(Node::as_map_mut)
-            && options.get("o").and_then(Node::as_text) == Some("bind")
+        // Docker Compose does so for `driver: local` and `o: bind` alone, and hands on a relative path otherwise, which the
+        // engine then looks up in a folder of its own.
+        let binds = |o: &str| o.split(',').any(|word| word == "bind" || word == "rbind");
+        if let Some(options) = volume.get_mut("driver_opts").and_then(Node::as_map_mut)
+            && options.get("o").and_then(Node::as_text).is_some_and(binds)
         {
             resolver.path(options.get_mut("device"));
         }

@@ -37,6 +37,7 @@ impl Lowerer<'_> {
                         create_host_path: false,
                         propagation: None,
                         selinux: None,
+                        beneath: None,
                     });
                 }
             }

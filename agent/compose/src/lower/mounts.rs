@@ -2,7 +2,7 @@ use hearth_model::container::Mount;
 use hearth_model::package::AccessKind;
 use hearth_model::spec::FolderSpec;
 
-use super::{Lowerer, numeric_user, volumes};
+use super::{Lowerer, numeric_user};
 use crate::path;
 use crate::project::Service;
 use crate::project::parts::ServiceVolume;
@@ -65,12 +65,7 @@ impl Lowerer<'_> {
         let source = match self.project.volumes.get(&volume.source) {
             None => String::new(),
             Some(declared) => {
-                if declared.external {
-                    self.grant(AccessKind::HostPaths, name, format!("volume {}", declared.name));
-                }
-                if let Some(device) = volumes::host_path(declared) {
-                    self.note_path(name, &path::clean(device), volume.read_only);
-                }
+                self.note_volume(name, declared, volume.read_only);
                 self.volume_name(&volume.source, declared)
             }
         };
@@ -84,6 +79,7 @@ impl Lowerer<'_> {
             read_only: volume.read_only,
             nocopy: options.nocopy,
             subpath: (!options.subpath.is_empty()).then_some(options.subpath),
+            beneath: None,
         }
     }
 
@@ -131,10 +127,11 @@ impl Lowerer<'_> {
             create_host_path: options.create_host_path,
             propagation: (!options.propagation.is_empty()).then_some(options.propagation),
             selinux: (!options.selinux.is_empty()).then_some(options.selinux),
+            beneath: None,
         })
     }
 
-    fn note_path(&mut self, name: &str, source: &str, read_only: bool) {
+    pub(super) fn note_path(&mut self, name: &str, source: &str, read_only: bool) {
         if path::below(source, self.context.app_dir).is_some() {
             return;
         }

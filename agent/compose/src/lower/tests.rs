@@ -132,11 +132,31 @@ fn what_reaches_beyond_the_app_needs_consent() {
         let found = access(&format!("services:\n  a:\n    image: a\n    {keys}\n"));
         assert!(found.contains(&(kind, detail.to_owned())), "{keys}: {found:?}");
     }
-    let outside = "services:\n  a: {image: a, networks: [n], volumes: [\"vol:/v\", \"wol:/w\"]}\nnetworks: {n: {external: true}}\nvolumes: {vol: {external: true}, wol: {driver_opts: {type: none, o: bind, device: /srv}}}\n";
+    let outside = "services:\n  a: {image: a, networks: [n], volumes: [\"vol:/v\", \"wol:/w\", \"nas:/n\"]}\nnetworks: {n: {external: true}}\nvolumes: {vol: {external: true}, wol: {driver_opts: {type: none, o: bind, device: /srv}}, nas: {driver_opts: {type: cifs, o: \"username=a,password=s3cret\", device: //nas/films}}}\n";
     let found = access(outside);
-    for expected in [(HostNetwork, "network n"), (HostPaths, "volume vol"), (HostPaths, "/srv")] {
+    let share = "share CIFS //nas/films";
+    for expected in
+        [(HostNetwork, "network n"), (HostPaths, "volume vol"), (HostPaths, "/srv"), (HostPaths, share)]
+    {
         assert!(found.contains(&(expected.0, expected.1.to_owned())), "{found:?}");
     }
+}
+
+#[test]
+fn a_device_of_a_volume_is_resolved_whatever_the_driver_is_called() {
+    for options in ["{type: none, o: bind, device: ./x}", "{o: \"rbind,ro\", device: x}"] {
+        for driver in ["", "driver: local, "] {
+            let spec = lowered(&format!(
+                "services:\n  a: {{image: a, volumes: [\"dir:/d\"]}}\nvolumes: {{dir: {{{driver}driver_opts: {options}}}}}\n"
+            ));
+            assert_eq!(spec.volumes["demo_dir"].host_folder(), Some("/apps/demo/x"), "{driver}{options}");
+            assert!(spec.folders.contains_key("/apps/demo/x") && spec.access.is_empty(), "{spec:?}");
+        }
+    }
+    let found = refused(
+        "services: {a: {image: a, volumes: [\"dir:/d\"]}}\nvolumes:\n  dir:\n    driver_opts: {type: proc, device: proc}\n",
+    );
+    assert!(found.contains("`proc`") && found.contains("compose.yml:"), "{found}");
 }
 
 #[test]

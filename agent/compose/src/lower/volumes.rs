@@ -1,23 +1,30 @@
+use hearth_model::package::AccessKind;
 use hearth_model::spec::{FolderSpec, VolumeSpec};
 
 use super::Lowerer;
+use super::volume_options::{self, Kind};
 use crate::path;
 use crate::project::resources::Volume;
 
 impl Lowerer<'_> {
     pub(super) fn lower_volumes(&mut self) {
         for (key, volume) in &self.project.volumes {
-            let folder = is_plain(volume).then(|| format!("{}/volumes/{key}", self.context.app_dir));
+            let kind = self.kind_of(volume);
+            let folder =
+                (kind == Some(Kind::Plain)).then(|| format!("{}/volumes/{key}", self.context.app_dir));
             if let Some(folder) = &folder {
                 self.folders.insert(folder.clone(), FolderSpec::default());
             }
-            self.check_device(volume);
+            if let Some(Kind::Bind { device }) = kind {
+                self.check_device(volume, device);
+            }
             let spec = VolumeSpec {
                 driver: volume.driver.clone(),
                 driver_opts: volume.driver_opts.clone(),
                 labels: volume.labels.clone(),
                 external: volume.external,
                 folder,
+                is_base: false,
             };
             self.volumes.insert(self.volume_name(key, volume), spec);
         }
@@ -28,8 +35,32 @@ impl Lowerer<'_> {
         if volume.external { volume.name.clone() } else { self.own_name(key) }
     }
 
-    fn check_device(&mut self, volume: &Volume) {
-        let Some(device) = host_path(volume) else { return };
+    /// Notes what a service may do because it mounts a volume.
+    pub(super) fn note_volume(&mut self, service: &str, volume: &Volume, read_only: bool) {
+        if volume.external {
+            self.grant(AccessKind::HostPaths, service, format!("volume {}", volume.name));
+            return;
+        }
+        match volume_options::kind(&volume.driver, &volume.driver_opts) {
+            Ok(Kind::Bind { device }) => self.note_path(service, &path::clean(device), read_only),
+            Ok(Kind::Share { share }) => {
+                self.grant(AccessKind::HostPaths, service, format!("share {share}"));
+            }
+            // What is wrong with a volume is said once, where it is declared.
+            Ok(Kind::Plain | Kind::Memory) | Err(_) => {}
+        }
+    }
+
+    /// Returns what a volume is; one that exists already has no options to look at.
+    fn kind_of<'v>(&mut self, volume: &'v Volume) -> Option<Kind<'v>> {
+        if volume.external {
+            return None;
+        }
+        let kind = volume_options::kind(&volume.driver, &volume.driver_opts);
+        kind.map_err(|problem| self.problems.error(volume.at, problem)).ok()
+    }
+
+    fn check_device(&mut self, volume: &Volume, device: &str) {
         if path::climbs(device) {
             self.problems
                 .error(volume.at, format!("the path `{device}` of this volume must not have `..` in it"));
@@ -37,15 +68,4 @@ impl Lowerer<'_> {
             self.folders.entry(path::clean(device)).or_default();
         }
     }
-}
-
-/// Tells whether a volume has nothing that a folder of the app could not hold.
-fn is_plain(volume: &Volume) -> bool {
-    !volume.external && volume.driver_opts.is_empty() && ["", "local"].contains(&volume.driver.as_str())
-}
-
-/// Returns the path on the host that a volume of the local driver mounts.
-pub(super) fn host_path(volume: &Volume) -> Option<&str> {
-    let device = volume.driver_opts.get("device")?;
-    device.starts_with('/').then_some(device.as_str())
 }

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::db;
 use crate::hearth::Hearth;
 use crate::reconcile::Wakeup;
+use crate::reconcile::start::start;
 
 /// How often listeners hear of a pull's progress.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
@@ -119,17 +120,15 @@ pub(crate) async fn one(
             check_mounts(hearth, app, container).await?;
             on_engine(hearth, step).await
         }
-        Step::StartContainer { name } => {
-            // Between two starts the app itself may have put a link where its mount was.
-            if let Some(container) = hearth.known_container(app, name) {
-                check_mounts(hearth, app, &container).await?;
-            }
-            on_engine(hearth, step).await
-        }
+        Step::StartContainer { name } => start(hearth, app, name).await,
         Step::CreateVolume { volume, .. } => {
-            if let Some(folder) = volume.folder.clone() {
+            if let Some(folder) = volume.host_folder().map(PathBuf::from) {
                 let (data, app) = (hearth.data.clone(), app.clone());
-                blocking(move || data.check_path(&app, Path::new(&folder))).await?;
+                blocking(move || match folder.starts_with(data.path(&app)) {
+                    true => data.check_path(&app, &folder),
+                    false => Ok(()),
+                })
+                .await?;
             }
             on_engine(hearth, step).await
         }
@@ -154,8 +153,9 @@ pub(crate) async fn check_mounts(
     app: &AppId,
     container: &ContainerSpec,
 ) -> Result<(), Reason> {
+    let volumes = hearth.known_spec(app).map(|spec| spec.volumes).unwrap_or_default();
     let (data, app, container) = (hearth.data.clone(), app.clone(), container.clone());
-    blocking(move || data.check_mounts(&app, &container)).await
+    blocking(move || data.check_mounts(&app, &container, &volumes)).await
 }
 
 async fn on_disk(hearth: &Hearth, step: &Step) -> Result<(), Reason> {

@@ -40,13 +40,17 @@ pub(crate) struct SpecCache {
 impl Hearth {
     /// Returns what a container of an app is created from, as it was resolved last.
     pub(crate) fn known_container(&self, app: &AppId, name: &str) -> Option<ContainerSpec> {
-        let specs = Arc::clone(&self.spec_cache().specs);
-        let spec = specs.get(app)?.as_ref().ok()?;
+        let spec = self.known_spec(app)?;
         spec.services
             .values()
             .map(|service| &service.container)
             .find(|container| container.name == name)
             .cloned()
+    }
+
+    /// Returns what an app is made of, as it was resolved last.
+    pub(crate) fn known_spec(&self, app: &AppId) -> Option<AppSpec> {
+        self.spec_cache().specs.get(app)?.as_ref().ok().cloned()
     }
 
     /// Makes the next look resolve an app anew.

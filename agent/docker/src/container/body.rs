@@ -10,6 +10,8 @@ use hearth_model::container::{
     ContainerSpec, Device, Dns, Endpoint, Healthcheck, Mount, NetworkMode, Resources, RestartPolicy, Ulimit,
 };
 
+use super::links::{follows_links, is_resolved};
+
 /// Networks of the engine that are not user-defined, and therefore know no further names of containers.
 const BUILT_IN_NETWORKS: [&str; 3] = ["bridge", "host", "none"];
 
@@ -21,6 +23,8 @@ pub(super) fn body(
     labels: HashMap<String, String>,
     network_mode: String,
     first: Option<(String, EndpointSettings)>,
+    api_version: &str,
+    beneath: Vec<EngineMount>,
 ) -> ContainerCreateBody {
     // Taken apart so that a field that is added to the spec must be decided on here.
     let ContainerSpec {
@@ -76,13 +80,16 @@ pub(super) fn body(
         pull_policy: _,
     } = spec;
     let Dns { servers, search, options } = dns;
+    // The engine must not start again by itself what it would look up through links of the app.
+    let restart = if follows_links(spec, api_version) { RestartPolicy::No } else { *restart };
+    let by_path = || mounts.iter().filter(|mount| !is_resolved(mount, api_version));
     let host = HostConfig {
         network_mode: Some(network_mode),
-        mounts: some(mounts.iter().filter_map(mount).collect()),
-        binds: some(mounts.iter().filter_map(relabelled_bind).collect()),
+        mounts: some(by_path().filter_map(mount).chain(beneath).collect()),
+        binds: some(by_path().filter_map(relabelled_bind).collect()),
         tmpfs: some_map(mounts.iter().filter_map(tmpfs_with_options).collect()),
         port_bindings: some_map(port_bindings(spec)),
-        restart_policy: Some(restart_policy(*restart)),
+        restart_policy: Some(restart_policy(restart)),
         init: *init,
         readonly_rootfs: Some(*read_only),
         privileged: Some(*privileged),
@@ -188,20 +195,26 @@ fn endpoint(network: &str, endpoint: &Endpoint) -> EndpointSettings {
 fn mount(mount: &Mount) -> Option<EngineMount> {
     Some(match mount {
         Mount::Bind { selinux: Some(_), .. } | Mount::Tmpfs { options: Some(_), .. } => return None,
-        Mount::Bind { source, target, read_only, create_host_path: _, propagation, selinux: None } => {
-            EngineMount {
-                typ: Some(MountType::BIND),
-                source: Some(source.clone()),
-                target: Some(target.clone()),
-                read_only: Some(*read_only),
-                bind_options: propagation.as_deref().map(|word| MountBindOptions {
-                    propagation: word.parse::<MountBindOptionsPropagationEnum>().ok(),
-                    ..MountBindOptions::default()
-                }),
-                ..EngineMount::default()
-            }
-        }
-        Mount::Volume { source, target, read_only, nocopy, subpath } => EngineMount {
+        Mount::Bind {
+            source,
+            target,
+            read_only,
+            create_host_path: _,
+            propagation,
+            selinux: None,
+            beneath: _,
+        } => EngineMount {
+            typ: Some(MountType::BIND),
+            source: Some(source.clone()),
+            target: Some(target.clone()),
+            read_only: Some(*read_only),
+            bind_options: propagation.as_deref().map(|word| MountBindOptions {
+                propagation: word.parse::<MountBindOptionsPropagationEnum>().ok(),
+                ..MountBindOptions::default()
+            }),
+            ..EngineMount::default()
+        },
+        Mount::Volume { source, target, read_only, nocopy, subpath, beneath: _ } => EngineMount {
             typ: Some(MountType::VOLUME),
             source: Some(source.clone()).filter(|source| !source.is_empty()),
             target: Some(target.clone()),
@@ -228,8 +241,15 @@ fn mount(mount: &Mount) -> Option<EngineMount> {
 
 /// Returns `source:target:options` for a bind that is relabelled for SELinux: the long form has no word for it.
 fn relabelled_bind(mount: &Mount) -> Option<String> {
-    let Mount::Bind { source, target, read_only, create_host_path: _, propagation, selinux: Some(selinux) } =
-        mount
+    let Mount::Bind {
+        source,
+        target,
+        read_only,
+        create_host_path: _,
+        propagation,
+        selinux: Some(selinux),
+        beneath: _,
+    } = mount
     else {
         return None;
     };

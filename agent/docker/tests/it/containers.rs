@@ -93,6 +93,7 @@ async fn every_word_of_the_spec_reaches_the_engine() {
                 create_host_path: true,
                 propagation: Some("private".to_owned()),
                 selinux: None,
+                beneath: None,
             },
             Mount::Volume {
                 source: String::new(),
@@ -100,6 +101,7 @@ async fn every_word_of_the_spec_reaches_the_engine() {
                 read_only: false,
                 nocopy: true,
                 subpath: None,
+                beneath: None,
             },
             Mount::Tmpfs {
                 target: "/t1".to_owned(),
@@ -382,6 +384,7 @@ async fn a_missing_bind_source_is_named() {
         create_host_path: false,
         propagation: None,
         selinux: None,
+        beneath: None,
     };
     let spec = ContainerSpec { mounts: vec![mount], ..fixture.sleeper("a") };
     let error = fixture.try_do(&fixture.creation(&spec)).await.expect_err("missing");

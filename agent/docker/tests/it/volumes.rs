@@ -15,6 +15,7 @@ fn at_seed(volume: &str) -> Vec<Mount> {
         read_only: false,
         nocopy: false,
         subpath: None,
+        beneath: None,
     }]
 }
 

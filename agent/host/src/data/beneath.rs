@@ -87,13 +87,25 @@ impl Root {
     }
 
     fn open_at(&self, relative: &Path, flags: OFlags) -> Result<Option<OwnedFd>, Error> {
+        self.open_resolved(relative, flags, BENEATH)
+    }
+
+    fn open_resolved(
+        &self,
+        relative: &Path,
+        flags: OFlags,
+        resolve: ResolveFlags,
+    ) -> Result<Option<OwnedFd>, Error> {
         let path = self.path.join(relative);
         loop {
-            match rustix::fs::openat2(&self.fd, relative, flags | OFlags::CLOEXEC, Mode::empty(), BENEATH) {
+            match rustix::fs::openat2(&self.fd, relative, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
                 Ok(fd) => return Ok(Some(fd)),
                 Err(Errno::NOENT) => return Ok(None),
                 // The kernel could not be sure because something was renamed at the same time.
                 Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(Errno::LOOP) if resolve.contains(ResolveFlags::NO_SYMLINKS) => {
+                    return Err(Error::Linked { path });
+                }
                 Err(Errno::XDEV | Errno::LOOP) => return Err(self.outside(&path)),
                 Err(errno) => return Err(Error::call("open", &path)(errno)),
             }
@@ -121,6 +133,17 @@ impl Owner {
 
 /// Checks that a path below `dir` stays there when its links are followed; it need not be there, nor `dir`.
 pub(super) fn check(dir: &Path, path: &Path) -> Result<(), Error> {
+    check_resolved(dir, path, BENEATH)
+}
+
+/// Checks that a path below `dir` has no link in it; it need not be there, nor `dir`.
+pub(super) fn check_without_links(dir: &Path, path: &Path) -> Result<(), Error> {
+    // One that leads out is said to do so, whichever check finds it.
+    check(dir, path)?;
+    check_resolved(dir, path, BENEATH.union(ResolveFlags::NO_SYMLINKS))
+}
+
+fn check_resolved(dir: &Path, path: &Path, resolve: ResolveFlags) -> Result<(), Error> {
     let root = match Root::open(dir) {
         Ok(root) => root,
         Err(Error::Missing { .. }) => return Ok(()),
@@ -128,7 +151,7 @@ pub(super) fn check(dir: &Path, path: &Path) -> Result<(), Error> {
     };
     let mut relative = root.relative(path)?;
     // What is missing is made below the last folder that is there, so that one counts.
-    while root.open_at(non_empty(relative), OFlags::PATH)?.is_none() {
+    while root.open_resolved(non_empty(relative), OFlags::PATH, resolve)?.is_none() {
         let Some(parent) = relative.parent() else { break };
         relative = parent;
     }

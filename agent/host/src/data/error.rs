@@ -80,6 +80,12 @@ pub enum Error {
         /// The folder that it must stay in.
         dir: PathBuf,
     },
+    /// A path that has to be without links has one.
+    #[error("{} is a link, or has one on the way to it", path.display())]
+    Linked {
+        /// The path.
+        path: PathBuf,
+    },
     /// The app's folder, or what is in it, is not there.
     #[error("{} is not there", path.display())]
     Missing {
@@ -187,6 +193,14 @@ impl Error {
                 format!(
                     "{} leads out of the app's folder, so it is not mounted: it would give the app the rest of this box. \
                      Remove the link, or tell who made the package.",
+                    path.display()
+                ),
+            ),
+            Error::Linked { path } => Reason::new(
+                ReasonCode::PackageInvalid,
+                format!(
+                    "{} is a link, or there is a link on the way to it, so it is not mounted: the app could make it lead to \
+                     the rest of this box. Put the folder or file itself there.",
                     path.display()
                 ),
             ),

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use hearth_host::data::Error;
 use hearth_model::condition::ReasonCode;
-use hearth_model::container::{ContainerSpec, Mount};
-use hearth_model::spec::{FileSpec, FolderSpec};
+use hearth_model::container::{Beneath, ContainerSpec, Mount};
+use hearth_model::spec::{FileSpec, FolderSpec, VolumeSpec};
 
 use crate::support::{State, app};
 
-fn mounting(source: &Path) -> ContainerSpec {
+fn mounting(source: &Path, beneath: Option<Beneath>) -> ContainerSpec {
     let image = "busybox".parse().expect("valid");
     let mount = Mount::Bind {
         source: source.to_string_lossy().into_owned(),
@@ -19,6 +19,7 @@ fn mounting(source: &Path) -> ContainerSpec {
         create_host_path: true,
         propagation: None,
         selinux: None,
+        beneath,
     };
     ContainerSpec { mounts: vec![mount], ..ContainerSpec::new("blog-web-1", image) }
 }
@@ -34,6 +35,10 @@ fn a_link_out_of_the_folder_is_not_mounted() {
     symlink("../../../../..", dir.join("data/relative")).expect("linked");
     symlink("data", dir.join("inside")).expect("linked");
     symlink("data/absolute", dir.join("twice")).expect("linked");
+    let replaceable = Some(Beneath { volume: "blog.folder".to_owned(), subpath: "x".to_owned() });
+    let check = |path: &Path, beneath: &Option<Beneath>| {
+        state.data.check_mounts(&blog, &mounting(path, beneath.clone()), &BTreeMap::new())
+    };
     for bad in [
         "data/absolute",
         "data/absolute/ssh",
@@ -42,15 +47,56 @@ fn a_link_out_of_the_folder_is_not_mounted() {
         "data/relative/etc/new",
         "data/../../x",
     ] {
-        let error = state.data.check_mounts(&blog, &mounting(&dir.join(bad))).expect_err(bad);
-        assert!(matches!(error, Error::Outside { .. }), "{bad}: {error}");
-        assert_eq!(error.reason().code, ReasonCode::PackageInvalid);
+        for beneath in [&None, &replaceable] {
+            let error = check(&dir.join(bad), beneath).expect_err(bad);
+            assert!(matches!(error, Error::Outside { .. }), "{bad}: {error}");
+            assert_eq!(error.reason().code, ReasonCode::PackageInvalid);
+        }
     }
-    for good in ["", "data", "inside", "inside/new/folder", "not/there"] {
-        state.data.check_mounts(&blog, &mounting(&dir.join(good))).expect(good);
+    for good in ["", "data", "not/there"] {
+        check(&dir.join(good), &None).expect(good);
+        check(&dir.join(good), &replaceable).expect(good);
+    }
+    // The engine follows this one without a look at where it leads by then.
+    for linked in ["inside", "inside/new/folder"] {
+        let error = check(&dir.join(linked), &None).expect_err(linked);
+        assert!(matches!(error, Error::Linked { .. }), "{linked}: {error}");
+        check(&dir.join(linked), &replaceable).expect(linked);
     }
     // Folders elsewhere are the owner's consent, not this check's.
-    state.data.check_mounts(&blog, &mounting(Path::new("/media/films"))).expect("not below the folder");
+    check(Path::new("/media/films"), &None).expect("not below the folder");
+}
+
+#[test]
+fn a_volume_that_became_a_link_out_of_the_folder_is_not_mounted() {
+    let state = State::here();
+    let blog = app("blog");
+    state.data.create(&blog).expect("made");
+    let dir = state.folder(&blog);
+    fs::create_dir(dir.join("volumes")).expect("made");
+    symlink("/etc", dir.join("volumes/key")).expect("linked");
+    symlink("/etc", dir.join("device")).expect("linked");
+    let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
+    let plain = VolumeSpec { folder: Some(path("volumes/key")), ..VolumeSpec::default() };
+    let options = [("type", "none".to_owned()), ("o", "bind".to_owned()), ("device", path("device"))];
+    let by_options = VolumeSpec {
+        driver_opts: options.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        ..VolumeSpec::default()
+    };
+    for volume in [plain, by_options] {
+        let mut container = ContainerSpec::new("blog-web-1", "busybox".parse().expect("valid"));
+        container.mounts.push(Mount::Volume {
+            source: "blog_key".to_owned(),
+            target: "/x".to_owned(),
+            read_only: false,
+            nocopy: false,
+            subpath: None,
+            beneath: None,
+        });
+        let volumes = BTreeMap::from([("blog_key".to_owned(), volume)]);
+        let error = state.data.check_mounts(&blog, &container, &volumes).expect_err("a link");
+        assert!(matches!(error, Error::Outside { .. }), "{error}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use hearth_model::container::{Beneath, Mount};
 use hearth_model::{ContainerSpec, Digest};
 
 use super::*;
@@ -83,6 +84,29 @@ fn without_a_wish_an_ended_container_waits_for_a_pause() {
     let again = |finished| start_again(&policy, &exited(1, finished), None, &Timing::default(), at(NOW));
     assert_eq!(again(995), Again::At(at(1005)));
     assert_eq!(again(990), Again::Now);
+}
+
+#[test]
+fn a_container_that_the_engine_may_not_restart_is_started_again_after_a_pause() {
+    let mut policy = service(RestartPolicy::Always, false);
+    let again = |service: &ServiceSpec, finished| {
+        start_again(service, &exited(1, finished), Some(at(950)), &Timing::default(), at(NOW))
+    };
+    assert_eq!(again(&policy, 995), Again::Now);
+    policy.container.mounts.push(Mount::Bind {
+        source: "/apps/blog/data/x".to_owned(),
+        target: "/x".to_owned(),
+        read_only: false,
+        create_host_path: true,
+        propagation: None,
+        selinux: None,
+        beneath: Some(Beneath { volume: "blog.folder".to_owned(), subpath: "data/x".to_owned() }),
+    });
+    assert_eq!(again(&policy, 940), Again::Now);
+    assert_eq!(again(&policy, 990), Again::Now);
+    assert_eq!(again(&policy, 995), Again::At(at(1005)));
+    policy.container.restart = RestartPolicy::OnFailure(0);
+    assert_eq!(again(&policy, 995), Again::At(at(1005)));
 }
 
 #[test]
