@@ -69,6 +69,8 @@ pub(crate) struct Catalog {
     shelf: Shelf,
     limits: Limits,
     stores: RwLock<BTreeMap<StoreId, Arc<Store>>>,
+    /// Held while the stores are brought in line with what is wanted.
+    loading: Arc<tokio::sync::Mutex<()>>,
     /// Refreshes that go on, one of a store at a time.
     going: Mutex<BTreeMap<StoreId, StoreProgress>>,
 }
@@ -81,6 +83,7 @@ impl Catalog {
             shelf: Shelf::new(shelf),
             limits,
             stores: RwLock::default(),
+            loading: Arc::default(),
             going: Mutex::default(),
         }
     }
@@ -90,11 +93,19 @@ impl Catalog {
     ///
     /// # Errors
     /// Names each store that could not be read; it is there all the same, with its problem and without packages.
-    pub(crate) async fn load(self: &Arc<Self>, wanted: &BTreeMap<StoreId, DesiredStore>) -> Result<()> {
-        let (catalog, wanted) = (Arc::clone(self), wanted.clone());
-        tokio::task::spawn_blocking(move || catalog.load_now(&wanted))
-            .await
-            .map_err(|error| Error::Internal(format!("reading the stores ended: {error}")))?
+    pub(crate) async fn load(
+        self: &Arc<Self>,
+        wanted: impl FnOnce() -> BTreeMap<StoreId, DesiredStore>,
+    ) -> Result<()> {
+        // One at a time, and each for what is wanted once it has its turn: the last one ends with what is wanted last.
+        let turn = Arc::clone(&self.loading).lock_owned().await;
+        let (catalog, wanted) = (Arc::clone(self), wanted());
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            catalog.load_now(&wanted)
+        })
+        .await
+        .map_err(|error| Error::Internal(format!("reading the stores ended: {error}")))?
     }
 
     fn load_now(&self, wanted: &BTreeMap<StoreId, DesiredStore>) -> Result<()> {
@@ -127,7 +138,10 @@ impl Catalog {
             };
             fresh.insert(id.clone(), Arc::new(store));
         }
-        *self.stores.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        {
+            let mut stores = self.stores.write().unwrap_or_else(PoisonError::into_inner);
+            *stores = merged(&before, fresh, &stores);
+        }
         // A store that is being added is not wanted yet.
         let mut stay: BTreeSet<StoreId> = wanted.keys().cloned().collect();
         stay.extend(self.going.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned());
@@ -155,7 +169,8 @@ impl Catalog {
         unreadable(id, wanted, false, record, message)
     }
 
-    /// Fetches and reads a store that is not wanted yet; [`Catalog::load`] puts it in place once it is.
+    /// Fetches and reads a store that is not wanted yet; [`Catalog::load`] puts it in place once it is. What was fetched
+    /// stays for as long as the claim that is returned, and from then on if the store is wanted.
     ///
     /// Dropping the future gives the fetch up.
     ///
@@ -166,8 +181,8 @@ impl Catalog {
         id: &StoreId,
         wanted: &DesiredStore,
         tell: impl Fn(StoreProgress) + Send + 'static,
-    ) -> Result<()> {
-        let result = self.run(id, wanted, None, tell).await.map(|_| ());
+    ) -> Result<Claim> {
+        let result = self.run(id, wanted, None, tell).await.map(|(_, claim)| claim);
         if matches!(result, Err(Error::Store(_))) {
             self.shelf.forget(id);
         }
@@ -189,11 +204,11 @@ impl Catalog {
         let before = self.store(id)?;
         // One that has no packages was never read: whatever its source says, there is nothing to keep.
         let known = (!before.packages.is_empty()).then(|| Arc::clone(&before));
-        let (store, result) = match self.run(id, wanted, known, tell).await {
-            Ok(store) => (store, Ok(())),
+        let (store, _claim, result) = match self.run(id, wanted, known, tell).await {
+            Ok((store, claim)) => (store, Some(claim), Ok(())),
             Err(Error::Store(problem)) => {
                 let record = self.shelf.record(id, &wanted.location);
-                (Store { record, ..Store::clone(&before) }, Err(Error::Store(problem)))
+                (Store { record, ..Store::clone(&before) }, None, Err(Error::Store(problem)))
             }
             Err(error) => return Err(error),
         };
@@ -235,21 +250,22 @@ impl Catalog {
         wanted: &DesiredStore,
         before: Option<Arc<Store>>,
         tell: impl Fn(StoreProgress) + Send + 'static,
-    ) -> Result<Store> {
+    ) -> Result<(Store, Claim)> {
         let claim = Claim::new(self, id)?;
         let cancel = CancelOnDrop(Cancel::default());
         let (catalog, id, wanted) = (Arc::clone(self), id.clone(), wanted.clone());
         let given_up = cancel.0.clone();
         tokio::task::spawn_blocking(move || {
-            // Held until the work is done, also when nobody waits for it any more.
-            let claim = claim;
             let tell = |progress| {
                 claim.tell(progress);
                 tell(progress);
             };
             let (limits, cancel, before) = (catalog.limits, given_up, before.as_ref());
             let shelf = &catalog.shelf;
-            Refresh { shelf, id: &id, wanted: &wanted, before, limits, cancel, tell: &tell }.run()
+            let store =
+                Refresh { shelf, id: &id, wanted: &wanted, before, limits, cancel, tell: &tell }.run()?;
+            // Held until the work is done, also when nobody waits for it any more, and by whoever does from then on.
+            Ok((store, claim))
         })
         .await
         .map_err(|error| Error::Internal(format!("refreshing the store ended: {error}")))?
@@ -281,6 +297,23 @@ impl Catalog {
             .cloned()
             .ok_or_else(|| Error::NoSuchPackage { store: store.to_string(), package: package.to_owned() })
     }
+}
+
+/// Returns the stores that were read, with those in place of them that a refresh has read anew since `before`.
+fn merged(
+    before: &BTreeMap<StoreId, Arc<Store>>,
+    read: BTreeMap<StoreId, Arc<Store>>,
+    now: &BTreeMap<StoreId, Arc<Store>>,
+) -> BTreeMap<StoreId, Arc<Store>> {
+    let newest = |id: &StoreId, read: Arc<Store>| {
+        let is_new = |store: &&Arc<Store>| !before.get(id).is_some_and(|before| Arc::ptr_eq(before, store));
+        let same = |store: &&Arc<Store>| store.location == read.location && store.built_in == read.built_in;
+        match now.get(id).filter(is_new).filter(same) {
+            Some(refreshed) => Arc::new(Store { name: read.name.clone(), ..Store::clone(refreshed) }),
+            None => read,
+        }
+    };
+    read.into_iter().map(|(id, read)| (id.clone(), newest(&id, read))).collect()
 }
 
 fn read_built_in(path: &std::path::Path, id: &StoreId) -> std::result::Result<Store, String> {

@@ -17,7 +17,7 @@ pub(crate) mod keep;
 /// What a visitor reads when the app does not answer.
 mod page;
 /// Connections to apps.
-mod upstream;
+pub(crate) mod upstream;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -4,6 +4,8 @@
 mod address;
 /// Answers to questions about apps, before and after their install.
 pub(crate) mod apps;
+/// Turns for questions about installs.
+pub(crate) mod checks;
 /// Consent that apps from before have.
 mod consent;
 /// Changes of what the owner wants.
@@ -26,6 +28,7 @@ mod versions;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use hearth_docker::Engine;
@@ -35,9 +38,9 @@ use hearth_model::event::Event;
 use hearth_model::observed::EngineState;
 use hearth_model::package::Package;
 use hearth_model::update::AppUpdate;
-use hearth_model::{AppId, AppStatus, Desired, Digest, Generation};
+use hearth_model::{AppId, AppStatus, Chain, Desired, Digest, Generation};
 use hearth_planner::Timing;
-use tokio::sync::{Notify, Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
@@ -47,15 +50,15 @@ use crate::error::{Error, Result};
 use crate::import::Imports;
 use crate::janitor::Janitor;
 use crate::os_update::{self, OsUpdates};
+use crate::reconcile;
+use crate::reconcile::pages::Pages;
 use crate::reconcile::run::Reported;
 use crate::reconcile::specs::SpecCache;
 use crate::reconcile::start::Starts;
-use crate::reconcile::{self, Wakeup};
+use crate::reconcile::wake::Wakeups;
 use crate::resolve::{Seeds, Surroundings};
 use crate::scripts::Scripts;
 
-/// Wake-ups that may wait: one look answers all of them, so more than a few never pile up.
-const WAKEUPS: usize = 256;
 /// Events that a slow listener may be behind before it is told to load everything again.
 const EVENTS: usize = 1024;
 
@@ -131,8 +134,11 @@ pub struct Inner {
     /// Images fetched at once, of all apps together.
     pub(crate) pulls: Semaphore,
     pub(crate) events: broadcast::Sender<Event>,
-    pub(crate) wake: mpsc::Sender<Wakeup>,
-    wakeups: Mutex<Option<mpsc::Receiver<Wakeup>>>,
+    pub(crate) checks: checks::Checks,
+    pub(crate) pages: Pages,
+    pub(crate) wake: Wakeups,
+    /// Whether the loop runs.
+    is_running: AtomicBool,
     kept: Mutex<BTreeMap<Digest, Arc<Package>>>,
 }
 
@@ -140,6 +146,12 @@ impl std::ops::Deref for Hearth {
     type Target = Inner;
     fn deref(&self) -> &Inner {
         &self.0
+    }
+}
+
+impl AsRef<Imports> for Hearth {
+    fn as_ref(&self) -> &Imports {
+        &self.imports
     }
 }
 
@@ -161,7 +173,8 @@ impl Hearth {
         };
         let (generation, desired) = db::generations::current(&db).await?;
         let updates = db::updates::all(&db).await?;
-        let data = AppData::new(&options.state_dir).map_err(|error| Error::Internal(error.to_string()))?;
+        let data =
+            AppData::new(&options.state_dir).map_err(|error| Error::Internal(Chain(&error).to_string()))?;
         // What runs of scripts left that were cut off.
         if let Err(error) = hearth_host::data::delete_tree(&data.state_dir().join("scripts"), &|| true) {
             tracing::warn!("{}", error.reason().message);
@@ -174,7 +187,6 @@ impl Hearth {
         let shelf = options.state_dir.join("stores");
         let catalog = Arc::new(Catalog::new(options.stores.clone(), shelf, Limits::default()));
         let os = OsUpdates::open(&options, &db).await?;
-        let (wake, wakeups) = mpsc::channel(WAKEUPS);
         let hearth = Self(Arc::new(Inner {
             db,
             engine,
@@ -204,8 +216,10 @@ impl Hearth {
             starts: Starts::default(),
             pulls: Semaphore::new(PULLS),
             events: broadcast::Sender::new(EVENTS),
-            wake,
-            wakeups: Mutex::new(Some(wakeups)),
+            checks: checks::Checks::default(),
+            pages: Pages::default(),
+            wake: Wakeups::default(),
+            is_running: AtomicBool::new(false),
             kept: Mutex::default(),
             options,
         }));
@@ -220,15 +234,16 @@ impl Hearth {
     /// # Errors
     /// When it runs already.
     pub async fn run(&self, shutdown: CancellationToken) -> Result<()> {
-        let wakeups = self.wakeups.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let wakeups = wakeups.ok_or_else(|| Error::Internal("the loop runs already".to_owned()))?;
+        if self.is_running.swap(true, Ordering::Relaxed) {
+            return Err(Error::Internal("the loop runs already".to_owned()));
+        }
         let imports = async {
             shutdown.cancelled().await;
-            self.imports.cancel();
+            self.imports.end_all().await;
         };
         tokio::join!(
             imports,
-            reconcile::run(self.clone(), wakeups, shutdown.clone()),
+            reconcile::run(self.clone(), shutdown.clone()),
             fresh::keep_fresh(self.clone(), shutdown.clone()),
             self.janitor.run(shutdown.clone(), || self.tell(Event::Reload)),
             os_update::driver::drive(self.clone(), shutdown.clone())

@@ -6,6 +6,8 @@ mod doors;
 mod evidence;
 /// One look at everything a plan is made from.
 pub(crate) mod look;
+/// Whether apps' pages answer.
+pub(crate) mod pages;
 /// What the owner reads, from a plan and what was observed.
 mod report;
 /// Runs the steps of one app.
@@ -14,8 +16,12 @@ pub(crate) mod run;
 pub(crate) mod specs;
 /// Starts of containers.
 pub(crate) mod start;
+/// The tasks that run steps.
+mod tasks;
 /// The way of apps from one version to the next.
 mod updates;
+/// What makes the loop look again.
+pub(crate) mod wake;
 /// What steps depend on.
 mod wanted;
 
@@ -25,15 +31,15 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use hearth_model::event::Event;
 use hearth_model::observed::{DataState, EngineState};
-use hearth_model::{AppId, Plan};
+use hearth_model::{AppId, Chain, Plan};
 use hearth_planner::Failure;
 use jiff::Timestamp;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::hearth::{Hearth, InForce};
 use crate::reconcile::look::{Ports, View};
-use crate::reconcile::run::Outcome;
+use crate::reconcile::tasks::{Outcome, Tasks};
+use crate::reconcile::wake::Pending;
 use crate::reconcile::wanted::Wanted;
 
 /// A look at least so often, in case an event was lost.
@@ -48,23 +54,6 @@ const SETTLE_IN_STEPS: Duration = Duration::from_millis(200);
 /// How long a shutdown waits for steps to come to their end.
 const STEP_END: Duration = Duration::from_secs(5);
 
-/// Everything that makes the loop look again.
-#[derive(Debug)]
-pub(crate) enum Wakeup {
-    /// What the owner wants changed.
-    DesiredChanged,
-    /// Something of ours changed on the engine.
-    Engine,
-    /// The agent listens at other ports than before, or cannot.
-    Doors,
-    /// The steps of an app came to an end.
-    StepsEnded { app: AppId, outcome: Outcome },
-    /// The owner wants an app tried now.
-    Retry(AppId),
-    /// What an app is resolved from changed behind the desired state: its secrets.
-    Reresolve(AppId),
-}
-
 /// Steps of an app that are under way.
 struct Running {
     /// What they were planned for: when that changes they stop at the next step.
@@ -75,6 +64,7 @@ struct Running {
 struct Loop {
     hearth: Hearth,
     running: BTreeMap<AppId, Running>,
+    tasks: Tasks,
     failures: BTreeMap<AppId, Failure>,
     wanted_since: BTreeMap<AppId, Timestamp>,
     last_wanted: BTreeMap<AppId, Wanted>,
@@ -83,11 +73,12 @@ struct Loop {
 }
 
 /// Runs the loop until the token is cancelled. Steps that are under way are left at a step's end; apps keep running.
-pub(crate) async fn run(hearth: Hearth, mut wakeups: mpsc::Receiver<Wakeup>, shutdown: CancellationToken) {
+pub(crate) async fn run(hearth: Hearth, shutdown: CancellationToken) {
     let events = tokio::spawn(forward_engine_events(hearth.clone(), shutdown.clone()));
     let mut state = Loop {
-        hearth,
+        hearth: hearth.clone(),
         running: BTreeMap::new(),
+        tasks: Tasks::default(),
         failures: BTreeMap::new(),
         wanted_since: BTreeMap::new(),
         last_wanted: BTreeMap::new(),
@@ -95,23 +86,25 @@ pub(crate) async fn run(hearth: Hearth, mut wakeups: mpsc::Receiver<Wakeup>, shu
         engine_ready: false,
     };
     loop {
-        let look_again_at = state.turn().await;
+        let look_again_at = tokio::select! {
+            () = shutdown.cancelled() => break,
+            look_again_at = state.turn() => look_again_at,
+        };
         let pause = state.pause(look_again_at);
-        // Both arms are cancel-safe: `recv` loses nothing when it is dropped, and a sleep has nothing to lose.
+        // All arms are cancel-safe: what was not taken is still there, and a sleep has nothing to lose.
         tokio::select! {
             () = shutdown.cancelled() => break,
-            wakeup = wakeups.recv() => {
-                let Some(wakeup) = wakeup else { break };
-                state.take_all(wakeup, &mut wakeups).await;
-            }
+            pending = hearth.wake.next() => state.take_all(pending).await,
+            (app, outcome) = state.tasks.next() => state.ended(app, outcome),
             () = tokio::time::sleep(pause) => {}
         }
     }
     for running in state.running.values() {
         running.cancel.cancel();
     }
+    hearth.pages.clear();
     // A step that is still under way is as safe to leave as to be killed in: the next start goes on from there.
-    let _ = tokio::time::timeout(STEP_END, state.all_ended(&mut wakeups)).await;
+    let _ = tokio::time::timeout(STEP_END, state.all_ended()).await;
     events.abort();
 }
 
@@ -121,58 +114,56 @@ async fn forward_engine_events(hearth: Hearth, shutdown: CancellationToken) {
         () = shutdown.cancelled() => None,
         event = events.next() => event,
     } {
-        // A full queue means that a look is due anyway.
-        let _ = hearth.wake.try_send(Wakeup::Engine);
+        hearth.wake.engine_changed();
     }
 }
 
 impl Loop {
-    /// Takes a wakeup and those that come with it. What the engine tells may wait for more of it; nothing else does.
-    async fn take_all(&mut self, first: Wakeup, wakeups: &mut mpsc::Receiver<Wakeup>) {
+    /// Takes what woke the loop and what comes with it. What the engine tells may wait for more of it; nothing else does.
+    async fn take_all(&mut self, first: Pending) {
         let settle = if self.running.is_empty() { SETTLE } else { SETTLE_IN_STEPS };
         let until = tokio::time::Instant::now() + settle;
-        let mut is_urgent = false;
-        let mut next = Some(first);
-        while let Some(wakeup) = next {
-            is_urgent |= !matches!(wakeup, Wakeup::Engine);
-            self.take(wakeup);
-            next = if is_urgent {
-                wakeups.try_recv().ok()
-            } else {
-                tokio::time::timeout_at(until, wakeups.recv()).await.ok().flatten()
-            };
+        let hearth = self.hearth.clone();
+        let mut all = first;
+        while !all.is_urgent() {
+            tokio::select! {
+                more = hearth.wake.next() => all.add(more),
+                (app, outcome) = self.tasks.next() => {
+                    self.ended(app, outcome);
+                    break;
+                }
+                () = tokio::time::sleep_until(until) => break,
+            }
+        }
+        for app in all.retry {
+            self.hearth.scripts.prepare_again(&app);
+            self.hearth.retry_spec(&app);
+            self.try_now(app);
+        }
+        for app in all.reresolve {
+            self.hearth.forget_spec(&app);
+            self.try_now(app);
         }
     }
 
-    fn take(&mut self, wakeup: Wakeup) {
-        match wakeup {
-            Wakeup::DesiredChanged | Wakeup::Engine | Wakeup::Doors => {}
-            Wakeup::StepsEnded { app, outcome } => {
-                self.running.remove(&app);
-                self.hearth.clear_progress(&app);
-                match outcome {
-                    Outcome::Done | Outcome::Cancelled => {}
-                    Outcome::Failed { reason, attempt } => {
-                        tracing::warn!(app.id = %app, "a step failed: {}", reason.message);
-                        let attempts =
-                            self.failures.get(&app).map_or(0, |failure| {
-                                if failure.spec == attempt { failure.attempts } else { 0 }
-                            }) + 1;
-                        let retry_at = hearth_planner::retry::after(attempts, Timestamp::now());
-                        self.failures.insert(app, Failure { reason, attempts, retry_at, spec: attempt });
-                    }
-                }
-            }
-            Wakeup::Retry(app) => {
-                self.hearth.scripts.prepare_again(&app);
-                self.hearth.retry_spec(&app);
-                self.failures.remove(&app);
-                self.wanted_since.insert(app, Timestamp::now());
-            }
-            Wakeup::Reresolve(app) => {
-                self.hearth.forget_spec(&app);
-                self.failures.remove(&app);
-                self.wanted_since.insert(app, Timestamp::now());
+    /// Makes an app that failed be tried at once.
+    fn try_now(&mut self, app: AppId) {
+        self.failures.remove(&app);
+        self.wanted_since.insert(app, Timestamp::now());
+    }
+
+    /// Notes that the steps of an app have ended.
+    fn ended(&mut self, app: AppId, outcome: Outcome) {
+        self.running.remove(&app);
+        self.hearth.clear_progress(&app);
+        match outcome {
+            Outcome::Ended => {}
+            Outcome::Failed { reason, attempt } => {
+                tracing::warn!(app.id = %app, "a step failed: {}", reason.message);
+                let last = self.failures.get(&app).filter(|failure| failure.spec == attempt);
+                let attempts = last.map_or(0, |failure| failure.attempts) + 1;
+                let retry_at = hearth_planner::retry::after(attempts, Timestamp::now());
+                self.failures.insert(app, Failure { reason, attempts, retry_at, spec: attempt });
             }
         }
     }
@@ -182,7 +173,9 @@ impl Loop {
         loop {
             let now = self.hearth.in_force();
             self.note_wishes(&now);
-            let view = look::everything(&self.hearth, &now, Ports::WhenNeeded).await;
+            let mut view = look::everything(&self.hearth, &now, Ports::WhenNeeded).await;
+            view.observed.pages = pages::observe(&self.hearth, &now, &view);
+            self.hearth.scripts.forget_prepared(&view.observed.containers);
             self.note_engine(&view, &now);
             if self.engine_ready {
                 start::resume_left_paused(&self.hearth).await;
@@ -236,7 +229,7 @@ impl Loop {
                 continue;
             }
             if let Err(error) = self.hearth.forget_data(app).await {
-                tracing::error!(app.id = %app, "{error}");
+                tracing::error!(app.id = %app, "{}", Chain(&error));
             }
         }
     }
@@ -283,7 +276,7 @@ impl Loop {
     async fn execute(&mut self, now: &InForce, view: &View, plan: &Plan) {
         for step in &plan.shared {
             if let Err(error) = self.hearth.engine.execute(step, &|_| {}).await {
-                tracing::warn!("failed to {}: {error}", step.describe());
+                tracing::warn!("failed to {}: {}", step.describe(), Chain(&error));
             }
         }
         for (app, app_plan) in &plan.apps {
@@ -294,17 +287,20 @@ impl Loop {
             let attempt = hearth_planner::retry::attempt(&now.desired, &view.specs, app);
             self.running
                 .insert(app.clone(), Running { wanted: Wanted::of(app, now), cancel: cancel.clone() });
-            run::spawn(self.hearth.clone(), app.clone(), app_plan.stages.clone(), attempt, cancel);
+            if let Some(reason) = &app_plan.reason {
+                tracing::info!(app.id = %app, "{}", reason.message);
+            }
+            let (hearth, steps_of, stages) = (self.hearth.clone(), app.clone(), app_plan.stages.clone());
+            self.tasks.spawn(app.clone(), attempt, async move {
+                run::stages_of(&hearth, &steps_of, stages, &cancel).await
+            });
         }
     }
 
-    async fn all_ended(&mut self, wakeups: &mut mpsc::Receiver<Wakeup>) {
-        while !self.running.is_empty() {
-            match wakeups.recv().await {
-                Some(Wakeup::StepsEnded { app, .. }) => drop(self.running.remove(&app)),
-                Some(_) => {}
-                None => break,
-            }
+    async fn all_ended(&mut self) {
+        while !self.tasks.is_empty() {
+            let (app, outcome) = self.tasks.next().await;
+            self.ended(app, outcome);
         }
     }
 

@@ -43,21 +43,16 @@ struct Trouble {
 }
 
 impl Scripts {
-    /// Returns the apps that were prepared for a start and have not run since. Those that run by now are forgotten.
+    /// Returns the apps that were prepared for a start and have not run since.
     pub(crate) fn prepared(&self, containers: &BTreeMap<String, ObservedContainer>) -> BTreeSet<AppId> {
-        let runs = |container: &&ObservedContainer| match container.state {
-            ContainerState::Running | ContainerState::Paused | ContainerState::Restarting { .. } => true,
-            ContainerState::Created { .. }
-            | ContainerState::Exited { .. }
-            | ContainerState::Removing
-            | ContainerState::Dead
-            | ContainerState::Other(_) => false,
-        };
-        let running: BTreeSet<&AppId> =
-            containers.values().filter(runs).map(|container| &container.app).collect();
-        let mut memory = self.lock();
-        memory.prepared.retain(|app| !running.contains(app));
-        memory.prepared.clone()
+        let running = running(containers);
+        self.lock().prepared.iter().filter(|app| !running.contains(app)).cloned().collect()
+    }
+
+    /// Forgets that apps were prepared which run by now: before their next start they are prepared again.
+    pub(crate) fn forget_prepared(&self, containers: &BTreeMap<String, ObservedContainer>) {
+        let running = running(containers);
+        self.lock().prepared.retain(|app| !running.contains(app));
     }
 
     /// Makes an app be prepared again before its next start.
@@ -81,4 +76,16 @@ impl Scripts {
     fn lock(&self) -> MutexGuard<'_, Memory> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn running(containers: &BTreeMap<String, ObservedContainer>) -> BTreeSet<&AppId> {
+    let runs = |container: &&ObservedContainer| match container.state {
+        ContainerState::Running | ContainerState::Paused | ContainerState::Restarting { .. } => true,
+        ContainerState::Created { .. }
+        | ContainerState::Exited { .. }
+        | ContainerState::Removing
+        | ContainerState::Dead
+        | ContainerState::Other(_) => false,
+    };
+    containers.values().filter(runs).map(|container| &container.app).collect()
 }

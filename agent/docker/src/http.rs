@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
+use hearth_model::Chain;
 use http_body_util::{BodyExt, BodyStream, Full};
 use hyper::body::{Frame, Incoming};
 use hyper::{Request, Response, StatusCode};
@@ -50,9 +51,9 @@ impl From<bollard::errors::Error> for Failure {
             E::DockerStreamError { error } => Failure::Answered { status: 500, message: error },
             E::RequestTimeoutError => Failure::Unreachable("no answer in time".to_owned()),
             E::IOError { .. } | E::HyperResponseError { .. } | E::HyperLegacyError { .. } => {
-                Failure::Unreachable(whole_chain(&error))
+                Failure::Unreachable(Chain(&error).to_string())
             }
-            other => Failure::Unreadable(whole_chain(&other)),
+            other => Failure::Unreadable(Chain(&other).to_string()),
         }
     }
 }
@@ -132,9 +133,12 @@ impl Reader {
         let request = Request::get(hyper::Uri::from(hyperlocal::Uri::new(&self.socket, path)))
             .header(hyper::header::HOST, "docker")
             .body(Full::new(Bytes::new()))
-            .map_err(|error| Failure::Unreadable(whole_chain(&error)))?;
-        let response =
-            self.client.request(request).await.map_err(|error| Failure::Unreachable(whole_chain(&error)))?;
+            .map_err(|error| Failure::Unreadable(Chain(&error).to_string()))?;
+        let response = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| Failure::Unreachable(Chain(&error).to_string()))?;
         if response.status() == StatusCode::OK {
             return Ok(response);
         }
@@ -179,7 +183,7 @@ pub(crate) fn encode(text: &str) -> String {
 
 fn pieces(response: Response<Incoming>) -> impl Stream<Item = Result<Bytes, Failure>> + Send + use<> {
     let frames = TryStreamExt::map_err(BodyStream::new(response.into_body()), |error| {
-        Failure::Unreachable(whole_chain(&error))
+        Failure::Unreachable(Chain(&error).to_string())
     });
     frames.try_filter_map(async |frame: Frame<Bytes>| Ok(frame.into_data().ok()))
 }
@@ -188,26 +192,12 @@ async fn collect(response: Response<Incoming>) -> Result<Bytes, Failure> {
     let body = http_body_util::Limited::new(response.into_body(), ANSWER_LIMIT_BYTES);
     match body.collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) => Err(Failure::Unreachable(whole_chain(error.as_ref()))),
+        Err(error) => Err(Failure::Unreachable(Chain(error.as_ref()).to_string())),
     }
 }
 
 fn no_answer() -> Failure {
     Failure::Unreachable(format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()))
-}
-
-fn whole_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        source = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -70,8 +70,11 @@ impl Engine {
         let mut ours = Vec::new();
         for summary in containers {
             let Some(name) = summary.name().map(str::to_owned) else { continue };
-            for network in summary.network_settings.networks.keys() {
-                if let Some(network) = view.networks.get_mut(network) {
+            for (network, endpoint) in &summary.network_settings.networks {
+                // A container may remember a network that was removed while another took its name.
+                if let Some(network) = view.networks.get_mut(network)
+                    && (endpoint.network_id.is_empty() || endpoint.network_id == network.id)
+                {
                     network.connected.insert(summary.id.clone());
                 }
             }
@@ -153,6 +156,11 @@ impl Engine {
                 .iter()
                 .filter_map(|(name, seen)| Some((name.clone(), seen.address()?)))
                 .collect(),
+            network_ids: networks
+                .iter()
+                .filter(|(_, seen)| !seen.network_id.is_empty())
+                .map(|(name, seen)| (name.clone(), seen.network_id.clone()))
+                .collect(),
             networks: networks.into_keys().collect(),
             ports: summary.ports.iter().filter_map(wire::Port::published).collect(),
         };
@@ -179,6 +187,7 @@ impl Engine {
         let ours = labels::is_ours(&network.labels, &self.inner.options.box_id);
         let label = |name: &str| network.labels.get(name).filter(|_| ours);
         let seen = ObservedNetwork {
+            id: network.id.clone(),
             app: label(labels::APP).and_then(|app| app.parse().ok()),
             ours,
             spec_hash: label(labels::SPEC).and_then(|hash| hash.parse().ok()),

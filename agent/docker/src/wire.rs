@@ -67,6 +67,8 @@ pub(crate) struct Networks {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct NetworkEndpoint {
+    #[serde(default, rename = "NetworkID", deserialize_with = "null_is_empty")]
+    pub(crate) network_id: String,
     #[serde(default, rename = "IPAddress", deserialize_with = "null_is_empty")]
     pub(crate) ip_address: String,
     #[serde(default, rename = "GlobalIPv6Address", deserialize_with = "null_is_empty")]

@@ -115,9 +115,18 @@ impl Sandbox {
     /// # Errors
     /// When it could not be started. That the script failed is no error.
     pub fn run(&self, script: Script<'_>) -> Result<Ended, Error> {
+        self.run_while(script, &|| true)
+    }
+
+    /// Runs a script like [`Sandbox::run`], and kills it with everything that it has started once it is not wanted any
+    /// more. `is_wanted` is asked a hundred times a second.
+    ///
+    /// # Errors
+    /// When it could not be started. That the script failed or was killed is no error.
+    pub fn run_while(&self, script: Script<'_>, is_wanted: &dyn Fn() -> bool) -> Result<Ended, Error> {
         let scratch = Scratch::make(self, script)?;
         let command = command::line(self, &scratch, script)?;
-        supervise::run(command, self.limits.time)
+        supervise::run(command, self.limits.time, is_wanted, &|| command::kill(&scratch))
     }
 }
 

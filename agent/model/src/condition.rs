@@ -129,6 +129,8 @@ pub enum ReasonCode {
     EngineRefused,
     /// A file could not be written or read.
     FileError,
+    /// A defect of Hearth; its log has the details.
+    Internal,
 }
 
 /// Everything the owner sees of an installed app.

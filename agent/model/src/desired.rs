@@ -108,7 +108,7 @@ pub struct Settings {
 }
 
 /// Who made a change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "name")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Actor {

@@ -7,6 +7,8 @@
 pub mod api;
 /// Numbers of bytes as people read them.
 pub mod bytes;
+/// An error with everything that caused it, in one line.
+mod chain;
 /// What the owner reads about an app.
 pub mod condition;
 /// What a container is created from.
@@ -46,6 +48,7 @@ pub mod update;
 mod schema;
 
 pub use bytes::Bytes;
+pub use chain::Chain;
 pub use condition::{AppState, AppStatus, Reason};
 pub use container::ContainerSpec;
 pub use desired::Desired;

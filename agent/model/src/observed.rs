@@ -44,8 +44,22 @@ pub struct Observed {
     /// TCP ports of the host that the agent itself listens on for apps: their doors.
     #[serde(default)]
     pub doors: BTreeMap<u16, AppId>,
+    /// What apps' pages answered when they were asked last. An app whose page was not asked yet has no entry.
+    #[serde(default)]
+    pub pages: BTreeMap<AppId, ObservedPage>,
     /// The host.
     pub host: HostFacts,
+}
+
+/// What an app's page answered when it was asked last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObservedPage {
+    /// Id of the container that was asked.
+    pub container: String,
+    /// When that container had been started: an answer of an earlier start says nothing about a later one.
+    pub started_at: Option<Timestamp>,
+    /// Why it gave no answer ("connection refused"); `None` when it answered.
+    pub problem: Option<String>,
 }
 
 /// Whether the engine answered.
@@ -110,6 +124,10 @@ pub struct ObservedContainer {
     pub started_at: Option<Timestamp>,
     /// Networks that it is connected to.
     pub networks: BTreeSet<String>,
+    /// The ids of those networks as the container remembers them, by name. The engine gives none for a network that
+    /// the container has not joined yet.
+    #[serde(default)]
+    pub network_ids: BTreeMap<String, String>,
     /// Its address in each of them, while it runs.
     #[serde(default)]
     pub addresses: BTreeMap<String, IpAddr>,
@@ -173,6 +191,9 @@ pub enum Health {
 /// A network of the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObservedNetwork {
+    /// The engine's id; a network that is removed and made again under its name has another one.
+    #[serde(default)]
+    pub id: String,
     /// The app it belongs to, `None` when it is not Hearth's or belongs to several apps.
     pub app: Option<AppId>,
     /// Whether it carries Hearth's labels.

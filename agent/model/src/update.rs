@@ -31,6 +31,9 @@ pub enum UpdatePhase {
     Probation {
         /// The last moment.
         deadline: Timestamp,
+        /// Since when everything of the new version has been well without a break; `None` while something is not.
+        #[serde(default)]
+        well_since: Option<Timestamp>,
     },
     /// It did not get healthy: the old version and the old data come back.
     Reverting {

@@ -20,6 +20,7 @@
 //! Fetching -> Reverting
 //! Switching -> Probation
 //! Switching -> Reverting
+//! Probation -> Probation
 //! Probation -> Done
 //! Probation -> Reverting
 //! Reverting -> Reverted
@@ -28,6 +29,11 @@
 //! While it is Fetching the old version runs untouched. Switching stops it, copies its data aside and replaces every
 //! container. Reverting begins with a new generation, made by Hearth, whose entry is [`AppUpdate::from`]; until that is
 //! in force nothing is started. An owner who goes back by hand puts the record from Done into Reverting.
+//!
+//! In Probation the new version has to be well for a while without a break, its page included; when that while begins and
+//! when it is broken off is recorded, which leads from Probation to Probation. A way back whose steps fail over and over
+//! ends as well: as Reverted where the old data is back, else it stays Reverting, is shown as failed, and is tried again
+//! with the app's back-off or when the owner asks.
 
 use hearth_model::condition::ReasonCode;
 use hearth_model::desired::Run;
@@ -47,11 +53,12 @@ use probation::Verdict;
 mod probation;
 
 /// Every transition there is, by the names of the phases, as it is drawn above.
-pub const TRANSITIONS: [(&str, &str); 7] = [
+pub const TRANSITIONS: [(&str, &str); 8] = [
     ("Fetching", "Switching"),
     ("Fetching", "Reverting"),
     ("Switching", "Probation"),
     ("Switching", "Reverting"),
+    ("Probation", "Probation"),
     ("Probation", "Done"),
     ("Probation", "Reverting"),
     ("Reverting", "Reverted"),
@@ -77,8 +84,20 @@ pub fn next(app: &AppId, update: &AppUpdate, input: &Input<'_>) -> Option<Update
         UpdatePhase::Fetching | UpdatePhase::Switching | UpdatePhase::Probation { .. } => {
             forward(&world, app, update)
         }
-        UpdatePhase::Reverting { reason, log } => is_back(&world, app, update)
-            .then(|| UpdatePhase::Reverted { reason: reason.clone(), log: log.clone(), at: input.now }),
+        UpdatePhase::Reverting { reason, log } => {
+            let reverted = |reason: String| UpdatePhase::Reverted { reason, log: log.clone(), at: input.now };
+            if is_back(&world, app, update) {
+                return Some(reverted(reason.clone()));
+            }
+            // With its data back the old version is an app like any other, whose failure the owner reads as its state.
+            let failure = input.failure(app).filter(|failure| is_given_up(failure))?;
+            has_old_data(input, app, update).then(|| {
+                reverted(format!(
+                    "{reason} The version before and its data are back, but it could not be started: {}",
+                    failure.reason.message
+                ))
+            })
+        }
         UpdatePhase::Done { .. } | UpdatePhase::Reverted { .. } => None,
     }
 }
@@ -92,7 +111,7 @@ pub fn culprit(app: &AppId, update: &AppUpdate, input: &Input<'_>) -> Option<Ser
         Verdict::Fails(reason) => Some(reason),
         Verdict::Healthy => None,
         Verdict::NotYet { waits_for } => {
-            matches!(update.phase, UpdatePhase::Probation { .. }).then(|| too_late(waits_for.as_ref()))
+            matches!(update.phase, UpdatePhase::Probation { .. }).then_some(waits_for)
         }
     })?;
     reason.service?.parse().ok()
@@ -105,7 +124,13 @@ pub fn probation(spec: &AppSpec, timing: &Timing) -> SignedDuration {
     let layers = crate::order::of(spec).map(|order| order.layers).unwrap_or_default();
     let chain = layers.iter().filter_map(|layer| layer.iter().map(|service| own(service)).max());
     let needed = chain.fold(timing.settle, SignedDuration::saturating_add);
-    needed.clamp(timing.probation_min, timing.probation_max.max(timing.probation_min))
+    let longest = timing.probation_max.max(timing.probation_min);
+    let shortest = if crate::page::service(spec).is_some() {
+        timing.page_probation.clamp(timing.probation_min, longest)
+    } else {
+        timing.probation_min
+    };
+    needed.clamp(shortest, longest)
 }
 
 /// Tells whether the copy of the old data is there.
@@ -121,9 +146,9 @@ pub(crate) fn needs_restore(input: &Input<'_>, app: &AppId, update: &AppUpdate) 
 
 /// Returns when the phase may change although nothing happens.
 pub(crate) fn look_again_at(world: &World<'_>, spec: &AppSpec, update: &AppUpdate) -> Option<Timestamp> {
-    let UpdatePhase::Probation { deadline } = update.phase else { return None };
-    let settled = probation::settled_at(world, spec);
-    crate::health::earliest(Some(last_moment(world, spec, deadline)), settled)
+    let UpdatePhase::Probation { deadline, well_since } = update.phase else { return None };
+    let proven = well_since.map(|since| probation::proven_at(world, spec, since));
+    Some(proven.unwrap_or_else(|| last_moment(world, spec, deadline)))
 }
 
 fn forward(world: &World<'_>, app: &AppId, update: &AppUpdate) -> Option<UpdatePhase> {
@@ -144,18 +169,34 @@ fn forward(world: &World<'_>, app: &AppId, update: &AppUpdate) -> Option<UpdateP
             let mut images = spec.services.values().map(|service| &service.container.image);
             images.all(|image| input.observed.images.contains(image)).then_some(UpdatePhase::Switching)
         }
-        UpdatePhase::Switching => is_made(world, spec, Keep::OfPackage(&update.to))
-            .then(|| UpdatePhase::Probation { deadline: later(input.now, probation(spec, &input.timing)) }),
+        UpdatePhase::Switching => {
+            is_made(world, spec, Keep::OfPackage(&update.to)).then(|| UpdatePhase::Probation {
+                deadline: later(input.now, probation(spec, &input.timing)),
+                well_since: None,
+            })
+        }
         // What does not run cannot prove itself; its snapshot stays for the owner to go back.
         UpdatePhase::Probation { .. } if entry.run == Run::Stopped => {
             Some(UpdatePhase::Done { at: input.now })
         }
-        UpdatePhase::Probation { deadline } => match probation::verdict(world, spec) {
-            Verdict::Healthy => Some(UpdatePhase::Done { at: input.now }),
-            Verdict::Fails(reason) => Some(given_up(&reason)),
-            Verdict::NotYet { waits_for } => (last_moment(world, spec, *deadline) <= input.now)
-                .then(|| given_up(&too_late(waits_for.as_ref()))),
-        },
+        UpdatePhase::Probation { deadline, well_since } => {
+            let (deadline, verdict) = (*deadline, probation::verdict(world, spec));
+            match (verdict, *well_since) {
+                (Verdict::Fails(reason), _) => Some(given_up(&reason)),
+                (Verdict::Healthy, Some(since)) => (probation::proven_at(world, spec, since) <= input.now)
+                    .then_some(UpdatePhase::Done { at: input.now }),
+                (Verdict::Healthy, None) => {
+                    Some(UpdatePhase::Probation { deadline, well_since: Some(input.now) })
+                }
+                (Verdict::NotYet { waits_for }, _) if last_moment(world, spec, deadline) <= input.now => {
+                    Some(given_up(&waits_for))
+                }
+                (Verdict::NotYet { .. }, Some(_)) => {
+                    Some(UpdatePhase::Probation { deadline, well_since: None })
+                }
+                (Verdict::NotYet { .. }, None) => None,
+            }
+        }
         UpdatePhase::Reverting { .. } | UpdatePhase::Done { .. } | UpdatePhase::Reverted { .. } => None,
     }
 }
@@ -185,7 +226,7 @@ fn is_final(failure: &Failure) -> bool {
         | ReasonCode::DiskFull
         | ReasonCode::PackageInvalid => true,
         ReasonCode::EngineUnreachable | ReasonCode::DataMissing => false,
-        _ => failure.attempts >= TRIES,
+        _ => is_given_up(failure),
     }
 }
 
@@ -195,17 +236,6 @@ fn given_up(reason: &Reason) -> UpdatePhase {
 
 fn reverting(reason: String, log: Vec<String>) -> UpdatePhase {
     UpdatePhase::Reverting { reason, log }
-}
-
-fn too_late(waits_for: Option<&ServiceName>) -> Reason {
-    match waits_for {
-        Some(service) => Reason::of_service(
-            ReasonCode::Unhealthy,
-            service.as_str(),
-            format!("{service} did not get healthy in time."),
-        ),
-        None => Reason::new(ReasonCode::Unhealthy, "It did not get healthy in time."),
-    }
 }
 
 /// A box that was switched off meanwhile starts the wait again: what counts is how long the oldest container runs.
@@ -221,10 +251,20 @@ fn is_made(world: &World<'_>, spec: &AppSpec, keep: Keep<'_>) -> bool {
     Converge::new(world, entry, spec, Starts::No, keep).is_ok_and(|converge| converge.is_made())
 }
 
-fn is_back(world: &World<'_>, app: &AppId, update: &AppUpdate) -> bool {
-    let input = &world.input;
+/// Tells whether a step failed so often in a row that nothing waits for it any more.
+pub(crate) fn is_given_up(failure: &Failure) -> bool {
+    failure.attempts >= TRIES
+}
+
+/// Tells whether the old version is desired again and its data is back.
+fn has_old_data(input: &Input<'_>, app: &AppId, update: &AppUpdate) -> bool {
     let is_old = input.desired.apps.get(app).is_some_and(|entry| entry.digest != update.to)
         || update.from.digest == update.to;
+    is_old && !needs_restore(input, app, update)
+}
+
+fn is_back(world: &World<'_>, app: &AppId, update: &AppUpdate) -> bool {
+    let input = &world.input;
     let Some(spec) = input.spec(app) else { return false };
-    is_old && !needs_restore(input, app, update) && is_made(world, spec, Keep::All)
+    has_old_data(input, app, update) && is_made(world, spec, Keep::All)
 }

@@ -5,13 +5,14 @@ use hearth_model::condition::ReasonCode;
 use hearth_model::desired::{DesiredApp, Run};
 use hearth_model::observed::{DataState, EngineState};
 use hearth_model::plan::AppPlan;
+use hearth_model::update::UpdatePhase;
 use hearth_model::{AppId, AppState, Plan, Reason};
 
 use crate::converge::{Converge, Keep, Starts, stop_all};
 use crate::decision::Decision;
 use crate::health::earliest;
 use crate::world::World;
-use crate::{Input, hooks, remove, shared, words};
+use crate::{Input, app_update, hooks, remove, shared, words};
 
 /// Decides what must happen next for every app, and says what state each is in.
 ///
@@ -100,7 +101,7 @@ fn without_data(world: &World<'_>, app: &AppId) -> Option<Decision> {
 fn stopped(world: &World<'_>, app: &AppId) -> Decision {
     let stages = stop_all(world, app, world.input.spec(app));
     let state = if stages.is_empty() { AppState::Stopped } else { AppState::Stopping };
-    Decision { plan: AppPlan { stages, state, ..AppPlan::default() }, look_again_at: None }
+    Decision { plan: AppPlan { stages, state, ..AppPlan::default() }, look_again_at: None, all_up: false }
 }
 
 /// After a failed step nothing is tried before its time, unless something else is attempted by now.
@@ -119,5 +120,12 @@ fn hold_back(input: &Input<'_>, app: &AppId, mut decision: Decision) -> Decision
     }
     // While it is tried again, the owner still reads what went wrong last.
     decision.plan.reason = Some(failure.reason.clone());
+    let phase = input.updates.get(app).map(|update| &update.phase);
+    if let Some(UpdatePhase::Reverting { reason, .. }) = phase
+        && app_update::is_given_up(failure)
+    {
+        decision.plan.state = AppState::Failed;
+        decision.plan.reason = Some(words::cannot_go_back(reason, &failure.reason));
+    }
     decision
 }

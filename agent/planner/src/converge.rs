@@ -5,7 +5,7 @@ mod start;
 /// Stop and remove what must go.
 mod teardown;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hearth_model::desired::DesiredApp;
 use hearth_model::observed::{ContainerState, DataState, ObservedContainer};
@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 
 use crate::changed::{is_changed, is_done};
 use crate::decision::Decision;
-use crate::health::{self, earliest};
+use crate::health::{self, ServiceHealth, earliest};
 use crate::order::Order;
 use crate::retry::later;
 use crate::words;
@@ -32,6 +32,8 @@ pub(crate) struct Converge<'a> {
     order: Order<'a>,
     /// Services whose container is removed and made anew.
     replaced: BTreeSet<&'a ServiceName>,
+    /// Services whose container stays and is started again, each with the service whose namespace it has lost.
+    restarted: BTreeMap<&'a ServiceName, &'a ServiceName>,
     /// Networks that are removed and made anew.
     remade: BTreeSet<&'a str>,
     /// Containers of services that the spec no longer has.
@@ -94,6 +96,7 @@ impl<'a> Converge<'a> {
             spec,
             order,
             replaced: BTreeSet::new(),
+            restarted: BTreeMap::new(),
             remade: BTreeSet::new(),
             orphans,
             starts,
@@ -102,6 +105,9 @@ impl<'a> Converge<'a> {
         };
         converge.remade = converge.networks_to_remake()?;
         converge.replaced = converge.services_to_replace(keep);
+        if starts == Starts::Yes {
+            converge.restarted = converge.services_to_restart();
+        }
         Ok(converge)
     }
 
@@ -140,7 +146,8 @@ impl<'a> Converge<'a> {
         stages.extend(self.after_stop.iter().cloned());
         stages.extend(self.removes());
         stages.extend(self.after_remove.iter().cloned());
-        let mut reason = None;
+        let mut reason =
+            self.restarted.iter().next().map(|(service, host)| words::restarted_with(service, host));
         match clash {
             Some(clash) if !clash.passing => return Decision::failed(clash.reason.clone()),
             // What this app itself lets go of may be what the other waits for.
@@ -156,7 +163,8 @@ impl<'a> Converge<'a> {
             look_again_at = earliest(look_again_at, Some(later(input.now, SignedDuration::from_secs(1))));
         }
         let waits = clash.is_some() || settles;
-        let mut decision = Decision { plan: AppPlan { stages, ..AppPlan::default() }, look_again_at };
+        let plan = AppPlan { stages, ..AppPlan::default() };
+        let mut decision = Decision { plan, look_again_at, all_up: false };
         decision.plan.waiting = start.waiting;
         self.state(&mut decision, waits, reason, start.failed, &start.held);
         decision
@@ -180,6 +188,8 @@ impl<'a> Converge<'a> {
         let plan = &mut decision.plan;
         let health = health::of_app(self.world, self.spec, held);
         decision.look_again_at = earliest(decision.look_again_at, health.look_again_at);
+        let rests = plan.stages.is_empty() && !waits && failed.is_none();
+        decision.all_up = rests && plan.waiting.is_empty() && health.all_up;
         (plan.state, plan.reason) = if !plan.stages.is_empty() || waits {
             (self.busy_state(&plan.stages), reason)
         } else if let Some(failed) = failed {
@@ -222,6 +232,7 @@ impl<'a> Converge<'a> {
 
     /// Services whose container differs from its spec, and those whose container is made around one that goes.
     fn services_to_replace(&self, keep: Keep<'_>) -> BTreeSet<&'a ServiceName> {
+        let networks = &self.world.input.observed.networks;
         let mut replaced: BTreeSet<&ServiceName> = BTreeSet::new();
         for service in &self.order.services {
             let Some(container) = self.container(service) else { continue };
@@ -229,7 +240,7 @@ impl<'a> Converge<'a> {
             if matches!(container.state, ContainerState::Removing) {
                 continue;
             }
-            let changed = is_changed(spec, container, self.entry.restarts)
+            let changed = is_changed(spec, container, self.entry.restarts, networks)
                 || !keep.allows(&container.package_digest)
                 || container.networks.iter().any(|network| self.remade.contains(network.as_str()));
             // The engine ties a shared namespace to the id of a container, and a dependent that asks for it is to be
@@ -244,6 +255,49 @@ impl<'a> Converge<'a> {
             }
         }
         replaced
+    }
+
+    /// Services that run in a namespace of another's container that is gone: the other was started again after them, by
+    /// itself or by the engine. They are offline, and nothing but a new start of theirs brings them back.
+    fn services_to_restart(&self) -> BTreeMap<&'a ServiceName, &'a ServiceName> {
+        let mut restarted: BTreeMap<&ServiceName, &ServiceName> = BTreeMap::new();
+        for service in &self.order.services {
+            let Some(container) = self.kept(service) else { continue };
+            if is_done(&self.spec.services[*service], container) {
+                continue;
+            }
+            let lost = self.order.namespaces[service]
+                .iter()
+                .copied()
+                .find(|host| restarted.contains_key(host) || self.has_outlived(container, host));
+            if let Some(host) = lost {
+                restarted.insert(service, host);
+            }
+        }
+        restarted
+    }
+
+    /// Tells whether a container ran when the container of `host` was started the last time. One that crashes over and
+    /// over is waited for.
+    fn has_outlived(&self, container: &ObservedContainer, host: &ServiceName) -> bool {
+        let input = &self.world.input;
+        let Some(other) = self.kept(host).filter(|other| other.state == ContainerState::Running) else {
+            return false;
+        };
+        let health = health::of_service(&self.spec.services[host], Some(other), &input.timing, input.now);
+        if matches!(health, ServiceHealth::CrashLoop(_)) || container.started_at >= other.started_at {
+            return false;
+        }
+        match &container.state {
+            ContainerState::Running => true,
+            ContainerState::Exited { finished_at, .. } => *finished_at >= other.started_at,
+            ContainerState::Created { .. }
+            | ContainerState::Paused
+            | ContainerState::Restarting { .. }
+            | ContainerState::Removing
+            | ContainerState::Dead
+            | ContainerState::Other(_) => false,
+        }
     }
 
     fn data_state(&self) -> Option<DataState> {

@@ -7,9 +7,10 @@ use hearth_model::{AppSpec, AppState, Reason, ServiceName};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::changed::is_done;
+use crate::page::{self, Page};
 use crate::retry::later;
 use crate::world::World;
-use crate::{Timing, words};
+use crate::{Input, Timing, words};
 
 /// Restarts by the engine that count as a crash loop.
 pub const CRASH_LOOP_RESTARTS: u64 = 3;
@@ -95,18 +96,28 @@ pub(crate) struct AppHealth {
     pub(crate) reason: Option<Reason>,
     /// When the answer may be another although nothing happens.
     pub(crate) look_again_at: Option<Timestamp>,
+    /// Whether every service is up, whatever its page says and however short it has been up.
+    pub(crate) all_up: bool,
 }
 
-/// Returns the state of an app for which nothing can be done now: the worst of its services. Those `held` back are about
-/// to start, whatever became of them the last time.
+/// Returns the state of an app for which nothing can be done now: the worst of its services, and of its page. Those `held`
+/// back are about to start, whatever became of them the last time.
 pub(crate) fn of_app(world: &World<'_>, spec: &AppSpec, held: &BTreeSet<&ServiceName>) -> AppHealth {
     let input = &world.input;
-    let mut worst = AppHealth { state: AppState::Running, reason: None, look_again_at: None };
+    let page = page::state(spec, input.observed);
+    let mut worst =
+        AppHealth { state: AppState::Running, reason: None, look_again_at: None, all_up: held.is_empty() };
     for (name, service) in &spec.services {
         let container = input.observed.containers.get(&service.container.name);
         let health = of_service(service, container, &input.timing, input.now);
+        worst.all_up &=
+            matches!(health, ServiceHealth::Done | ServiceHealth::Running | ServiceHealth::Healthy);
+        let settles_at = container
+            .filter(|_| health == ServiceHealth::Running && !speaks_for(&page, spec, name))
+            .and_then(|container| settled_at(container, &page, &input.timing))
+            .filter(|at| *at > input.now);
         let (state, reason) = match &health {
-            _ if held.contains(name) => (AppState::Starting, None),
+            _ if held.contains(name) || settles_at.is_some() => (AppState::Starting, None),
             ServiceHealth::Done | ServiceHealth::Running | ServiceHealth::Healthy => {
                 (AppState::Running, None)
             }
@@ -114,23 +125,65 @@ pub(crate) fn of_app(world: &World<'_>, spec: &AppSpec, held: &BTreeSet<&Service
             | ServiceHealth::NotStarted(None)
             | ServiceHealth::Starting
             | ServiceHealth::Unclear => (AppState::Starting, None),
-            ServiceHealth::Restarting(_)
-            | ServiceHealth::CrashLoop(_)
-            | ServiceHealth::Unhealthy(_)
-            | ServiceHealth::Paused => (AppState::Unhealthy, words::of_health(name, &health)),
+            // One that ends once or twice may wait for another that is not there yet.
+            ServiceHealth::Restarting(_) => (AppState::Starting, words::of_health(name, &health)),
+            ServiceHealth::CrashLoop(_) | ServiceHealth::Unhealthy(_) | ServiceHealth::Paused => {
+                (AppState::Unhealthy, words::of_health(name, &health))
+            }
             ServiceHealth::NotStarted(Some(_)) | ServiceHealth::Ended { .. } => {
                 (AppState::Failed, words::of_health(name, &health))
             }
         };
+        worst.look_again_at = earliest(worst.look_again_at, settles_at);
         if let (ServiceHealth::CrashLoop(_), Some(container)) = (&health, container) {
             worst.look_again_at = earliest(worst.look_again_at, crash_window_end(container, &input.timing));
         }
-        if severity(state) > severity(worst.state) {
-            worst.state = state;
-            worst.reason = reason;
+        worst.add(state, reason);
+    }
+    of_page(&mut worst, page, input);
+    worst
+}
+
+/// Adds what a page that does not answer means.
+fn of_page(worst: &mut AppHealth, page: Page, input: &Input<'_>) {
+    let Page::Silent { target, problem } = page else { return };
+    let called_a_fault_at = target.started_at.map(|at| later(at, input.timing.page_patience));
+    if called_a_fault_at.is_some_and(|at| at <= input.now) {
+        // A container that ran long before the agent did is asked before it is judged.
+        match problem {
+            Some(problem) => {
+                let reason = words::page_is_silent(&target.service, target.address.port(), &problem);
+                worst.add(AppState::Unhealthy, Some(reason));
+            }
+            None => worst.add(AppState::Starting, None),
+        }
+        return;
+    }
+    worst.look_again_at = earliest(worst.look_again_at, called_a_fault_at);
+    let reason = words::waits_for_page(&target.service, target.address.port(), problem.as_deref());
+    worst.add(AppState::Starting, Some(reason));
+}
+
+impl AppHealth {
+    fn add(&mut self, state: AppState, reason: Option<Reason>) {
+        if severity(state) > severity(self.state) {
+            self.state = state;
+            self.reason = reason;
+        } else if state == self.state && self.reason.is_none() {
+            self.reason = reason;
         }
     }
-    worst
+}
+
+/// Tells whether a page that answers shows that this service is up.
+fn speaks_for(page: &Page, spec: &AppSpec, service: &ServiceName) -> bool {
+    *page == Page::Answers && page::service(spec).as_ref() == Some(service)
+}
+
+/// Returns when a container that cannot say how it is counts as up.
+fn settled_at(container: &ObservedContainer, page: &Page, timing: &Timing) -> Option<Timestamp> {
+    let settle = if *page == Page::Answers { timing.settle_with_page } else { timing.settle };
+    container.started_at.map(|at| later(at, settle))
 }
 
 /// How bad a state is beside the others that [`of_app`] gives a service.
@@ -159,6 +212,13 @@ pub fn verdict_within(healthcheck: Option<&Healthcheck>) -> SignedDuration {
     let checks_ms = interval_ms.saturating_add(timeout_ms).saturating_mul(retries);
     let total_ms = healthcheck.start_period_ms.unwrap_or(0).saturating_add(checks_ms);
     SignedDuration::from_millis(i64::try_from(total_ms).unwrap_or(i64::MAX))
+}
+
+/// Returns how long a service that was healthy may fail its checks before it counts as unhealthy.
+pub(crate) fn fails_within(healthcheck: &Healthcheck) -> SignedDuration {
+    let interval_ms = healthcheck.interval_ms.unwrap_or(DEFAULT_INTERVAL_MS);
+    let retries = u64::from(healthcheck.retries.unwrap_or(DEFAULT_RETRIES).max(1));
+    SignedDuration::from_millis(i64::try_from(interval_ms.saturating_mul(retries)).unwrap_or(i64::MAX))
 }
 
 /// What is to be done about a container that ended.

@@ -1,4 +1,4 @@
-use hearth_model::{AppSpec, AppState, Hook, Step};
+use hearth_model::{AppSpec, Hook, Step};
 
 use crate::decision::Decision;
 use crate::world::{World, is_active};
@@ -11,7 +11,8 @@ pub(crate) fn add(world: &World<'_>, spec: &AppSpec, decision: &mut Decision) {
         return;
     }
     if decision.plan.stages.is_empty() {
-        if decision.plan.state == AppState::Running {
+        // Not only once its page answers: that may be what the script is for.
+        if decision.all_up {
             after_all_runs(world, spec, decision);
         }
         return;

@@ -49,8 +49,19 @@ pub struct Timing {
     pub probation_min: SignedDuration,
     /// A new version of an app has at most so long to get healthy, whatever its health checks say of their start.
     pub probation_max: SignedDuration,
-    /// A service without a health check counts as healthy once it ran for so long without a restart.
+    /// A new version of an app with a page has so long until the page answers, at most [`Timing::probation_max`]:
+    /// migrations of large libraries take minutes.
+    pub page_probation: SignedDuration,
+    /// A service that cannot say how it is (no health check, not the one whose page answers) runs once it was up for so
+    /// long without a restart, and a new version once everything of it was well for so long. It is the time after which
+    /// the engine itself
+    /// [counts a start as a success](https://docs.docker.com/engine/containers/start-containers-automatically/).
     pub settle: SignedDuration,
+    /// The same for a service beside a page that answers: most of what the page needs is up by then, so this only has to be
+    /// longer than a program needs to end at once.
+    pub settle_with_page: SignedDuration,
+    /// A page that does not answer so long after its container was started is called a fault; until then the app starts.
+    pub page_patience: SignedDuration,
     /// A service that another waits for has at least so long to get healthy before that is called a failure.
     pub dependency_min: SignedDuration,
     /// The pause before an ended container is started again when nobody said since when it is wanted.
@@ -64,10 +75,26 @@ impl Default for Timing {
         Self {
             probation_min: SignedDuration::from_mins(2),
             probation_max: SignedDuration::from_mins(10),
+            page_probation: SignedDuration::from_mins(10),
             settle: SignedDuration::from_secs(10),
+            settle_with_page: SignedDuration::from_secs(3),
+            page_patience: SignedDuration::from_mins(5),
             dependency_min: SignedDuration::from_mins(2),
             restart_pause: SignedDuration::from_secs(10),
             crash_loop_window: SignedDuration::from_mins(1),
+        }
+    }
+}
+
+impl Timing {
+    /// Returns the default with another bound on how long a new version may take until it is healthy and its page answers.
+    pub fn with_update_patience(patience: SignedDuration) -> Self {
+        let Self { probation_min, .. } = Self::default();
+        Self {
+            probation_min: probation_min.min(patience),
+            probation_max: patience,
+            page_probation: patience,
+            ..Self::default()
         }
     }
 }

@@ -31,6 +31,8 @@ mod input;
 /// The order of services.
 pub mod order;
 pub mod os_update;
+/// Whether an app's page answers.
+pub mod page;
 /// Steps that take an app away.
 mod remove;
 /// Back-off.

@@ -14,6 +14,9 @@ pub struct Order<'a> {
     /// Services whose container another's is made around (its network namespace, say): the second must be created
     /// after the first, and anew when the first is.
     pub hosts: BTreeMap<&'a ServiceName, BTreeSet<&'a ServiceName>>,
+    /// Services whose network, processes or shared memory each one uses: a service that was started before such a host
+    /// was started again has lost what it shared.
+    pub namespaces: BTreeMap<&'a ServiceName, BTreeSet<&'a ServiceName>>,
     /// Layers for starting: a service stands one layer above the highest that it depends on.
     pub layers: Vec<Vec<&'a ServiceName>>,
 }
@@ -41,8 +44,11 @@ pub fn of(spec: &AppSpec) -> Result<Order<'_>, OrderError> {
         spec.services.iter().map(|(name, service)| (service.container.name.as_str(), name)).collect();
     let mut dependencies = BTreeMap::new();
     let mut hosts = BTreeMap::new();
+    let mut namespaces = BTreeMap::new();
     for (name, service) in &spec.services {
-        let own_hosts = hosts_of(spec, name, &by_container);
+        let shared = namespaces_of(spec, name, &by_container);
+        let mut own_hosts = shared.clone();
+        own_hosts.extend(mounts_and_links_of(spec, name, &by_container));
         let mut own: BTreeMap<&ServiceName, Dependency> = BTreeMap::new();
         for (on, dependency) in &service.depends_on {
             if spec.services.contains_key(on) {
@@ -58,9 +64,11 @@ pub fn of(spec: &AppSpec) -> Result<Order<'_>, OrderError> {
         }
         dependencies.insert(name, own);
         hosts.insert(name, own_hosts);
+        namespaces.insert(name, shared);
     }
     let layers = layers(&dependencies)?;
-    Ok(Order { services: layers.iter().flatten().copied().collect(), dependencies, hosts, layers })
+    let services = layers.iter().flatten().copied().collect();
+    Ok(Order { services, dependencies, hosts, namespaces, layers })
 }
 
 impl<'a> Order<'a> {
@@ -80,8 +88,8 @@ impl<'a> Order<'a> {
     }
 }
 
-/// Services of the app whose containers this one's shares a namespace with or takes mounts from.
-fn hosts_of<'a>(
+/// Returns the services of the app whose containers this one shares a namespace with: network, processes or memory.
+fn namespaces_of<'a>(
     spec: &'a AppSpec,
     service: &ServiceName,
     by_container: &BTreeMap<&str, &'a ServiceName>,
@@ -96,9 +104,20 @@ fn hosts_of<'a>(
     for namespace in [&container.pid, &container.ipc].into_iter().flatten() {
         hosts.extend(namespace.strip_prefix("container:").and_then(|name| by_container.get(name)));
     }
-    for from in container.volumes_from.iter().chain(&container.links) {
-        hosts.extend(by_container.get(from.split(':').next().unwrap_or(from)));
-    }
+    hosts.remove(service);
+    hosts
+}
+
+/// Returns the services of the app whose containers this one takes mounts from or has a legacy link to.
+fn mounts_and_links_of<'a>(
+    spec: &'a AppSpec,
+    service: &ServiceName,
+    by_container: &BTreeMap<&str, &'a ServiceName>,
+) -> BTreeSet<&'a ServiceName> {
+    let container = &spec.services[service].container;
+    let named = container.volumes_from.iter().chain(&container.links);
+    let mut hosts: BTreeSet<&ServiceName> =
+        named.filter_map(|from| by_container.get(from.split(':').next().unwrap_or(from)).copied()).collect();
     hosts.remove(service);
     hosts
 }

@@ -41,6 +41,7 @@ pub(crate) fn decide(world: &World<'_>, app: &AppId) -> Decision {
     Decision {
         plan: AppPlan { stages, state: AppState::Removing, reason, waiting: Vec::new() },
         look_again_at: None,
+        all_up: false,
     }
 }
 

@@ -12,13 +12,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hearth_model::container::Protocol;
 use hearth_model::observed::{
-    EngineState, HostFacts, Observed, ObservedContainer, ObservedNetwork, ObservedVolume,
+    EngineState, HostFacts, Observed, ObservedContainer, ObservedNetwork, ObservedPage, ObservedVolume,
 };
-use hearth_model::{AppId, Digest, Hook, ImageRef, Reason, Step};
+use hearth_model::{AppId, AppSpec, Digest, Hook, ImageRef, Reason, Step};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::page::Target;
+
 use container::SimContainer;
-pub use container::{Behaviour, Ending, HealthCheck};
+pub use container::{Behaviour, Ending, HealthCheck, PageAnswers};
 use data::Disk;
 
 /// The box.
@@ -107,7 +109,10 @@ impl Sim {
             self.containers.iter().map(|(name, container)| (name.clone(), container.seen.clone())).collect();
         let mut networks = self.networks.clone();
         for (name, network) in &mut networks {
-            let connected = containers.values().filter(|container| container.networks.contains(name));
+            let connected = containers.values().filter(|container| {
+                container.networks.contains(name)
+                    && container.network_ids.get(name).is_none_or(|id| *id == network.id)
+            });
             network.connected.extend(connected.map(|container| container.id.clone()));
         }
         Observed {
@@ -124,8 +129,23 @@ impl Sim {
             hooks_done: self.hooks_done(),
             foreign_ports: self.foreign_ports.clone(),
             doors: self.doors.clone(),
+            pages: BTreeMap::new(),
             host: self.host.clone(),
         }
+    }
+
+    /// Asks the page of each app that has one, as its container behaves.
+    pub fn pages<'a>(&self, specs: impl IntoIterator<Item = &'a AppSpec>) -> BTreeMap<AppId, ObservedPage> {
+        let containers: BTreeMap<String, ObservedContainer> =
+            self.containers.iter().map(|(name, container)| (name.clone(), container.seen.clone())).collect();
+        let ask = |spec: &'a AppSpec| {
+            let target = crate::page::target(spec, &containers)?;
+            let name = &spec.services.get(&target.service)?.container.name;
+            let problem = self.containers.get(name)?.page_problem(self.now);
+            let Target { container, started_at, .. } = target;
+            Some((spec.app.clone(), ObservedPage { container, started_at, problem }))
+        };
+        specs.into_iter().filter_map(ask).collect()
     }
 
     fn hooks_done(&self) -> BTreeMap<AppId, BTreeMap<Hook, Digest>> {
@@ -196,9 +216,44 @@ impl Sim {
         self.containers.remove(name);
     }
 
+    /// Removes a network behind Hearth's back, as `docker network prune` does: containers that do not run remember it.
+    /// One that runs keeps it from being removed unless it is `cut_off` from it before.
+    pub fn lose_network(&mut self, name: &str, cut_off: bool) {
+        let uses = |container: &SimContainer| container.seen.networks.contains(name);
+        if cut_off {
+            for container in self.containers.values_mut().filter(|one| one.is_running() && uses(one)) {
+                container.seen.networks.remove(name);
+                container.seen.network_ids.remove(name);
+                container.seen.addresses.remove(name);
+            }
+        }
+        if !self.containers.values().any(|container| container.is_running() && uses(container)) {
+            self.networks.remove(name);
+        }
+    }
+
+    /// Lets a container end, and the engine start it again at once.
+    pub fn restart_container(&mut self, name: &str) {
+        let now = self.now;
+        if let Some(container) = self.containers.get_mut(name).filter(|container| container.is_running()) {
+            container.restart_by_engine(now);
+        }
+    }
+
+    fn next_id(&mut self) -> String {
+        self.ids += 1;
+        Digest::of(&self.ids.to_le_bytes()).as_str()[7..].to_owned()
+    }
+
     /// Adds a network that is not Hearth's.
     pub fn add_foreign_network(&mut self, name: &str) {
-        let network = ObservedNetwork { app: None, ours: false, spec_hash: None, connected: BTreeSet::new() };
+        let network = ObservedNetwork {
+            id: self.next_id(),
+            app: None,
+            ours: false,
+            spec_hash: None,
+            connected: BTreeSet::new(),
+        };
         self.networks.insert(name.to_owned(), network);
     }
 }

@@ -107,6 +107,44 @@ pub(crate) fn dependency_failed(service: &ServiceName, on: &ServiceName, what: &
     )
 }
 
+/// Says that a new version was not healthy when its time was over.
+pub(crate) fn not_healthy_in_time(service: &ServiceName) -> Reason {
+    let message = format!("{service} did not get healthy in time.");
+    Reason::of_service(ReasonCode::Unhealthy, service.as_str(), message)
+}
+
+/// Says that an app waits for its page to answer.
+pub(crate) fn waits_for_page(service: &ServiceName, port: u16, problem: Option<&str>) -> Reason {
+    let seen = problem.map_or_else(String::new, |problem| format!(" ({problem})"));
+    let message = format!("{service} runs, and its page at port {port} does not answer yet{seen}.");
+    Reason::of_service(ReasonCode::Waiting, service.as_str(), message)
+}
+
+/// Says that a page does not answer although it had the time to.
+pub(crate) fn page_is_silent(service: &ServiceName, port: u16, problem: &str) -> Reason {
+    let message = format!(
+        "{service} runs, but its page at port {port} does not answer ({problem}). If it still prepares itself, wait for it; else its log may say what is wrong."
+    );
+    Reason::of_service(ReasonCode::Unhealthy, service.as_str(), message)
+}
+
+/// Says that a service is started again because another, in whose network or processes it lives, was.
+pub(crate) fn restarted_with(service: &ServiceName, host: &ServiceName) -> Reason {
+    let message = format!(
+        "{service} uses the network or processes of {host}, which was started again meanwhile. {service} is started again too, because it is cut off until then."
+    );
+    Reason::of_service(ReasonCode::Waiting, service.as_str(), message)
+}
+
+/// Says that the version before an update could not be brought back, and what the owner can do.
+pub(crate) fn cannot_go_back(why: &str, failure: &Reason) -> Reason {
+    let message = format!(
+        "The new version was not kept: {why} The version before cannot be brought back either: {} Remove what stands in the way, then restart the app: its data of before the update is kept aside until then.",
+        failure.message
+    );
+    Reason { message, ..failure.clone() }
+}
+
 pub(crate) fn data_missing() -> Reason {
     Reason::new(
         ReasonCode::DataMissing,

@@ -42,9 +42,10 @@ pub(super) async fn install(
 #[utoipa::path(post, path = "/apps/check", tag = "apps", request_body = InstallApp, responses((status = 200, body = InstallCheck)))]
 pub(super) async fn check(
     State(state): State<ApiState>,
+    session: Session,
     Json(request): Json<InstallApp>,
 ) -> Result<Json<InstallCheck>, ApiError> {
-    Ok(Json(state.hearth.check(&request).await?))
+    Ok(Json(state.hearth.check(&session.actor(), &request).await?))
 }
 
 /// Changes an app's answers, ports and consent.

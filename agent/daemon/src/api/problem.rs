@@ -2,6 +2,7 @@ use std::any::Any;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use hearth_model::Chain;
 use hearth_model::api::problem::Problem;
 use hearth_model::form::FieldError;
 
@@ -127,11 +128,11 @@ impl From<Error> for ApiError {
                 problem(S::SERVICE_UNAVAILABLE, "engine-unreachable", "Docker does not answer")
             }
             Error::Database(ref source) => {
-                log_chain(&error);
+                tracing::error!("a request failed: {}", Chain(&error));
                 ApiError::database(source)
             }
             Error::Internal(_) => {
-                log_chain(&error);
+                tracing::error!("a request failed: {}", Chain(&error));
                 ApiError::internal(detail)
             }
         }
@@ -167,27 +168,15 @@ impl From<auth::Error> for ApiError {
                     .with_fields(fields)
             }
             auth::Error::Database(ref source) => {
-                log_chain(&error);
+                tracing::error!("a request failed: {}", Chain(&error));
                 ApiError::database(source)
             }
             auth::Error::Hash(_) => {
-                log_chain(&error);
+                tracing::error!("a request failed: {}", Chain(&error));
                 ApiError::internal(detail)
             }
         }
     }
-}
-
-/// Logs an error with everything below it, once, here where it is handled.
-fn log_chain(error: &(dyn std::error::Error + 'static)) {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    tracing::error!("a request failed: {text}");
 }
 
 /// Answers for a handler that panicked; the panic itself was printed by the panic hook.

@@ -8,7 +8,8 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Result};
 
 /// The right to refresh a store, which one refresh has at a time.
-pub(super) struct Claim {
+#[must_use]
+pub(crate) struct Claim {
     catalog: Arc<Catalog>,
     id: StoreId,
 }

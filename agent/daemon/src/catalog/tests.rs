@@ -29,7 +29,7 @@ fn write(folder: &Path, app: &str, manifest: &str, compose: &str) {
 async fn catalog_of(folder: &Path) -> Arc<Catalog> {
     let shelf = folder.join("shelf-of-the-test");
     let catalog = Arc::new(Catalog::new(vec![folder.to_owned()], shelf, Limits::default()));
-    catalog.load(&BTreeMap::new()).await.expect("readable");
+    catalog.load(BTreeMap::new).await.expect("readable");
     catalog
 }
 
@@ -130,4 +130,42 @@ async fn a_link_out_of_the_store_is_refused_and_not_read() {
         assert!(refused.reason.contains("symbolic link"), "{}", refused.reason);
     }
     assert!(store.packages.is_empty());
+}
+
+#[tokio::test]
+async fn a_refresh_that_ends_while_the_stores_are_read_is_not_lost() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "notes", APP, COMPOSE);
+    let catalog = catalog_of(folder.path()).await;
+    let before = catalog.stores.read().expect("not poisoned").clone();
+    let id = before.keys().next().expect("a store").clone();
+    // What a load has read by the time that the refresh below ends.
+    let read = before.clone();
+
+    write(folder.path(), "notes", &APP.replace("'1.0'", "'2.0'"), COMPOSE);
+    catalog.refresh_built_in(&id).await.expect("readable");
+    let now = catalog.stores.read().expect("not poisoned").clone();
+    let merged = merged(&before, read, &now);
+    assert_eq!(merged[&id].packages["notes"].package.manifest.version, "2.0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_loads_at_the_same_time_the_last_wish_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "notes", APP, COMPOSE);
+    let catalog = catalog_of(folder.path()).await;
+    let wanted = Arc::new(Mutex::new(BTreeMap::new()));
+    let mut loads = tokio::task::JoinSet::new();
+    for number in 0..20 {
+        let name = format!("store-{number}");
+        let location = folder.path().display().to_string();
+        wanted
+            .lock()
+            .expect("not poisoned")
+            .insert(name.parse().expect("an id"), DesiredStore { name, location });
+        let (catalog, wanted) = (Arc::clone(&catalog), Arc::clone(&wanted));
+        loads.spawn(async move { catalog.load(|| wanted.lock().expect("not poisoned").clone()).await });
+    }
+    loads.join_all().await.into_iter().for_each(|load| load.expect("readable"));
+    assert_eq!(catalog.stores().len(), 21);
 }

@@ -1,6 +1,8 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use hearth_planner::Timing;
+use jiff::SignedDuration;
 use tracing_subscriber::EnvFilter;
 
 use crate::hearth::Options;
@@ -29,6 +31,10 @@ pub(super) struct Args {
     /// A folder of packages that comes with this Hearth; may be given several times.
     #[arg(long = "store", value_name = "DIR")]
     stores: Vec<PathBuf>,
+    /// How many seconds a new version of an app has at most to get healthy and to answer at its page before the version
+    /// before it comes back. More than the default of 600 helps apps that migrate much data on a slow disk.
+    #[arg(long, env = "HEARTH_UPDATE_PATIENCE", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(10..=86_400))]
+    update_patience: Option<u32>,
     /// The root of the operating system that is looked at and updated.
     #[arg(long, value_name = "DIR", default_value = "/", hide = true)]
     os_root: PathBuf,
@@ -36,7 +42,7 @@ pub(super) struct Args {
 
 pub(super) fn run(state_dir: PathBuf, args: Args) -> Result<(), CliError> {
     log_to_stderr();
-    let Args { listen, port_fallback, docker_socket, assets, stores, os_root } = args;
+    let Args { listen, port_fallback, docker_socket, assets, stores, update_patience, os_root } = args;
     let absolute = |path: PathBuf| {
         std::path::absolute(&path)
             .map_err(|error| CliError::failed(format!("{} is not a path: {error}", path.display())))
@@ -49,7 +55,9 @@ pub(super) fn run(state_dir: PathBuf, args: Args) -> Result<(), CliError> {
             state_dir: absolute(state_dir)?,
             docker_socket,
             stores: stores.into_iter().map(absolute).collect::<Result<_, _>>()?,
-            timing: hearth_planner::Timing::default(),
+            timing: update_patience.map_or_else(Timing::default, |secs| {
+                Timing::with_update_patience(SignedDuration::from_secs(secs.into()))
+            }),
             os_root: absolute(os_root)?,
         },
     };

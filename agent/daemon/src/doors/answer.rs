@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hearth_model::AppId;
+use hearth_model::{AppId, Chain};
 use hearth_planner::door;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -74,7 +74,7 @@ pub(super) async fn answer(State(door): State<Door>, request: Request) -> Respon
     match forward::forward((target, scheme), request, origin, ended).await {
         Ok(answer) => answer,
         Err(error) => {
-            tracing::debug!(app.id = %app, "an app gave no answer: {error}");
+            tracing::debug!(app.id = %app, "an app gave no answer: {}", Chain(&error));
             page::no_answer(&shared.hearth, app, visitor, &dashboard).await
         }
     }
@@ -87,7 +87,7 @@ async fn session(shared: &Shared, headers: &HeaderMap) -> Result<Option<CheckedS
             Ok(Some(session)) => return Ok(Some(session)),
             Ok(None) => {}
             Err(error) => {
-                tracing::error!("a session could not be looked up: {error}");
+                tracing::error!("a session could not be looked up: {}", Chain(&error));
                 let detail = "Hearth could not look up who is signed in; try again";
                 return Err(page::problem(StatusCode::SERVICE_UNAVAILABLE, "database", detail));
             }

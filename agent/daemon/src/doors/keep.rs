@@ -17,7 +17,6 @@ use super::answer::{Door, Shared, answer};
 use super::{Ports, Seen};
 use crate::auth::Auth;
 use crate::hearth::Hearth;
-use crate::reconcile::Wakeup;
 use crate::serve::connections::{Connections, Places};
 
 /// How often a port that could not be taken is tried again.
@@ -47,8 +46,7 @@ pub(crate) async fn keep(hearth: Hearth, auth: Auth, own_address: SocketAddr, sh
         let again = !refused.is_empty();
         let open = keeper.open.iter().map(|(port, door)| (*port, door.app.clone())).collect();
         if hearth.doors.note(Seen { open, refused }) {
-            // A full queue means that a look is due anyway.
-            let _ = hearth.wake.try_send(Wakeup::Doors);
+            hearth.wake.changed();
         }
         // All arms are cancel-safe: a change is still there when it is looked for again, and a sleep has nothing to lose.
         tokio::select! {

@@ -16,14 +16,14 @@ use tokio_rustls::TlsConnector;
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// A connection to an app's page.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// Connects to an app's page, which speaks HTTP on the connection.
 ///
 /// # Errors
 /// When nobody is there, or does not speak TLS where the package says so.
-pub(super) async fn connect(target: SocketAddr, scheme: Scheme) -> io::Result<Box<dyn Stream>> {
+pub(crate) async fn connect(target: SocketAddr, scheme: Scheme) -> io::Result<Box<dyn Stream>> {
     let connect = async {
         let stream = TcpStream::connect(target).await?;
         // Small messages of a WebSocket should not wait for more to send.

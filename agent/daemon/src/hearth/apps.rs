@@ -6,17 +6,18 @@ use hearth_model::api::apps::{AccessRequest, AppSettings, Finding, InstallApp, I
 use hearth_model::condition::ReasonCode;
 use hearth_model::container::NetworkMode;
 use hearth_model::conventions::Need;
-use hearth_model::desired::{DesiredApp, Run};
+use hearth_model::desired::{Actor, DesiredApp, Run};
 use hearth_model::form::FieldKind;
 use hearth_model::observed::DataState;
 use hearth_model::package::Package;
-use hearth_model::{AppId, AppSpec, AppStatus, Digest};
+use hearth_model::{AppId, AppSpec, AppStatus, Chain, Digest};
 use hearth_planner::check::Candidate;
 
 use crate::catalog::Entry;
 use crate::db;
 use crate::error::{Error, Result};
 use crate::hearth::Hearth;
+use crate::hearth::checks::Question;
 use crate::logs::LogQuery;
 use crate::reconcile::look;
 use crate::resolve::{Seeds, Subject, Surroundings, tor};
@@ -51,30 +52,33 @@ impl Hearth {
     ///
     /// # Errors
     /// When there is no such package, or it does not resolve with these answers.
-    pub async fn check(&self, request: &InstallApp) -> Result<InstallCheck> {
+    pub async fn check(&self, by: &Actor, request: &InstallApp) -> Result<InstallCheck> {
+        let question =
+            Question { by: by.clone(), store: request.store.clone(), package: request.package.clone() };
+        let _turn = self.checks.turn(question).await?;
         let entry = self.catalog.entry(&request.store, &request.package)?;
+        Ok(self.check_entry(entry, request).await?.findings)
+    }
+
+    /// Looks at what the install of exactly this package would meet. What is returned is what may be installed: the store
+    /// may offer another by then.
+    pub(super) async fn check_entry(&self, entry: Arc<Entry>, request: &InstallApp) -> Result<Checked> {
+        let wanted = desired_app(&entry, request);
+        let findings = self.findings(&entry, &wanted).await?;
+        Ok(Checked { entry, wanted, findings })
+    }
+
+    async fn findings(&self, entry: &Entry, wanted: &DesiredApp) -> Result<InstallCheck> {
         let app = entry.package.manifest.id.clone();
-        let wanted = DesiredApp {
-            store: request.store.clone(),
-            package: request.package.clone(),
-            version: entry.package.manifest.version.clone(),
-            digest: entry.digest.clone(),
-            run: Run::Running,
-            settings: request.settings.clone(),
-            ports: request.ports.clone(),
-            granted: request.granted.clone(),
-            uses: request.uses.clone(),
-            restarts: 0,
-        };
         let mut check = InstallCheck {
             blockers: Vec::new(),
             warnings: Vec::new(),
             access: Vec::new(),
             has_kept_data: self.data_state(&app).await? == DataState::Present,
             free_ports: BTreeMap::new(),
-            companions: self.companions(&wanted, &entry.package).await?,
+            companions: self.companions(wanted, &entry.package).await?,
         };
-        let spec = match self.rehearse(&app, &wanted, &entry.package).await? {
+        let spec = match self.rehearse(&app, wanted, &entry.package).await? {
             Ok(spec) => spec,
             Err(reason) => {
                 check.blockers.push(Finding { code: reason.code, message: reason.message, field: None });
@@ -98,7 +102,7 @@ impl Hearth {
         let candidate = Candidate {
             spec: &spec,
             architectures: &entry.package.manifest.architectures,
-            ports: &request.ports,
+            ports: &wanted.ports,
         };
         let found = hearth_planner::check::findings(&candidate, &view.specs, &view.observed);
         check.blockers.extend(found.blockers);
@@ -242,13 +246,38 @@ impl Hearth {
 
     pub(crate) async fn data_state(&self, app: &AppId) -> Result<DataState> {
         let created = db::data::created(&self.db).await?.contains(app);
-        self.data.state(app, created).map_err(|error| Error::Internal(error.to_string()))
+        self.data.state(app, created).map_err(|error| Error::Internal(Chain(&error).to_string()))
     }
 
     /// Returns which of a spec's images the engine has.
     async fn present_images(&self, spec: &AppSpec) -> std::collections::BTreeSet<hearth_model::ImageRef> {
         let wanted = spec.services.values().map(|service| service.container.image.clone()).collect();
         self.engine.observe(&wanted).await.map(|view| view.images).unwrap_or_default()
+    }
+}
+
+/// A package that was looked at before its install, and what was found.
+pub(super) struct Checked {
+    pub(super) entry: Arc<Entry>,
+    /// The owner's wish for it.
+    pub(super) wanted: DesiredApp,
+    pub(super) findings: InstallCheck,
+}
+
+/// Returns the owner's wish to run a package with these answers; an empty answer is none.
+fn desired_app(entry: &Entry, request: &InstallApp) -> DesiredApp {
+    let answers = request.settings.iter().filter(|(_, answer)| !answer.is_empty());
+    DesiredApp {
+        store: request.store.clone(),
+        package: request.package.clone(),
+        version: entry.package.manifest.version.clone(),
+        digest: entry.digest.clone(),
+        run: Run::Running,
+        settings: answers.map(|(name, answer)| (name.clone(), answer.clone())).collect(),
+        ports: request.ports.clone(),
+        granted: request.granted.clone(),
+        uses: request.uses.clone(),
+        restarts: 0,
     }
 }
 

@@ -5,14 +5,13 @@ use hearth_model::api::apps::DataChoice;
 use hearth_model::desired::{Actor, DesiredApp, Run, Settings};
 use hearth_model::event::Event;
 use hearth_model::update::{AppUpdate, UpdatePhase};
-use hearth_model::{AppId, Desired, Generation};
+use hearth_model::{AppId, AppState, Chain, Desired, Generation};
 use jiff::Timestamp;
 use sqlx::{Sqlite, Transaction};
 
 use crate::db;
 use crate::error::{Error, Result};
 use crate::hearth::{Hearth, InForce};
-use crate::reconcile::Wakeup;
 use crate::resolve::circle;
 
 /// How long a change waits for the loop to have seen it, so that whoever asks next sees it too.
@@ -51,7 +50,7 @@ impl Hearth {
             })
             .await?;
         // A start that changes nothing is a person who wants it tried again now.
-        let _ = self.wake.try_send(Wakeup::Retry(app.clone()));
+        self.wake.retry(app);
         Ok(generation)
     }
 
@@ -75,7 +74,7 @@ impl Hearth {
     /// When the app is not installed.
     pub async fn retry(&self, _by: &Actor, app: &AppId) -> Result<Generation> {
         self.name_and_package(app).await?;
-        let _ = self.wake.try_send(Wakeup::Retry(app.clone()));
+        self.wake.retry(app);
         Ok(self.generation())
     }
 
@@ -85,7 +84,7 @@ impl Hearth {
     /// When the folder is there.
     pub async fn start_fresh(&self, by: &Actor, app: &AppId) -> Result<Generation> {
         let (name, _) = self.name_and_package(app).await?;
-        if self.data.state(app, false).map_err(|error| Error::Internal(error.to_string()))?
+        if self.data.state(app, false).map_err(|error| Error::Internal(Chain(&error).to_string()))?
             == hearth_model::observed::DataState::Present
         {
             return Err(Error::Conflict(format!(
@@ -99,7 +98,7 @@ impl Hearth {
         let seeds = seed.map(|seed| (app.clone(), seed));
         self.seeds.write().unwrap_or_else(PoisonError::into_inner).extend(seeds);
         tracing::info!(app.id = %app, by = ?by, "the owner starts the app with an empty folder");
-        let _ = self.wake.try_send(Wakeup::Reresolve(app.clone()));
+        self.wake.reresolve(app);
         Ok(self.generation())
     }
 
@@ -216,8 +215,7 @@ impl Hearth {
             generation
         };
         self.tell(Event::Generation { generation });
-        // A full queue means that a look is due anyway.
-        let _ = self.wake.try_send(Wakeup::DesiredChanged);
+        self.wake.changed();
         self.published_from(generation).await;
         Ok(generation)
     }
@@ -258,7 +256,10 @@ impl Hearth {
         change: impl FnOnce(&mut DesiredApp) -> Result<()>,
     ) -> Result<Generation> {
         self.edit(by, why, |now| {
-            refuse_while_updating(&now, app, app.as_str())?;
+            // An update that can go no further holds up nothing that the owner wants.
+            if !self.is_stuck(app, now.generation) {
+                refuse_while_updating(&now, app, app.as_str())?;
+            }
             let mut desired = (*now.desired).clone();
             let wanted = desired.apps.get_mut(app).ok_or_else(|| Error::NoSuchApp(app.clone()))?;
             change(wanted)?;
@@ -281,6 +282,15 @@ async fn make_seeds(
         }
     }
     Ok(seeds)
+}
+
+impl Hearth {
+    /// Tells whether an app's update can go no further without its owner, by what was published last.
+    fn is_stuck(&self, app: &AppId, generation: Generation) -> bool {
+        let published = self.published.borrow();
+        let state = published.apps.get(app).map(|status| status.state);
+        published.generation >= generation && state == Some(AppState::Failed)
+    }
 }
 
 pub(super) fn refuse_while_updating(now: &InForce, app: &AppId, name: &str) -> Result<()> {

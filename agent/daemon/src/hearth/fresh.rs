@@ -1,7 +1,7 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use hearth_model::{Digest, StoreId};
+use hearth_model::{Chain, Digest, StoreId};
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +26,9 @@ pub(super) async fn keep_fresh(hearth: Hearth, shutdown: CancellationToken) {
             for id in due {
                 match hearth.refresh_store(&id).await {
                     Ok(store) => tracing::info!(store = %id, "the store has {} packages", store.packages),
-                    Err(error) => tracing::warn!(store = %id, "the store keeps what it has: {error}"),
+                    Err(error) => {
+                        tracing::warn!(store = %id, "the store keeps what it has: {}", Chain(&error));
+                    }
                 }
             }
             tokio::select! {

@@ -1,10 +1,11 @@
 use hearth_compose::pattern::check_answers;
 use hearth_model::api::apps::{ConfigureApp, InstallApp};
-use hearth_model::desired::{Actor, DesiredApp, Run};
-use hearth_model::{AppId, Digest, Generation, form};
+use hearth_model::desired::Actor;
+use hearth_model::{AppId, Generation, form};
 
 use crate::error::{Error, Result};
 use crate::hearth::Hearth;
+use crate::hearth::apps::Checked;
 use crate::hearth::edits::Change;
 
 impl Hearth {
@@ -22,8 +23,8 @@ impl Hearth {
         if !errors.is_empty() {
             return Err(Error::Fields(errors));
         }
-        let check = self.check(&request).await?;
-        let missing: Vec<String> = check
+        let Checked { entry, wanted, findings } = self.check_entry(entry, &request).await?;
+        let missing: Vec<String> = findings
             .access
             .iter()
             .filter(|asked| !request.granted.contains(&asked.access))
@@ -32,13 +33,12 @@ impl Hearth {
         if !missing.is_empty() {
             return Err(Error::ConsentNeeded(missing));
         }
-        if !check.blockers.is_empty() {
-            let list: Vec<String> = check.blockers.into_iter().map(|finding| finding.message).collect();
+        if !findings.blockers.is_empty() {
+            let list: Vec<String> = findings.blockers.into_iter().map(|finding| finding.message).collect();
             return Err(Error::Refused(list.join(" ")));
         }
         self.keep(&entry).await?;
         let why = format!("Install {}", entry.package.manifest.name);
-        let wanted = desired_app(&entry.package, &entry.digest, request);
         self.edit(by, &why, |now| {
             let mut desired = (*now.desired).clone();
             if desired.apps.contains_key(&app) {
@@ -88,17 +88,54 @@ impl Hearth {
     }
 }
 
-fn desired_app(package: &hearth_model::package::Package, digest: &Digest, request: InstallApp) -> DesiredApp {
-    DesiredApp {
-        store: request.store,
-        package: request.package,
-        version: package.manifest.version.clone(),
-        digest: digest.clone(),
-        run: Run::Running,
-        settings: request.settings.into_iter().filter(|(_, answer)| !answer.is_empty()).collect(),
-        ports: request.ports,
-        granted: request.granted,
-        uses: request.uses,
-        restarts: 0,
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use hearth_model::api::apps::InstallApp;
+
+    use crate::db::Db;
+    use crate::hearth::{Hearth, Options};
+
+    fn offer(store: &Path, version: &str) {
+        let folder = store.join("apps/notes");
+        fs::create_dir_all(&folder).expect("a folder");
+        let manifest = format!(
+            "manifest: 1\nid: notes\nname: Notes\ntagline: x\nversion: '{version}'\ncategory: notes\n"
+        );
+        fs::write(folder.join("app.yml"), manifest).expect("a file");
+        fs::write(folder.join("compose.yml"), "services: { web: { image: nginx:1 } }\n").expect("a file");
+    }
+
+    #[tokio::test]
+    async fn what_was_checked_is_what_is_installed_whatever_the_store_offers_by_then() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = folder.path().join("store");
+        offer(&store, "1");
+        let options = Options {
+            state_dir: folder.path().join("state"),
+            docker_socket: folder.path().join("no-docker.sock"),
+            stores: vec![store.clone()],
+            timing: hearth_planner::Timing::default(),
+            os_root: folder.path().to_owned(),
+        };
+        fs::create_dir_all(&options.state_dir).expect("a folder");
+        let db = Db::open(&options.state_dir.join("hearth.db")).await.expect("a database");
+        let hearth = Hearth::open(options, db).await.expect("a box");
+        let id = hearth.catalog.stores()[0].id.clone();
+        let request: InstallApp =
+            serde_json::from_value(serde_json::json!({ "store": id, "package": "notes" }))
+                .expect("a request");
+
+        let seen = hearth.catalog.entry(&id, "notes").expect("it is offered");
+        offer(&store, "2");
+        hearth.catalog.refresh_built_in(&id).await.expect("readable");
+        let offered = hearth.catalog.entry(&id, "notes").expect("it is offered");
+        assert_ne!(seen.digest, offered.digest);
+
+        let checked = hearth.check_entry(seen.clone(), &request).await.expect("it is looked at");
+        assert_eq!(checked.entry.digest, seen.digest);
+        assert_eq!((checked.wanted.digest, checked.wanted.version.as_str()), (seen.digest.clone(), "1"));
     }
 }

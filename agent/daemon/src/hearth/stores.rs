@@ -145,7 +145,7 @@ impl Hearth {
         if self.catalog.store(&id).is_ok() {
             return Err(Error::Conflict(format!("there is a store `{id}` already; choose another id")));
         }
-        self.catalog.prepare(&id, &store, self.tell_progress(&id)).await?;
+        let fetched = self.catalog.prepare(&id, &store, self.tell_progress(&id)).await?;
         let why = format!("Add the store {}", store.name);
         let added = self
             .edit(by, &why, |now| {
@@ -154,6 +154,7 @@ impl Hearth {
                 Ok(Change { desired, updates: Vec::new() })
             })
             .await;
+        drop(fetched);
         // Also when the edit failed: what was fetched is forgotten then.
         self.load_stores().await;
         added
@@ -197,8 +198,7 @@ impl Hearth {
 
     /// Brings the catalog in line with the stores that are wanted; those that must be fetched for it are fetched soon.
     pub(crate) async fn load_stores(&self) {
-        let wanted = self.in_force().desired.stores.clone();
-        if let Err(problem) = self.catalog.load(&wanted).await {
+        if let Err(problem) = self.catalog.load(|| self.in_force().desired.stores.clone()).await {
             tracing::warn!("{problem}");
         }
         self.stores_changed.notify_one();
@@ -207,8 +207,7 @@ impl Hearth {
 
     fn tell_stores(&self) {
         self.tell(Event::Store);
-        // A full queue means that a look is due anyway.
-        let _ = self.wake.try_send(crate::reconcile::Wakeup::DesiredChanged);
+        self.wake.changed();
     }
 
     fn tell_progress(&self, id: &StoreId) -> impl Fn(StoreProgress) + Send + 'static {

@@ -1,14 +1,22 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hearth_model::api::import::{ImportItem, ImportState, ImportStatus};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::plan::{Found, Prepared};
 use crate::error::{Error, Result};
 
+/// How long a shutdown waits for an import to give up: a copy looks at every block whether it is still wanted.
+const END_WITHIN: Duration = Duration::from_secs(5);
+
 /// The import that goes on, or the last one since the start.
 #[derive(Debug, Default)]
-pub(crate) struct Imports(Mutex<Option<Job>>);
+pub(crate) struct Imports {
+    job: Mutex<Option<Job>>,
+    tasks: TaskTracker,
+}
 
 #[derive(Debug)]
 struct Job {
@@ -46,14 +54,51 @@ impl Imports {
         }
     }
 
-    pub(super) fn end(&self) {
-        if let Some(job) = self.lock().as_mut() {
-            job.status.is_running = false;
+    /// Does the work of an import that was begun, beside everything else. It ends with the work, also with one that panics.
+    pub(super) fn spawn(
+        &self,
+        hearth: impl AsRef<Imports> + Send + 'static,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.tasks.spawn(async move {
+            let _end = End(hearth);
+            work.await;
+        });
+    }
+
+    /// Gives up what goes on and waits until it has ended, for a while.
+    pub(crate) async fn end_all(&self) {
+        self.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(END_WITHIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!("an import is cut off; the next start clears away what it has left");
+        }
+    }
+
+    fn end(&self) {
+        let mut job = self.lock();
+        let Some(job) = job.as_mut() else { return };
+        job.status.is_running = false;
+        let unfinished =
+            |item: &&mut ImportItem| matches!(item.state, ImportState::Waiting | ImportState::Copying);
+        for item in job.status.items.iter_mut().filter(unfinished) {
+            item.state = ImportState::Failed;
+            item.message =
+                Some("it broke off because of a defect of Hearth; its log has the details".to_owned());
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Job>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.job.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends an import when it goes, however that comes.
+struct End<T: AsRef<Imports>>(T);
+
+impl<T: AsRef<Imports>> Drop for End<T> {
+    fn drop(&mut self) {
+        self.0.as_ref().end();
     }
 }
 
@@ -79,4 +124,32 @@ pub(super) fn items(prepared: &Prepared) -> Vec<ImportItem> {
         }
     });
     files.chain(apps).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_import_that_panics_has_ended_and_the_next_may_begin() {
+        let imports = Arc::new(Imports::default());
+        let item = ImportItem {
+            name: "notes".to_owned(),
+            state: ImportState::Copying,
+            done_bytes: 1,
+            total_bytes: 2,
+            message: None,
+        };
+        let status = ImportStatus { folder: "/mnt".to_owned(), is_running: true, items: vec![item] };
+        imports.begin(status.clone()).expect("none goes on");
+        imports.begin(status.clone()).expect_err("one goes on");
+        imports.spawn(Arc::clone(&imports), async { panic!("of a test") });
+        imports.end_all().await;
+        let ended = imports.status().expect("there was one");
+        assert!(!ended.is_running);
+        assert_eq!(ended.items[0].state, ImportState::Failed);
+        imports.begin(status).expect("the last one has ended");
+    }
 }

@@ -12,14 +12,14 @@ use hearth_model::api::import::{ImportFiles, ImportPlan, ImportUmbrel};
 use hearth_model::conventions::ContainerNaming;
 use hearth_model::desired::{DesiredApp, Run};
 use hearth_model::observed::DataState;
-use hearth_model::{AppId, Desired, StoreId};
+use hearth_model::{AppId, Chain, Desired, StoreId};
 use hearth_planner::check::Candidate;
 
 pub(super) use found::{Found, Prepared, Ready};
 pub(super) use judge::granted;
 use judge::{consent, links, mounted, order, same_store, version};
 
-use super::source::{Source, SourceApp, chain};
+use super::source::{Source, SourceApp};
 use crate::catalog::Entry;
 use crate::error::{Error, Result};
 use crate::hearth::Hearth;
@@ -242,7 +242,7 @@ impl Hearth {
         let (data, opened, without_files) = (self.data.clone(), source.clone(), request.without_files);
         let (files, is_shared) = blocking(move || {
             let files = if without_files { Vec::new() } else { opened.shared()? };
-            Ok((files, data.shares_blocks_with(&opened.folder).map_err(|error| chain(&error))?))
+            Ok((files, data.shares_blocks_with(&opened.folder).map_err(|error| Chain(&error).to_string())?))
         })
         .await?;
         let free_bytes = look::host(self).await.data_free_bytes;

@@ -1,15 +1,14 @@
 use std::sync::PoisonError;
 
 use hearth_host::data::{Borders, LeftOut, Lost, Watch};
-use hearth_model::Generation;
 use hearth_model::api::import::{ImportState, ImportStatus, ImportUmbrel};
 use hearth_model::desired::Actor;
+use hearth_model::{Chain, Generation};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::job;
 use super::plan::{Prepared, Ready, granted};
-use super::source::chain;
 use crate::db;
 use crate::error::{Error, Result};
 use crate::hearth::Hearth;
@@ -68,9 +67,8 @@ impl Hearth {
         let cancel = self.imports.begin(status.clone())?;
         tracing::info!("takes apps over from {}", status.folder);
         let hearth = self.clone();
-        tokio::spawn(async move {
+        self.imports.spawn(self.clone(), async move {
             hearth.import(&by, &request, &prepared, &cancel).await;
-            hearth.imports.end();
         });
         Ok(status)
     }
@@ -191,7 +189,7 @@ impl Hearth {
             .await?;
         if let Err(error) = self.data.settle(app) {
             // The next start does it: the app is installed by now.
-            tracing::warn!(app.id = %app, "{}", chain(&error));
+            tracing::warn!(app.id = %app, "{}", Chain(&error));
         }
         Ok(generation)
     }
@@ -216,7 +214,7 @@ impl Hearth {
         match copied.await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(hearth_host::data::Error::GivenUp { .. })) => Err(Ended::GivenUp),
-            Ok(Err(error)) => Err(Ended::Failed(chain(&error))),
+            Ok(Err(error)) => Err(Ended::Failed(Chain(&error).to_string())),
             Err(error) => Err(Ended::Failed(format!("the copy broke off: {error}"))),
         }
     }
@@ -227,11 +225,11 @@ impl Hearth {
             return;
         }
         if let Err(error) = self.data.turn_back(app) {
-            tracing::warn!(app.id = %app, "{}", chain(&error));
+            tracing::warn!(app.id = %app, "{}", Chain(&error));
         }
         self.janitor.wake();
         if let Err(error) = self.forget_data(app).await {
-            tracing::warn!(app.id = %app, "{error}");
+            tracing::warn!(app.id = %app, "{}", Chain(&error));
         }
     }
 
@@ -239,12 +237,12 @@ impl Hearth {
     pub(crate) async fn tidy_imports(&self) {
         let arriving = match self.data.arriving() {
             Ok(arriving) => arriving,
-            Err(error) => return tracing::warn!("{}", chain(&error)),
+            Err(error) => return tracing::warn!("{}", Chain(&error)),
         };
         for app in arriving {
             if self.in_force().desired.apps.contains_key(&app) {
                 if let Err(error) = self.data.settle(&app) {
-                    tracing::warn!(app.id = %app, "{}", chain(&error));
+                    tracing::warn!(app.id = %app, "{}", Chain(&error));
                 }
             } else {
                 tracing::info!(app.id = %app, "clears away what an import that was cut off has left");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use hearth_adapters::umbrel::installation::{self, Installation, Settings};
 use hearth_adapters::{Format, PackageFiles};
 use hearth_host::data::look::{self, Measure};
-use hearth_model::AppId;
+use hearth_model::{AppId, Chain};
 
 use crate::catalog::folder::MAX_FILE_BYTES;
 
@@ -74,7 +74,7 @@ impl Source {
         let folder = self.plain_folder(&format!("{}/{app}", installation::APPS))?.ok_or_else(|| {
             format!("it has no folder {}/{app}, although it is installed there", installation::APPS)
         })?;
-        let measure = look::measure(&folder).map_err(|error| chain(&error))?;
+        let measure = look::measure(&folder).map_err(|error| Chain(&error).to_string())?;
         let settings = match text(&folder, installation::SETTINGS, MAX_FILE_BYTES)? {
             Some(text) => installation::settings(&text).map_err(|error| error.to_string())?,
             None => Settings::default(),
@@ -96,7 +96,7 @@ impl Source {
                 .next()
                 .is_none();
             if !is_empty {
-                let measure = look::measure(&folder).map_err(|error| chain(&error))?;
+                let measure = look::measure(&folder).map_err(|error| Chain(&error).to_string())?;
                 found.push((name.to_owned(), measure.size_bytes));
             }
         }
@@ -147,11 +147,5 @@ fn package(folder: &Path, app: &AppId) -> Result<PackageFiles, String> {
 }
 
 fn text(folder: &Path, relative: &str, max_bytes: u64) -> Result<Option<String>, String> {
-    look::text_below(folder, Path::new(relative), max_bytes).map_err(|error| chain(&error))
-}
-
-/// Writes an error with everything below it.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
+    look::text_below(folder, Path::new(relative), max_bytes).map_err(|error| Chain(&error).to_string())
 }

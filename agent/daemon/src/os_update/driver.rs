@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use hearth_model::Chain;
 use hearth_model::os::{Boot, UpdateState};
 use hearth_planner::os_update::{Event, Work, work};
 use jiff::Timestamp;
@@ -31,7 +32,7 @@ pub(crate) async fn drive(hearth: Hearth, shutdown: CancellationToken) {
     let held = hearth.os.held.subscribe();
     let mut driver = Driver { hearth, held, shutdown, started: Timestamp::now(), failures: 0 };
     while let Err(error) = driver.start().await {
-        tracing::error!("the state of updates cannot be kept: {error}");
+        tracing::error!("the state of updates cannot be kept: {}", Chain(&error));
         driver.rest(LONGEST_REST).await;
         if driver.shutdown.is_cancelled() {
             return;
@@ -114,7 +115,7 @@ impl Driver {
             Ok(()) => {}
             Err(Error::Conflict(text)) => tracing::debug!("{text}"),
             Err(error) => {
-                tracing::error!("the state of the update cannot be kept: {error}");
+                tracing::error!("the state of the update cannot be kept: {}", Chain(&error));
                 self.rest(FIRST_PAUSE).await;
             }
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use hearth_fetch::Cancel;
 use hearth_host::data::delete_tree;
+use hearth_model::Chain;
 use hearth_model::api::os::OsProgress;
 use hearth_model::os::{Release, ReleaseVersion};
 use hearth_planner::os_update::Event;
@@ -48,7 +49,7 @@ pub(super) async fn fetch(hearth: &Hearth, release: &Release, stop: &Cancellatio
         ))),
         Ok((Err(Error::Cancelled), _)) => None,
         Ok((Err(error), progressed)) if error.is_passing() => {
-            tracing::warn!("the download of release {} broke off: {error}", release.version);
+            tracing::warn!("the download of release {} broke off: {}", release.version, Chain(&error));
             Some(Event::DownloadBroke { reason: format!("{error}."), progressed })
         }
         Ok((Err(error), _)) => Some(Event::DownloadRefused(format!("{error}."))),

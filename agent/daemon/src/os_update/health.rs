@@ -4,6 +4,7 @@ mod look;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use hearth_model::Chain;
 use hearth_model::api::os::{CheckOutcome, HealthCheck};
 use hearth_model::os::{ReleaseVersion, SlotVerb};
 use hearth_planner::os_update::Event;
@@ -49,7 +50,7 @@ async fn wait_until_healthy(hearth: &Hearth) -> Result<(), String> {
             let note = checks.clone();
             // A database that cannot be written is found out by its own check.
             if let Err(error) = hearth.os_note(|memory| memory.checks = note).await {
-                tracing::error!("{error}");
+                tracing::error!("{}", Chain(&error));
             }
             told.clone_from(&checks);
         }

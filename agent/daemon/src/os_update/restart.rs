@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hearth_host::systemd::Systemd;
-use hearth_model::{AppId, AppState};
+use hearth_model::{AppId, AppState, Chain};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,7 @@ impl Before {
 pub(super) async fn restart_to_try(hearth: &Hearth) -> String {
     let before = Before::look(hearth);
     if let Err(error) = hearth.os_note(|memory| memory.before = Some(before)).await {
-        tracing::error!("how the box was before its restart cannot be kept: {error}");
+        tracing::error!("how the box was before its restart cannot be kept: {}", Chain(&error));
     }
     restart().await
 }

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hearth_host::systemd::Systemd;
+use hearth_model::Chain;
 use hearth_model::api::os::OsProgress;
 use hearth_model::os::{ReleaseVersion, SlotAnswer, SlotProgress, SlotTask, SlotVerb};
 use tokio_util::sync::CancellationToken;
@@ -58,7 +59,7 @@ pub(super) async fn run_until(
     }
     let stopped = async { Systemd::connect().await?.stop(&SlotTask { verb, version }.unit()).await };
     if let Err(error) = stopped.await {
-        tracing::warn!("{error}");
+        tracing::warn!("{}", Chain(&error));
     }
     None
 }

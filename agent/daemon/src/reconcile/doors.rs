@@ -1,10 +1,9 @@
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use hearth_model::AppSpec;
-use hearth_model::container::NetworkMode;
 use hearth_model::door::Door;
-use hearth_model::observed::{ContainerState, EngineState, ObservedContainer};
+use hearth_model::observed::EngineState;
 
 use crate::doors::Route;
 use crate::hearth::InForce;
@@ -35,36 +34,14 @@ pub(super) fn publish(state: &Loop, now: &InForce, view: &View) {
 
 fn route(spec: &AppSpec, door: &Door, view: &View, last: Option<&Route>) -> Route {
     let target = match &view.observed.engine {
-        EngineState::Ready { .. } => target(spec, door, &view.observed.containers),
+        EngineState::Ready { .. } => {
+            let address = hearth_planner::page::address(spec, &door.service, &view.observed.containers);
+            address.map(|address| SocketAddr::new(address, door.port))
+        }
         // Apps go on while the engine does not answer.
         EngineState::Unreachable { .. } | EngineState::Starting | EngineState::Unknown => {
             last.and_then(|last| last.target)
         }
     };
     Route { gate: door.gate.clone(), target, scheme: door.scheme }
-}
-
-/// Returns where an app's page answers: in the app's own network before those that it shares with others.
-fn target(
-    spec: &AppSpec,
-    door: &Door,
-    containers: &BTreeMap<String, ObservedContainer>,
-) -> Option<SocketAddr> {
-    let container = &spec.services.get(&door.service)?.container;
-    let seen = containers.get(&container.name).filter(|seen| seen.app == spec.app)?;
-    if seen.state != ContainerState::Running {
-        return None;
-    }
-    let address = match &container.network {
-        NetworkMode::Host => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        NetworkMode::Networks(_) => address(spec, seen)?,
-        NetworkMode::None | NetworkMode::Service(_) | NetworkMode::Container(_) => return None,
-    };
-    Some(SocketAddr::new(address, door.port))
-}
-
-fn address(spec: &AppSpec, seen: &ObservedContainer) -> Option<IpAddr> {
-    let is_shared =
-        |name: &String| spec.networks.get(name).is_none_or(|network| network.shared || network.external);
-    seen.addresses.iter().min_by_key(|(name, _)| is_shared(name)).map(|(_, address)| *address)
 }

@@ -6,7 +6,7 @@ use hearth_host::data::AppData;
 use hearth_host::systemd::{self, Systemd};
 use hearth_model::container::Protocol;
 use hearth_model::observed::{DataState, EngineState, HostFacts};
-use hearth_model::{AppId, AppSpec, AppState, ImageRef, Observed, Plan};
+use hearth_model::{AppId, AppSpec, AppState, Chain, ImageRef, Observed, Plan};
 use hearth_planner::{Failure, Input};
 use jiff::Timestamp;
 
@@ -54,7 +54,7 @@ pub(crate) async fn everything(hearth: &Hearth, now: &InForce, ports: Ports) -> 
         host(hearth),
     );
     let mut observed = folders.unwrap_or_else(|error| {
-        tracing::error!("{error}");
+        tracing::error!("{}", Chain(&error));
         Observed::default()
     });
     observed.foreign_ports = foreign_ports;
@@ -179,7 +179,7 @@ async fn folders(hearth: &Hearth, now: &InForce) -> Result<Observed> {
 fn look_at_folder(data: &AppData, app: &AppId, created: bool, seen: &mut Observed) {
     // What cannot be read may hold the owner's data: it counts as missing, never as new.
     let state = data.state(app, created).unwrap_or_else(|error| {
-        tracing::warn!(app.id = %app, "{error}");
+        tracing::warn!(app.id = %app, "{}", Chain(&error));
         DataState::Missing
     });
     seen.data.insert(app.clone(), state);

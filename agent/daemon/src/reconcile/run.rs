@@ -6,13 +6,12 @@ use futures_util::future::join_all;
 use hearth_docker::PullProgress;
 use hearth_model::condition::{Progress, ReasonCode};
 use hearth_model::event::Event;
-use hearth_model::{AppId, ContainerSpec, Digest, Reason, Step};
+use hearth_model::{AppId, Chain, ContainerSpec, Reason, Step};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::db;
 use crate::hearth::Hearth;
-use crate::reconcile::Wakeup;
 use crate::reconcile::start::start;
 
 /// How often listeners hear of a pull's progress.
@@ -21,45 +20,10 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 /// Files that a copy left out and that are named one by one.
 const NAMED_IN_THE_LOG: usize = 50;
 
-/// How the steps of an app ended.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    /// All were done.
-    Done,
-    /// Something else is wanted by now.
-    Cancelled,
-    /// One failed; later ones were not begun.
-    Failed {
-        /// Why.
-        reason: Reason,
-        /// What was attempted: [`hearth_planner::retry::attempt`].
-        attempt: Digest,
-    },
-}
-
-/// Runs the stages of an app on their own; the loop hears when they ended.
-pub(super) fn spawn(
-    hearth: Hearth,
-    app: AppId,
-    stages: Vec<Vec<Step>>,
-    attempt: Digest,
-    cancel: CancellationToken,
-) {
-    tokio::spawn(async move {
-        let outcome = match stages_of(&hearth, &app, stages, &cancel).await {
-            Ok(()) if cancel.is_cancelled() => Outcome::Cancelled,
-            Ok(()) => Outcome::Done,
-            Err(reason) => Outcome::Failed { reason, attempt },
-        };
-        // The loop ends only after it has heard of every app, so it is there to listen.
-        let _ = hearth.wake.send(Wakeup::StepsEnded { app, outcome }).await;
-    });
-}
-
 /// Does stages one after another, the steps of each at once. Stops after a stage once the token is cancelled.
 ///
 /// # Errors
-/// Why a step failed; later stages were not begun.
+/// Why a step failed; later stages were not begun. The others of its stage that failed are in the log.
 pub(crate) async fn stages_of(
     hearth: &Hearth,
     app: &AppId,
@@ -72,12 +36,18 @@ pub(crate) async fn stages_of(
         }
         hearth.set_progress_text(app, &describe(&stage));
         let results = join_all(stage.iter().map(|step| one(hearth, app, step, cancel))).await;
-        results.into_iter().collect::<Result<Vec<()>, Reason>>()?;
+        let mut failures = results.into_iter().filter_map(Result::err);
+        if let Some(first) = failures.next() {
+            for other in failures {
+                tracing::warn!(app.id = %app, "another step of the same stage failed: {}", other.message);
+            }
+            return Err(first);
+        }
     }
     Ok(())
 }
 
-/// Does a step; the token ends one that fetches.
+/// Does a step; the token ends one that fetches or runs a script, and ends a copy of data.
 ///
 /// # Errors
 /// Why it failed.
@@ -108,7 +78,7 @@ pub(crate) async fn one(
             hearth.janitor.wake();
             recorded(hearth.forget_data(app).await)
         }
-        Step::RunHook { app, hook } => hearth.run_hook(app, *hook).await,
+        Step::RunHook { app, hook } => hearth.run_hook(app, *hook, cancel).await,
         Step::WriteFiles { .. } => on_disk(hearth, step).await,
         Step::SnapshotData { .. } | Step::RestoreData { .. } | Step::RemoveSnapshot { .. } => {
             let done = on_disk(hearth, step).await;
@@ -185,6 +155,7 @@ async fn blocking<T: Send + 'static>(
 
 fn recorded(result: crate::error::Result<()>) -> Result<(), Reason> {
     result.map_err(|error| {
+        tracing::error!("{}", Chain(&error));
         Reason::new(ReasonCode::FileError, format!("{error}. Look at the disk of this box."))
     })
 }

@@ -3,7 +3,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use hearth_model::condition::ReasonCode;
 use hearth_model::desired::DesiredApp;
-use hearth_model::{AppId, AppSpec, ContainerSpec, Reason};
+use hearth_model::{AppId, AppSpec, Chain, ContainerSpec, Reason};
 
 use crate::db;
 use crate::error::{Error, Result};
@@ -84,7 +84,7 @@ impl Hearth {
 pub(super) async fn resolved(hearth: &Hearth, now: &InForce) -> Arc<Specs> {
     let around = hearth.surroundings(&now.desired);
     let packages = hearth.packages_of(&now.desired).await.unwrap_or_else(|error| {
-        tracing::error!("{error}");
+        tracing::error!("{}", Chain(&error));
         Packages::new()
     });
     let in_force =
@@ -184,7 +184,10 @@ async fn at_once(
 /// Resolves an app.
 async fn installed(hearth: &Hearth, app: &AppId, current: &From) -> std::result::Result<AppSpec, Reason> {
     let spec = try_installed(hearth, app, current).await;
-    spec.unwrap_or_else(|error| Err(Reason::new(ReasonCode::FileError, error.to_string())))
+    spec.unwrap_or_else(|error| {
+        tracing::error!(app.id = %app, "what the app is made of cannot be told: {}", Chain(&error));
+        Err(Reason::new(ReasonCode::FileError, error.to_string()))
+    })
 }
 
 async fn try_installed(

@@ -1,6 +1,6 @@
 use hearth_model::desired::{Actor, DesiredApp};
 use hearth_model::update::{AppUpdate, UpdatePhase};
-use hearth_model::{AppId, Desired};
+use hearth_model::{AppId, Chain, Desired};
 use jiff::Timestamp;
 
 use crate::error::Result;
@@ -17,7 +17,9 @@ pub(super) async fn advance(state: &mut Loop, now: &InForce, view: &View) -> boo
         let Some(phase) = hearth_planner::app_update::next(app, update, &input) else { continue };
         match step(state, now, view, app, update, phase).await {
             Ok(()) => changed = true,
-            Err(error) => tracing::error!(app.id = %app, "the update could not be recorded: {error}"),
+            Err(error) => {
+                tracing::error!(app.id = %app, "the update could not be recorded: {}", Chain(&error));
+            }
         }
     }
     changed
@@ -31,10 +33,13 @@ async fn step(
     update: &AppUpdate,
     phase: UpdatePhase,
 ) -> Result<()> {
-    tracing::info!(app.id = %app, phase = ?phase, "the update came further");
-    // Each phase begins with a clean slate: what failed in the last one says nothing of this one.
-    state.failures.remove(app);
-    state.wanted_since.insert(app.clone(), Timestamp::now());
+    // That a new version has begun or ceased to be well is no new phase.
+    if std::mem::discriminant(&update.phase) != std::mem::discriminant(&phase) {
+        tracing::info!(app.id = %app, phase = ?phase, "the update came further");
+        // Each phase begins with a clean slate: what failed in the last one says nothing of this one.
+        state.failures.remove(app);
+        state.wanted_since.insert(app.clone(), Timestamp::now());
+    }
     let UpdatePhase::Reverting { reason, log } = phase else {
         let update = AppUpdate { phase, ..update.clone() };
         return state.hearth.set_update(app, Some(update)).await;

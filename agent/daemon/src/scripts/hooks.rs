@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use hearth_host::sandbox::Script;
 use hearth_model::condition::ReasonCode;
 use hearth_model::{AppId, Hook, Reason};
+use tokio_util::sync::CancellationToken;
 
 use super::calls::Calls;
 use super::platform::{self, Folder, Run};
@@ -23,12 +24,21 @@ impl Hearth {
     ///
     /// # Errors
     /// Why it could not be run at all.
-    pub(crate) async fn run_hook(&self, app: &AppId, hook: Hook) -> std::result::Result<(), Reason> {
+    pub(crate) async fn run_hook(
+        &self,
+        app: &AppId,
+        hook: Hook,
+        cancel: &CancellationToken,
+    ) -> std::result::Result<(), Reason> {
         let broken = |error: crate::error::Error| Reason::new(ReasonCode::FileError, format!("{error}."));
         let Some(wanted) = self.in_force().desired.apps.get(app).cloned() else { return Ok(()) };
         let Some(package) = self.kept_package(&wanted.digest).await.map_err(broken)? else { return Ok(()) };
         if package.files.contains_key(&hook.path()) {
-            self.run_script(app, hook, &wanted, &package).await?;
+            self.run_script(app, hook, &wanted, &package, cancel).await?;
+            if cancel.is_cancelled() {
+                // It did not come to its end, so it counts as not run.
+                return Ok(());
+            }
         }
         match hook {
             Hook::PreStart => {
@@ -50,6 +60,7 @@ impl Hearth {
         hook: Hook,
         wanted: &hearth_model::desired::DesiredApp,
         package: &hearth_model::package::Package,
+        cancel: &CancellationToken,
     ) -> std::result::Result<(), Reason> {
         let broken = |error: crate::error::Error| Reason::new(ReasonCode::FileError, format!("{error}."));
         let desired = self.in_force().desired;
@@ -78,11 +89,19 @@ impl Hearth {
         };
         let sandbox = run.sandbox(self);
         tracing::info!(app.id = %app, %hook, "runs a script of the package");
-        let ended = platform::run(move || sandbox.run(Script::File(Path::new(&path)))).await;
+        let wanted = cancel.clone();
+        let ended = platform::run(move || {
+            sandbox.run_while(Script::File(Path::new(&path)), &|| !wanted.is_cancelled())
+        })
+        .await;
         if let Ok(calls) = calls {
             calls.end(TIME.saturating_sub(begun.elapsed())).await;
         }
         let ended = ended?;
+        if cancel.is_cancelled() {
+            tracing::info!(app.id = %app, %hook, "a script of the package was ended: something else is wanted by now");
+            return Ok(());
+        }
         let trouble = ended.failure.as_ref().map(|failure| {
             let name = &package.manifest.name;
             let message = format!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hearth_host::sandbox::{Content, Ended, Error, Limits, Sandbox};
 use hearth_model::condition::ReasonCode;
 use hearth_model::package::Package;
-use hearth_model::{AppId, Reason};
+use hearth_model::{AppId, Chain, Reason};
 
 use super::calls::{self, Calls};
 use super::yq;
@@ -152,7 +152,7 @@ pub(super) async fn run(
     let ended = tokio::task::spawn_blocking(work).await;
     ended
         .map_err(|error| failed(format!("A script of the package broke off: {error}.")))?
-        .map_err(|error| failed(format!("A script of the package cannot run: {}.", chain(&error))))
+        .map_err(|error| failed(format!("A script of the package cannot run: {}.", Chain(&error))))
 }
 
 /// Returns the reason for a script that failed, with the end of what it wrote.
@@ -165,9 +165,4 @@ pub(super) fn reason(message: String, ended: &Ended) -> Reason {
         .collect();
     let log = lines[lines.len().saturating_sub(SHOWN_LINES)..].to_vec();
     Reason { log, ..Reason::new(ReasonCode::ScriptFailed, message) }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
 }

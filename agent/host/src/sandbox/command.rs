@@ -39,7 +39,7 @@ const BEGIN_FILE: &str = "source /run/hearth/environment; \"$@\"; ended=$?; \
 /// Returns the whole command: limits, sandbox, script.
 pub(super) fn line(sandbox: &Sandbox, scratch: &Scratch, script: Script<'_>) -> Result<Command, Error> {
     let bwrap = find("bwrap", "bubblewrap")?;
-    let mut command = limited(sandbox)?;
+    let mut command = limited(sandbox, scratch)?;
     // bwrap reads filters from open files, and systemd passes on none but its own three.
     command.args(["/bin/bash", "-c", OPEN_FILTERS]).args(scratch.filters());
     command.arg(bwrap).args(arguments(sandbox, scratch, script));
@@ -49,11 +49,12 @@ pub(super) fn line(sandbox: &Sandbox, scratch: &Scratch, script: Script<'_>) -> 
 
 /// Returns a command that runs another within limits: as a unit of its own where systemd runs, so that neither its memory
 /// nor its processes count as the agent's, else with the kernel's limits for each process.
-fn limited(sandbox: &Sandbox) -> Result<Command, Error> {
+fn limited(sandbox: &Sandbox, scratch: &Scratch) -> Result<Command, Error> {
     let limits = sandbox.limits;
-    if Path::new("/run/systemd/system").is_dir() {
+    if has_systemd() {
         let mut command = Command::new(find("systemd-run", "systemd")?);
         command.args(["--quiet", "--pipe", "--wait", "--collect", "--service-type=exec"]);
+        command.arg(format!("--unit={}", scratch.unit()));
         command.arg(format!("--property=MemoryMax={}M", limits.memory_mb));
         command.arg(format!("--property=TasksMax={}", limits.processes));
         command.arg(format!("--property=RuntimeMaxSec={}", limits.time.as_secs().max(1)));
@@ -67,6 +68,25 @@ fn limited(sandbox: &Sandbox) -> Result<Command, Error> {
     command.arg(format!("--fsize={LARGEST_FILE_BYTES}"));
     command.arg("--core=0").arg("--");
     Ok(command)
+}
+
+/// Kills what a run has started. Where systemd runs that is a unit, which outlives the command that asked for it.
+pub(super) fn kill(scratch: &Scratch) {
+    if !has_systemd() {
+        return;
+    }
+    // One that cannot be killed ends with its time.
+    let _ended = Command::new("systemctl")
+        .args(["kill", "--signal=SIGKILL", &scratch.unit()])
+        .env("PATH", PROGRAMS.join(":"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+}
+
+fn has_systemd() -> bool {
+    Path::new("/run/systemd/system").is_dir()
 }
 
 fn arguments(sandbox: &Sandbox, scratch: &Scratch, script: Script<'_>) -> Vec<OsString> {

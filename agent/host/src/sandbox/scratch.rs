@@ -49,6 +49,12 @@ impl Scratch {
         Ok(())
     }
 
+    /// Returns the name of the unit that the run has where systemd runs.
+    pub(super) fn unit(&self) -> String {
+        let own = self.folder.file_name().unwrap_or_default();
+        format!("hearth-script-{}.service", own.to_string_lossy())
+    }
+
     /// Returns the file with the environment, as bash reads it.
     pub(super) fn environment(&self) -> PathBuf {
         self.folder.join("environment")

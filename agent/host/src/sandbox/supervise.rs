@@ -11,39 +11,65 @@ const ASK_EVERY: Duration = Duration::from_millis(10);
 /// How much longer than its time a script has to be ended by what runs it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Runs a command to its end, or to the end of its time.
-pub(super) fn run(mut command: Command, time: Duration) -> Result<Ended, Error> {
+/// How a wait came to its end.
+enum Waited {
+    Ended(ExitStatus),
+    TookTooLong,
+    NotWanted,
+}
+
+/// Runs a command to its end, to the end of its time, or until it is not wanted any more. `kill` ends what the command's
+/// own end would leave.
+pub(super) fn run(
+    mut command: Command,
+    time: Duration,
+    is_wanted: &dyn Fn() -> bool,
+    kill: &dyn Fn(),
+) -> Result<Ended, Error> {
     // A group of its own, so that Ctrl-C at the agent is not for the script.
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().map_err(Error::at("start a script"))?;
     let output = child.stdout.take().map(collect);
     let errors = child.stderr.take().map(collect);
-    let status = wait(&mut child, time).map_err(Error::at("wait for a script"))?;
+    let waited = wait(&mut child, time, is_wanted, kill).map_err(Error::at("wait for a script"))?;
     let bytes = |reader: Option<thread::JoinHandle<Vec<u8>>>| {
         reader.and_then(|reader| reader.join().ok()).unwrap_or_default()
     };
-    Ok(Ended { failure: failure(status, time), output: bytes(output), errors: bytes(errors) })
+    Ok(Ended { failure: failure(&waited, time), output: bytes(output), errors: bytes(errors) })
 }
 
-/// Waits; returns `None` once the time was over and the command is killed, with everything in it.
-fn wait(child: &mut Child, time: Duration) -> io::Result<Option<ExitStatus>> {
+/// Waits; unless the command ended by itself it is killed, with everything in it.
+fn wait(
+    child: &mut Child,
+    time: Duration,
+    is_wanted: &dyn Fn() -> bool,
+    kill: &dyn Fn(),
+) -> io::Result<Waited> {
     let end = Instant::now() + time + GRACE;
-    while Instant::now() < end {
+    let waited = loop {
         if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+            return Ok(Waited::Ended(status));
+        }
+        if !is_wanted() {
+            break Waited::NotWanted;
+        }
+        if Instant::now() >= end {
+            break Waited::TookTooLong;
         }
         thread::sleep(ASK_EVERY);
-    }
+    };
+    kill();
     child.kill()?;
     child.wait()?;
-    Ok(None)
+    Ok(waited)
 }
 
-fn failure(status: Option<ExitStatus>, time: Duration) -> Option<String> {
-    match status {
-        None => Some(format!("it took longer than {} seconds", time.as_secs())),
-        Some(status) if status.success() => None,
-        Some(status) => Some(match (status.code(), status.signal()) {
+fn failure(waited: &Waited, time: Duration) -> Option<String> {
+    match waited {
+        Waited::NotWanted => Some("it was ended because it is not wanted any more".to_owned()),
+        Waited::TookTooLong => Some(format!("it took longer than {} seconds", time.as_secs())),
+        Waited::Ended(status) if status.success() => None,
+        Waited::Ended(status) => Some(match (status.code(), status.signal()) {
             (Some(code), _) => format!("exit code {code}"),
             (None, Some(signal)) => format!("signal {signal}"),
             (None, None) => "no exit code".to_owned(),

@@ -200,3 +200,16 @@ fn memory_is_bounded() {
 fn is_root() -> bool {
     fs::metadata(Path::new("/proc/self")).is_ok_and(|own| own.uid() == 0)
 }
+
+#[test]
+fn a_script_that_is_not_wanted_any_more_is_killed_with_all_it_started() {
+    let tmp = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox(&tmp);
+    let begun = std::time::Instant::now();
+    let is_wanted = || !sandbox.folder.join("begun").exists();
+    let script = Script::Bash("touch begun; sleep 15 & sleep 15; touch ended");
+    let ended = sandbox.run_while(script, &is_wanted).expect("bubblewrap is installed");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(ended.failure.is_some_and(|failure| failure.contains("not wanted any more")));
+    assert!(!sandbox.folder.join("ended").exists());
+}

@@ -36,6 +36,7 @@ pub(super) fn decide(world: &World<'_>, app: &AppId, entry: &DesiredApp, update:
         }
     };
     decision.plan.state = busy;
+    decision.all_up = false;
     if let UpdatePhase::Reverting { reason, log } = &update.phase {
         let message =
             format!("The new version was not kept: {reason} The version before comes back with its data.");
@@ -69,7 +70,7 @@ fn fetching(world: &World<'_>, spec: &AppSpec) -> Decision {
     };
     pulls.retain(|step| !matches!(step, Step::PullImage { image, .. } if observed.images.contains(image)));
     let stages = if pulls.is_empty() { Vec::new() } else { vec![pulls] };
-    Decision { plan: AppPlan { stages, ..AppPlan::default() }, look_again_at: None }
+    Decision { plan: AppPlan { stages, ..AppPlan::default() }, look_again_at: None, all_up: false }
 }
 
 fn switching(world: &World<'_>, entry: &DesiredApp, spec: &AppSpec, update: &AppUpdate) -> Decision {

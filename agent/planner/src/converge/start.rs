@@ -59,7 +59,9 @@ impl<'a> Converge<'a> {
     }
 
     fn needs_start(&self, service: &ServiceName) -> Again {
-        let Some(container) = self.kept(service) else { return Again::Now };
+        let Some(container) = self.kept(service).filter(|_| !self.restarted.contains_key(service)) else {
+            return Again::Now;
+        };
         let input = &self.world.input;
         match &container.state {
             ContainerState::Created { .. } => Again::Now,

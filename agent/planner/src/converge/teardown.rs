@@ -35,11 +35,14 @@ impl<'a> Converge<'a> {
         Ok(remade)
     }
 
-    /// Stops containers that go, dependents first.
+    /// Stops containers that go or are started again, dependents first.
     pub(super) fn stops(&self) -> Stages {
         let mut stages = stop_stages(&newest_first(&self.orphans));
-        for layer in self.going_layers() {
-            let active = layer.iter().filter(|service| self.container(service).is_some_and(is_active));
+        for layer in self.order.layers.iter().rev() {
+            let stopped = layer
+                .iter()
+                .filter(|service| self.replaced.contains(*service) || self.restarted.contains_key(*service));
+            let active = stopped.filter(|service| self.container(service).is_some_and(is_active));
             stages.push(active.map(|service| Step::StopContainer { name: self.name(service) }).collect());
         }
         stages.retain(|stage| !stage.is_empty());

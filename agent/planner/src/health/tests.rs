@@ -30,6 +30,7 @@ fn container(state: ContainerState) -> ObservedContainer {
         restart_count: 0,
         started_at: Some(at(900)),
         networks: BTreeSet::new(),
+        network_ids: BTreeMap::new(),
         addresses: BTreeMap::new(),
         ports: BTreeSet::new(),
     }

@@ -14,6 +14,20 @@ pub struct Behaviour {
     pub health: HealthCheck,
     /// When and how it ends by itself.
     pub ends: Option<Ending>,
+    /// When its page answers, if it serves one.
+    pub page: PageAnswers,
+}
+
+/// When a page answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PageAnswers {
+    /// As soon as the container runs.
+    #[default]
+    AtOnce,
+    /// So many seconds after the start, and from then on.
+    After(i64),
+    /// Until so many seconds after the start, and never again.
+    Until(i64),
 }
 
 /// What a health check says.
@@ -26,6 +40,8 @@ pub enum HealthCheck {
     HealthyAfter(i64),
     /// Unhealthy so many seconds after the start.
     UnhealthyAfter(i64),
+    /// Healthy a second after the start, and unhealthy so many seconds after it.
+    HealthyUntil(i64),
 }
 
 /// How a container ends.
@@ -75,8 +91,7 @@ impl SimContainer {
 
     pub(super) fn tick(&mut self, now: Timestamp) {
         if let ContainerState::Restarting { .. } = self.seen.state {
-            self.seen.restart_count += 1;
-            self.run(now);
+            self.restart_by_engine(now);
             return;
         }
         if !self.is_running() {
@@ -97,8 +112,34 @@ impl SimContainer {
             HealthCheck::UnhealthyAfter(secs) if ran(secs) => {
                 self.seen.health = Some(Health::Unhealthy { output: "connection refused".to_owned() });
             }
-            HealthCheck::OfSpec | HealthCheck::HealthyAfter(_) | HealthCheck::UnhealthyAfter(_) => {}
+            HealthCheck::HealthyUntil(secs) if ran(secs) => {
+                self.seen.health = Some(Health::Unhealthy { output: "connection refused".to_owned() });
+            }
+            HealthCheck::HealthyUntil(_) if ran(1) => self.seen.health = Some(Health::Healthy),
+            HealthCheck::OfSpec
+            | HealthCheck::HealthyAfter(_)
+            | HealthCheck::UnhealthyAfter(_)
+            | HealthCheck::HealthyUntil(_) => {}
         }
+    }
+
+    pub(super) fn restart_by_engine(&mut self, now: Timestamp) {
+        self.seen.restart_count += 1;
+        self.run(now);
+    }
+
+    /// Why its page does not answer, while it runs.
+    pub(super) fn page_problem(&self, now: Timestamp) -> Option<String> {
+        let ran = |secs: i64| {
+            let at = self.seen.started_at.map(|at| later(at, SignedDuration::from_secs(secs)));
+            at.is_some_and(|at| at <= now)
+        };
+        let answers = match self.behaviour.page {
+            PageAnswers::AtOnce => true,
+            PageAnswers::After(secs) => ran(secs),
+            PageAnswers::Until(secs) => !ran(secs),
+        };
+        (!answers).then(|| "connection refused".to_owned())
     }
 
     fn run(&mut self, now: Timestamp) {

@@ -1,10 +1,11 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
 
 use hearth_model::condition::ReasonCode;
 use hearth_model::observed::{
     ContainerState, DataState, EngineState, ObservedContainer, ObservedNetwork, ObservedVolume,
 };
-use hearth_model::{Digest, Hook, ImageRef, Reason, Step};
+use hearth_model::{Hook, ImageRef, Reason, Step};
 
 use super::Sim;
 use super::container::{SimContainer, networks};
@@ -35,7 +36,9 @@ impl Sim {
                 Ok(())
             }
             Step::CreateNetwork { app, name, network } => {
+                let id = self.next_id();
                 self.networks.entry(name.clone()).or_insert_with(|| ObservedNetwork {
+                    id,
                     app: app.clone(),
                     ours: true,
                     spec_hash: Some(network.hash()),
@@ -102,7 +105,10 @@ impl Sim {
     }
 
     fn remove_network(&mut self, name: &str) -> Result<(), Reason> {
-        if self.containers.values().any(|container| container.seen.networks.contains(name)) {
+        let id = self.networks.get(name).map(|network| &network.id);
+        let uses =
+            |one: &SimContainer| one.is_running() && id.is_some() && one.seen.network_ids.get(name) == id;
+        if self.containers.values().any(uses) {
             return Err(refused(format!("network {name} has active endpoints")));
         }
         self.networks.remove(name);
@@ -127,9 +133,8 @@ impl Sim {
         if let Some(network) = networks(spec).into_iter().find(|name| !self.networks.contains_key(*name)) {
             return Err(refused(format!("network {network} not found")));
         }
-        self.ids += 1;
         let seen = ObservedContainer {
-            id: Digest::of(&self.ids.to_le_bytes()).as_str()[7..].to_owned(),
+            id: self.next_id(),
             app: app.clone(),
             service: service.clone(),
             spec_hash: hash,
@@ -139,7 +144,8 @@ impl Sim {
             health: None,
             restart_count: 0,
             started_at: None,
-            addresses: std::collections::BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            network_ids: BTreeMap::new(),
             networks: networks(spec).into_iter().cloned().collect(),
             ports: spec.ports.iter().filter_map(|port| Some((port.protocol, port.host_port?))).collect(),
         };
@@ -172,12 +178,30 @@ impl Sim {
         if let Some(error) = container.behaviour.start_error.clone() {
             return Err(refused(error));
         }
+        let joined = self.join_networks(name)?;
         self.disk.write(&app, service.as_str(), &image);
         let now = self.now;
         if let Some(container) = self.containers.get_mut(name) {
+            container.seen.addresses =
+                joined.keys().map(|name| (name.clone(), IpAddr::V4(Ipv4Addr::new(172, 18, 0, 2)))).collect();
+            container.seen.network_ids = joined;
             container.start(now);
         }
         Ok(())
+    }
+
+    /// Returns the ids of a container's networks by name. A network that it joined once is looked for by its id.
+    fn join_networks(&self, name: &str) -> Result<BTreeMap<String, String>, Reason> {
+        let Some(container) = self.containers.get(name) else { return Ok(BTreeMap::new()) };
+        let join = |network: &String| {
+            let known = self.networks.get(network);
+            let remembered = container.seen.network_ids.get(network);
+            known
+                .filter(|known| remembered.is_none_or(|id| *id == known.id))
+                .map(|known| (network.clone(), known.id.clone()))
+                .ok_or_else(|| refused(format!("network {network} not found")))
+        };
+        container.seen.networks.iter().map(join).collect()
     }
 
     fn remove_container(&mut self, name: &str) -> Result<(), Reason> {

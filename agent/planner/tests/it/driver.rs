@@ -120,8 +120,9 @@ impl Agent {
 
     pub(crate) fn with_input<T>(&self, use_it: impl FnOnce(&Input<'_>) -> T) -> T {
         let apps = self.desired.apps.keys().chain(&self.desired.deleted_data);
-        let observed = self.sim.observe(apps);
+        let mut observed = self.sim.observe(apps);
         let specs = self.specs();
+        observed.pages = self.sim.pages(specs.values().filter_map(|spec| spec.as_ref().ok()));
         use_it(&Input {
             desired: &self.desired,
             specs: &specs,
@@ -152,9 +153,11 @@ impl Agent {
                 self.act()?;
                 let update = self.updates.get_mut(&app).expect("an update that is on its way");
                 let before = std::mem::replace(&mut update.phase, phase.clone());
+                if std::mem::discriminant(&before) != std::mem::discriminant(&phase) {
+                    self.wanted_since.insert(app.clone(), self.sim.now);
+                    self.failures.remove(&app);
+                }
                 self.transitions.push((before, phase));
-                self.wanted_since.insert(app.clone(), self.sim.now);
-                self.failures.remove(&app);
                 self.revert(&app)?;
             }
             self.revert(&app)?;

@@ -10,6 +10,8 @@ mod driver;
 mod fixture;
 /// Scripts of packages.
 mod hooks;
+/// Apps that do not run although their containers do, and waits that end.
+mod liveness;
 /// A box with two slots, in memory.
 mod os_box;
 /// From one release of the operating system to the next, and back.

@@ -6,7 +6,7 @@ use hearth_model::spec::{Dependency, DependencyCondition, NetworkSpec, VolumeSpe
 use hearth_model::update::UpdatePhase;
 use hearth_model::{AppId, AppSpec, AppState, Digest, Reason};
 use hearth_planner::app_update::TRANSITIONS;
-use hearth_planner::sim::{Behaviour, Ending, Fault, HealthCheck};
+use hearth_planner::sim::{Behaviour, Ending, Fault, HealthCheck, PageAnswers};
 use jiff::SignedDuration;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -147,7 +147,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => (0..APPS.len()).prop_map(Event::Delete),
         4 => (1usize..4, proptest::option::of(0usize..25))
             .prop_map(|(count, kill_after)| Event::Looks { count, kill_after }),
-        3 => (0u8..7, 0usize..12).prop_map(|(kind, which)| Event::Harm { kind, which }),
+        3 => (0u8..10, 0usize..12).prop_map(|(kind, which)| Event::Harm { kind, which }),
         1 => (prop_oneof![Just("start"), Just("create"), Just("fetch"), Just("remove"), Just("stop")], 1u32..4)
             .prop_map(|(step, times)| Event::Fault { step, times }),
         1 => Just(Event::Reboot),
@@ -211,6 +211,12 @@ fn harm(agent: &mut Agent, kind: u8, which: usize) {
         3 => agent.sim.change_container(&name, |seen| seen.networks.clear()),
         4 => agent.sim.change_container(&name, |seen| seen.state = ContainerState::Dead),
         5 => agent.sim.change_container(&name, |seen| seen.service = service("gone")),
+        6 => agent.sim.restart_container(&name),
+        7 | 8 => {
+            if let Some(network) = observed.networks.keys().nth(which) {
+                agent.sim.lose_network(network, kind == 8);
+            }
+        }
         _ => agent.sim.change_container(&name, |seen| seen.restarts += 7),
     }
 }
@@ -246,9 +252,32 @@ fn assert_converged(agent: &mut Agent) {
         };
         assert!(wanted, "{name} is left over");
     }
+    assert_nobody_is_cut_off(agent, &observed);
     let before = agent.sim.observe([]);
     assert!(agent.plan().is_empty(), "a second look plans something");
     assert_eq!(before.containers, agent.sim.observe([]).containers);
+}
+
+/// What runs in a namespace of another was started after it, and is in the networks that there are.
+fn assert_nobody_is_cut_off(agent: &Agent, observed: &hearth_model::Observed) {
+    agent.with_input(|input| {
+        for spec in input.specs.values().filter_map(|spec| spec.as_ref().ok()) {
+            let seen = |name: &hearth_model::ServiceName| {
+                let container = spec.services.get(name)?.container.name.as_str();
+                observed.containers.get(container).filter(|seen| seen.state == ContainerState::Running)
+            };
+            for (name, service) in &spec.services {
+                let Some(own) = seen(name) else { continue };
+                if let NetworkMode::Service(host) = &service.container.network {
+                    let host = seen(host).and_then(|host| host.started_at);
+                    assert!(own.started_at >= host, "{name} is cut off");
+                }
+                for (network, id) in &own.network_ids {
+                    assert_eq!(&observed.networks[network].id, id, "{name} is in no {network}");
+                }
+            }
+        }
+    });
 }
 
 /// Few cases by default, for they are slow without optimization; `PROPTEST_CASES` asks for more.
@@ -352,6 +381,8 @@ proptest! {
         let gets_well = wrong == Wrong::Nothing && events.is_empty();
         let done = matches!(agent.updates[&app].phase, UpdatePhase::Done { .. });
         prop_assert!(done || !gets_well, "{:?}", agent.updates);
+        let never_well = matches!(wrong, Wrong::Unhealthy | Wrong::NeverHealthy | Wrong::WellForFiveSeconds);
+        prop_assert!(!done || !never_well, "{wrong:?} was kept: {:?}", agent.updates);
     }
 }
 
@@ -405,6 +436,8 @@ enum Wrong {
     NeverHealthy,
     Crashes,
     DoesNotStart,
+    PageIsSilent,
+    WellForFiveSeconds,
 }
 
 fn any_wrong() -> impl Strategy<Value = Wrong> {
@@ -415,6 +448,8 @@ fn any_wrong() -> impl Strategy<Value = Wrong> {
         Just(Wrong::NeverHealthy),
         Just(Wrong::Crashes),
         Just(Wrong::DoesNotStart),
+        Just(Wrong::PageIsSilent),
+        Just(Wrong::WellForFiveSeconds),
     ]
 }
 
@@ -432,6 +467,12 @@ impl Wrong {
                 Behaviour { health: HealthCheck::HealthyAfter(1_000_000), ..Behaviour::default() }
             }
             Wrong::Crashes => crate::trouble::ends_after(1, 1),
+            Wrong::PageIsSilent => Behaviour { page: PageAnswers::After(1_000_000), ..Behaviour::default() },
+            Wrong::WellForFiveSeconds => Behaviour {
+                health: HealthCheck::HealthyUntil(5),
+                page: PageAnswers::Until(5),
+                ..Behaviour::default()
+            },
             Wrong::DoesNotStart => Behaviour { start_error: Some("no".to_owned()), ..Behaviour::default() },
         };
         for image in images {

@@ -49,7 +49,7 @@ impl Site {
             Limits { download_bytes: 1_000_000, unpacked_bytes: 1_000_000, files: 100, ..Limits::default() };
         let catalog = Arc::new(Catalog::new(Vec::new(), self.folder.path().join("stores"), limits));
         // A store that was not fetched yet is a problem, and there all the same.
-        let _ = catalog.load(&self.wanted).await;
+        let _ = catalog.load(|| self.wanted.clone()).await;
         catalog
     }
 
@@ -234,18 +234,18 @@ async fn a_store_is_prepared_before_it_is_wanted_and_forgotten_when_it_fails() {
         let told = Arc::clone(&told);
         move |progress: StoreProgress| told.lock().expect("a list").push(progress.phase)
     };
-    catalog.prepare(&id(), &here.wanted[&id()], tell).await.expect("fetched");
+    drop(catalog.prepare(&id(), &here.wanted[&id()], tell).await.expect("fetched"));
     assert!(catalog.stores().is_empty(), "it is not wanted yet");
-    catalog.load(&here.wanted).await.expect("it is kept");
+    catalog.load(|| here.wanted.clone()).await.expect("it is kept");
     assert_eq!(packages(&catalog), ["notes 1"]);
     let mut phases = told.lock().expect("a list").clone();
     phases.dedup();
     assert_eq!(phases, [StorePhase::Fetching, StorePhase::Unpacking, StorePhase::Reading]);
 
-    catalog.load(&BTreeMap::new()).await.expect("nothing to read");
+    catalog.load(BTreeMap::new).await.expect("nothing to read");
     assert!(catalog.stores().is_empty() && !here.folder.path().join("stores/mine").exists());
     let nowhere = DesiredStore { name: "x".to_owned(), location: server.url("/gone.zip") };
-    let error = catalog.prepare(&id(), &nowhere, |_| {}).await.expect_err("nothing there");
+    let error = catalog.prepare(&id(), &nowhere, |_| {}).await.map(drop).expect_err("nothing there");
     assert!(matches!(error, Error::Store(_)), "{error}");
     assert!(!here.folder.path().join("stores/mine").exists());
     let nonsense = DesiredStore { name: "x".to_owned(), location: "somewhere".to_owned() };

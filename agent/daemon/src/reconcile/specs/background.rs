@@ -8,7 +8,6 @@ use tokio::sync::Semaphore;
 
 use super::{From, installed};
 use crate::hearth::Hearth;
-use crate::reconcile::Wakeup;
 
 /// Apps whose scripts run at the same time. Each has a time limit, so that more than this many that hang hold the others
 /// up for no longer than that.
@@ -115,15 +114,9 @@ async fn run(hearth: Hearth, app: AppId, from: From, forgotten: u64) {
             }
         }
     };
-    wake(&hearth).await;
+    hearth.wake.changed();
     if let Some(pause) = pause {
         tokio::time::sleep(pause).await;
-        wake(&hearth).await;
+        hearth.wake.changed();
     }
-}
-
-/// Makes the loop look again. The loop itself takes wake-ups as long as it runs, so this waits only for room.
-async fn wake(hearth: &Hearth) {
-    // The loop has ended when nobody receives: then nothing has to be looked at.
-    let _ = hearth.wake.send(Wakeup::DesiredChanged).await;
 }

@@ -15,7 +15,7 @@ use super::wire::{self, Frame};
 use super::words::Call;
 use crate::hearth::Hearth;
 use crate::reconcile::look::{self, Ports};
-use crate::reconcile::{Wakeup, run};
+use crate::reconcile::run;
 
 /// Exit code of a program whose end was not waited for.
 const CUT_OFF: u8 = 137;
@@ -125,7 +125,7 @@ impl Caller {
             self.step(&Step::StopContainer { name }).await?;
         }
         // What a script stopped did not end by itself: it is wanted again from now on.
-        let _ended = self.hearth.wake.send(Wakeup::Reresolve(self.app.clone())).await;
+        self.hearth.wake.reresolve(&self.app);
         Ok(())
     }
 
@@ -291,6 +291,7 @@ mod tests {
         }))
         .expect("a spec");
         let network = |app: &str| ObservedNetwork {
+            id: "f00d".to_owned(),
             app: Some(app.parse().expect("valid")),
             ours: true,
             spec_hash: None,
