@@ -41,9 +41,10 @@ impl Site {
         self.store.write(&TestPackage { id, version: "1", web: None, compose: &compose })
     }
 
-    /// Offers an app of one service that does nothing, with a page that Hearth stands in front of.
+    /// Offers an app of one service that serves a page, which Hearth stands in front of.
     pub(crate) fn offer_behind_a_door(&self, id: &str, port: u16) -> Result<()> {
-        let compose = compose_file(&self.image, 1);
+        let compose =
+            compose_file(&self.image, 1).replace(" }", ", command: [httpd, -f, -p, '80', -h, /tmp] }");
         let web = Some(("s1", 80, port));
         self.store.write(&TestPackage { id, version: "1", web, compose: &compose })?;
         let manifest = self.store.path().join("apps").join(id).join("app.yml");

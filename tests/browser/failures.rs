@@ -109,7 +109,11 @@ fn a_disk_that_images_do_not_fit_on_is_the_reason_shown() -> Result<()> {
         let disk = Disk::new(machine, "engine", FileSystem::Ext4, 96)?;
         let mut site = Site::new(machine)?;
         let image = site.registry.push("large", "1", 120 * 1024 * 1024)?.to_string();
-        site.offer_image("large", &image, "")?;
+        site.offer_image(
+            "large",
+            &image,
+            "    healthcheck: { test: [CMD, test, -e, /], interval: 200ms }\n",
+        )?;
         let (_hearth, person) = site.person(machine, "disk-full")?;
         person.install("Large")?;
         person.wait_for_state("Needs attention")?;
@@ -225,7 +229,11 @@ fn an_engine_that_stops_half_way_is_said_and_the_install_goes_on_when_it_is_back
     on_a_machine(|machine| {
         let mut site = Site::new(machine)?;
         let image = site.registry.push("large", "1", 150 * 1024 * 1024)?.to_string();
-        site.offer_image("large", &image, "")?;
+        site.offer_image(
+            "large",
+            &image,
+            "    healthcheck: { test: [CMD, test, -e, /], interval: 200ms }\n",
+        )?;
         let (_hearth, person) = site.person(machine, "engine-stops")?;
         person.install("Large")?;
         person.browser.find_within("progressbar", "", PATIENCE)?;

@@ -47,7 +47,9 @@ fn an_install_that_the_engine_left_half_way_goes_on_when_it_comes_back() -> Resu
     on_a_machine(|machine| {
         let mut site = Site::new(machine)?;
         let image = site.registry.push("large", "1", 100 * 1024 * 1024)?.to_string();
-        let compose = format!("services:\n  main: {{ image: '{image}', init: true }}\n");
+        let compose = format!(
+            "services:\n  main:\n    image: '{image}'\n    init: true\n    healthcheck: {{ test: [CMD, test, -e, /], interval: 200ms }}\n"
+        );
         site.store.write(&TestPackage { id: "large", version: "1", web: None, compose: &compose })?;
         let (_hearth, client) = site.set_up()?;
 

@@ -29,6 +29,7 @@ const COMPOSE: &str = "services:
     init: true
     depends_on: { prepare: { condition: service_completed_successfully } }
     volumes: ['kept:/kept']
+    healthcheck: { test: [CMD, test, -e, /], interval: 200ms }
   web:
     image: IMAGE
     init: true
@@ -36,6 +37,7 @@ const COMPOSE: &str = "services:
     depends_on: [store]
     ports: ['8094:80']
     volumes: ['./data:/data']
+    healthcheck: { test: [CMD, test, -e, /], interval: 200ms }
 volumes:
   kept:
 ";

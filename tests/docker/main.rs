@@ -21,6 +21,8 @@ mod hostile;
 mod import;
 /// Random kills.
 mod kills;
+/// Apps whose containers are up and which do not run.
+mod liveness;
 /// Requests that a program makes up.
 mod made_up;
 /// Disks in apps' folders, and files that cannot be deleted.
