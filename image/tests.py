@@ -194,7 +194,7 @@ class Preseed(unittest.TestCase):
     SCRIPT = """
         mount -t tmpfs none /var/lib
         mount -t tmpfs none /run
-        mkdir -p /var/lib/hearth-system/ssh /var/lib/NetworkManager/system-connections /var/lib/esp
+        mkdir -p /var/lib/hearth /var/lib/hearth-system/ssh /var/lib/NetworkManager/system-connections /var/lib/esp
         cat >/var/lib/esp/hearth.conf
         umask 077
         bash "$1" /var/lib/esp/hearth.conf >&2
@@ -217,7 +217,7 @@ class Preseed(unittest.TestCase):
     def test_settings_end_where_programs_look_and_the_file_is_gone(self):
         files, said = self.preseed(
             "# of a person\r\nHOSTNAME=attic\r\nTIMEZONE=Europe/Berlin\r\nWIFI_SSID= My \\ Home\r\n"
-            "WIFI_PASSWORD=correct=horse\r\nOWNER=ada\r\nOWNER_PASSWORD=battery staple\r\n"
+            "WIFI_PASSWORD=correct=horse\r\nOWNER=ada\r\nOWNER_PASSWORD=battery staple\r\nSETUP_CODE=acde 4679\r\n"
         )
         self.assertEqual(said, "")
         self.assertIn("644 ./hearth-system/hostname", files)
@@ -228,6 +228,8 @@ class Preseed(unittest.TestCase):
         self.assertIn("psk=correct=horse\n", files)
         self.assertIn("600 ./hearth-system/owner", files)
         self.assertIn("== ./hearth-system/owner\nada\nbattery staple\n", files)
+        self.assertIn("600 ./hearth/setup-code", files)
+        self.assertIn("== ./hearth/setup-code\nACDE4679\n", files)
         self.assertNotIn("esp/", files)
 
     def test_a_reset_leaves_the_other_lines_to_the_device_that_starts_anew(self):
@@ -239,10 +241,10 @@ class Preseed(unittest.TestCase):
             self.assertIn(f"asked for {wish}\n", files)
 
     def test_a_wrong_line_is_said_and_the_rest_counts(self):
-        files, said = self.preseed("COLOUR=blue\nHOSTNAME=My Box\nTIMEZONE=../../etc/passwd\nOWNER=ada\nOWNER_PASSWORD=short\nFACTORY_RESET=all\n")
-        for name in ("COLOUR", "HOSTNAME", "TIMEZONE", "OWNER", "FACTORY_RESET"):
+        files, said = self.preseed("COLOUR=blue\nHOSTNAME=My Box\nTIMEZONE=../../etc/passwd\nOWNER=ada\nOWNER_PASSWORD=short\nSETUP_CODE=HEARTH00\nFACTORY_RESET=all\n")
+        for name in ("COLOUR", "HOSTNAME", "TIMEZONE", "OWNER", "SETUP_CODE", "FACTORY_RESET"):
             self.assertIn(f"{name}", said)
-        self.assertEqual(said.count("is left out"), 5)
+        self.assertEqual(said.count("is left out"), 6)
         self.assertNotIn("short", said)
         self.assertEqual(files, "")
 

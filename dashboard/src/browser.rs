@@ -89,6 +89,21 @@ pub(crate) fn time_zones() -> Vec<String> {
     zones().map(|zones| zones.iter().filter_map(|zone| zone.as_string()).collect()).unwrap_or_default()
 }
 
+/// Reads a value from the fragment of the address, `#name=value`.
+pub(crate) fn from_fragment(name: &str) -> Option<String> {
+    let fragment = window().location().hash().ok()?;
+    let value = fragment.strip_prefix('#')?.strip_prefix(name)?.strip_prefix('=')?;
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// Takes the fragment out of the address, without a new entry in the history.
+pub(crate) fn forget_fragment() {
+    let path = window().location().pathname().unwrap_or_default();
+    if let Ok(history) = window().history() {
+        let _ = history.replace_state_with_url(&JsValue::NULL, "", Some(&path));
+    }
+}
+
 /// Puts the cursor into the first element that a selector finds; tells whether there is one.
 pub(crate) fn focus(selector: &str) -> bool {
     let element = document()

@@ -2,7 +2,7 @@ use hearth_model::api::apps::{
     AppSettings, Changed, ConfigureApp, DataChoice, InstallApp, InstallCheck, UpdateApp,
 };
 use hearth_model::api::os::{CheckOs, GoBackRequest, OsSettings, OsStatus};
-use hearth_model::api::session::{ChangePassword, Credentials, SessionState};
+use hearth_model::api::session::{ChangePassword, Credentials, SessionState, SetUp};
 use hearth_model::api::store::{AddStore, PackageDetail, PackageSummary, StoreSummary};
 use hearth_model::api::system::SystemInfo;
 use hearth_model::desired::{GenerationInfo, Settings};
@@ -11,14 +11,18 @@ use serde::Deserialize;
 
 use self::http::Method::{Delete, Get, Patch, Post, Put};
 use self::http::{order, order_body, order_file, send, send_body};
+use crate::browser;
 use crate::route::encode;
 
 /// Requests and their errors.
 mod http;
 
-pub(crate) use self::http::{Error, on_signed_out};
+pub(crate) use self::http::{Error, on_signed_out, open_stream};
 
 type Answer<T> = Result<T, Error>;
+
+/// Where it is kept that this browser was signed in before.
+const DEVICE: &str = "hearth-device";
 
 /// Where the visitor stands.
 pub(crate) async fn session() -> Answer<SessionState> {
@@ -26,23 +30,28 @@ pub(crate) async fn session() -> Answer<SessionState> {
 }
 
 /// Makes the box's owner and signs in; refused when there is one.
-pub(crate) async fn set_up(credentials: &Credentials) -> Answer<()> {
-    let state: SessionState = send_body(Post, "setup", credentials).await?;
+pub(crate) async fn set_up(owner: &SetUp) -> Answer<()> {
+    let state: SessionState = send_body(Post, "setup", owner).await?;
     keep_key(state);
     Ok(())
 }
 
 /// Signs in.
-pub(crate) async fn sign_in(credentials: &Credentials) -> Answer<()> {
-    let state: SessionState = send_body(Post, "session", credentials).await?;
+pub(crate) async fn sign_in(username: String, password: String) -> Answer<()> {
+    let credentials = Credentials { username, password, device: browser::stored(DEVICE) };
+    let state: SessionState = send_body(Post, "session", &credentials).await?;
     keep_key(state);
     Ok(())
 }
 
 /// Keeps what the sign-in told: the storage of this very port is the one place that pages of apps cannot read.
 fn keep_key(state: SessionState) {
-    if let SessionState::SignedIn { user: _, key } = state {
+    if let SessionState::SignedIn { user: _, key, device } = state {
         http::keep_key(key);
+        // It outlives the session: the next sign-in shows it.
+        if let Some(device) = device {
+            browser::store(DEVICE, Some(&device));
+        }
     }
 }
 
@@ -127,15 +136,15 @@ pub(crate) async fn update(app: &AppId, update: &UpdateApp) -> Answer<Changed> {
     send_body(Post, &format!("apps/{app}/update"), update).await
 }
 
-/// Address of the stream of an app's log; each event's data is a
+/// Path of the stream of an app's log below the API; each event's data is a
 /// [`LogLine`](hearth_model::api::apps::LogLine).
 pub(crate) fn log_stream(app: &AppId, service: Option<&str>, tail: usize) -> String {
     let service = service.map(|service| format!("&service={}", encode(service))).unwrap_or_default();
-    format!("/api/v1/apps/{app}/logs?follow=true&tail={tail}{service}")
+    format!("apps/{app}/logs?follow=true&tail={tail}{service}")
 }
 
-/// Address of the stream of [`Event`](hearth_model::event::Event)s.
-pub(crate) const EVENT_STREAM: &str = "/api/v1/events";
+/// Path of the stream of [`Event`](hearth_model::event::Event)s.
+pub(crate) const EVENT_STREAM: &str = "events";
 
 /// Every package of every store.
 pub(crate) async fn packages() -> Answer<Vec<PackageSummary>> {

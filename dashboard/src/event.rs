@@ -7,10 +7,6 @@ use hearth_model::{AppId, AppStatus, Generation, StoreId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-/// Names that the stream of [`Event`]s uses: those of the variants.
-pub(crate) const NAMES: [&str; 9] =
-    ["app", "app_removed", "progress", "generation", "engine", "store", "store_progress", "os", "reload"];
-
 /// Name of the events of a followed log.
 pub(crate) const LOG_NAME: &str = "line";
 
@@ -79,6 +75,10 @@ mod tests {
     use hearth_model::api::store::StorePhase;
 
     use super::*;
+
+    /// Every name that the stream of [`Event`]s uses: those of the variants.
+    const NAMES: [&str; 9] =
+        ["app", "app_removed", "progress", "generation", "engine", "store", "store_progress", "os", "reload"];
 
     #[test]
     fn every_event_is_read_as_its_own_tag_would() {

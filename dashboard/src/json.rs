@@ -309,7 +309,7 @@ mod tests {
         let sample: Sample = read(SAMPLE).expect("a sample");
         assert_eq!(sample, serde_json::from_str(SAMPLE).expect("a sample"));
         let user = User { username: "mia".into(), role: Role::Owner };
-        let state = SessionState::SignedIn { user, key: None };
+        let state = SessionState::SignedIn { user, key: None, device: None };
         let text = serde_json::to_string(&state).expect("plain data");
         assert_eq!(read::<SessionState>(&text).expect("a state"), state);
         assert_eq!(read::<Vec<Option<i64>>>("[-1,null,2]").expect("numbers"), [Some(-1), None, Some(2)]);

@@ -79,7 +79,7 @@ impl Live {
     pub(crate) fn open(self) {
         self.load();
         let was_open = StoredValue::new(false);
-        let stream = Stream::open(client::EVENT_STREAM.to_owned(), &event::NAMES, move |word| match word {
+        let stream = Stream::open(client::EVENT_STREAM.to_owned(), move |word| match word {
             Word::Open => {
                 self.connected.set(true);
                 self.lost.set(false);

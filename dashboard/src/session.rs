@@ -84,7 +84,7 @@ impl Session {
     /// The account that is signed in.
     pub(crate) fn user(self) -> Option<User> {
         match self.state.get() {
-            Some(SessionState::SignedIn { user, key: _ }) => Some(user),
+            Some(SessionState::SignedIn { user, key: _, device: _ }) => Some(user),
             Some(SessionState::NeedsSetup | SessionState::SignedOut) | None => None,
         }
     }

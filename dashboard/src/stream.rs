@@ -1,13 +1,21 @@
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use leptos::prelude::*;
-use wasm_bindgen::JsCast as _;
-use wasm_bindgen::closure::Closure;
-use web_sys::{EventSource, MessageEvent};
+use js_sys::{Promise, Reflect, Uint8Array};
+use leptos::prelude::window;
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortController, ReadableStreamDefaultReader};
 
-/// First and longest wait before a stream that the browser gave up is opened again.
+use self::parse::Parser;
+use crate::client;
+use crate::task;
+
+/// Reading server-sent events.
+mod parse;
+
+/// First and longest wait before a stream that ended is opened again.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
@@ -27,109 +35,96 @@ pub(crate) enum Word {
     },
 }
 
-/// A stream of server-sent events that opens again by itself, also where the browser would not: after an HTTP error.
-/// It closes when dropped.
+/// A stream of server-sent events that opens again by itself. It closes when dropped, and `hear` is not called afterwards.
+///
+/// It is read with `fetch` and not with the browser's `EventSource`, which cannot send the session's key: what only a
+/// cookie protects is open to pages of apps at other ports of the same host.
 pub(crate) struct Stream {
-    inner: Rc<Inner>,
+    life: Rc<Life>,
 }
 
-struct Inner {
-    address: String,
-    names: Vec<&'static str>,
-    hear: Box<dyn Fn(Word)>,
-    source: RefCell<Option<Source>>,
-    wait: Cell<Duration>,
+struct Life {
     closed: Cell<bool>,
-}
-
-struct Source {
-    source: EventSource,
-    on_event: Closure<dyn Fn(web_sys::Event)>,
-}
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        self.source.set_onopen(None);
-        self.source.set_onerror(None);
-        self.source.close();
-        // The closure may be the one that is running: it is let go after it has returned.
-        let on_event = std::mem::replace(&mut self.on_event, Closure::new(|_| {}));
-        set_timeout(move || drop(on_event), Duration::ZERO);
-    }
+    /// Ends the request under way; `None` in a browser that cannot.
+    abort: Option<AbortController>,
 }
 
 impl Stream {
-    /// Opens it. `names` are the events to hear.
-    pub(crate) fn open(address: String, names: &[&'static str], hear: impl Fn(Word) + 'static) -> Self {
-        let inner = Rc::new(Inner {
-            address,
-            names: names.to_vec(),
-            hear: Box::new(hear),
-            source: RefCell::new(None),
-            wait: Cell::new(FIRST_WAIT),
-            closed: Cell::new(false),
-        });
-        inner.connect();
-        Self { inner }
+    /// Opens the stream at a path of the API.
+    pub(crate) fn open(path: String, hear: impl Fn(Word) + 'static) -> Self {
+        let life = Rc::new(Life { closed: Cell::new(false), abort: AbortController::new().ok() });
+        task::spawn(keep_open(path, Rc::clone(&life), Box::new(hear)));
+        Self { life }
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.inner.closed.set(true);
-        self.inner.source.replace(None);
+        self.life.closed.set(true);
+        if let Some(abort) = &self.life.abort {
+            abort.abort();
+        }
     }
 }
 
-impl Inner {
-    fn connect(self: &Rc<Self>) {
-        let Ok(source) = EventSource::new(&self.address) else { return };
-        let stream = Rc::downgrade(self);
-        let on_event = Closure::<dyn Fn(web_sys::Event)>::new(move |event: web_sys::Event| {
-            if let Some(stream) = stream.upgrade() {
-                stream.handle(&event);
-            }
-        });
-        let handler = on_event.as_ref().unchecked_ref();
-        source.set_onopen(Some(handler));
-        source.set_onerror(Some(handler));
-        for name in &self.names {
-            let _ = source.add_event_listener_with_callback(name, handler);
+/// Reads the stream until it is closed, and opens it again whenever it ends.
+async fn keep_open(path: String, life: Rc<Life>, hear: Box<dyn Fn(Word)>) {
+    let mut wait = FIRST_WAIT;
+    while !life.closed.get() {
+        if read(&path, &life, &hear).await.was_open {
+            wait = FIRST_WAIT;
         }
-        self.source.replace(Some(Source { source, on_event }));
+        if life.closed.get() {
+            return;
+        }
+        hear(Word::Lost);
+        sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
     }
+}
 
-    fn handle(self: &Rc<Self>, event: &web_sys::Event) {
-        if self.closed.get() {
-            return;
-        }
-        if let Some(message) = event.dyn_ref::<MessageEvent>() {
-            if let Some(data) = message.data().as_string() {
-                (self.hear)(Word::Message { name: message.type_(), data });
+/// How one connection went.
+struct Ended {
+    was_open: bool,
+}
+
+/// Reads one connection to its end.
+async fn read(path: &str, life: &Life, hear: &dyn Fn(Word)) -> Ended {
+    let signal = life.abort.as_ref().map(AbortController::signal);
+    let answer = client::open_stream(path, signal.as_ref()).await;
+    let body = answer.ok().and_then(|answer| answer.body());
+    let reader = body.and_then(|body| body.get_reader().dyn_into::<ReadableStreamDefaultReader>().ok());
+    let Some(reader) = reader.filter(|_| !life.closed.get()) else { return Ended { was_open: false } };
+    hear(Word::Open);
+    let mut parser = Parser::default();
+    while let Some(bytes) = next_piece(&reader).await {
+        for (name, data) in parser.push(&bytes) {
+            if life.closed.get() {
+                return Ended { was_open: true };
             }
-            return;
+            hear(Word::Message { name, data });
         }
-        if event.type_() == "open" {
-            self.wait.set(FIRST_WAIT);
-            (self.hear)(Word::Open);
-            return;
-        }
-        (self.hear)(Word::Lost);
-        let given_up = self
-            .source
-            .borrow()
-            .as_ref()
-            .is_some_and(|source| source.source.ready_state() == EventSource::CLOSED);
-        if given_up {
-            let wait = self.wait.get();
-            self.wait.set((wait * 2).min(LONGEST_WAIT));
-            let stream = Rc::downgrade(self);
-            let again = move || {
-                if let Some(stream) = stream.upgrade().filter(|stream| !stream.closed.get()) {
-                    stream.connect();
-                }
-            };
-            set_timeout(again, wait);
+        if life.closed.get() || parser.is_overfull() {
+            break;
         }
     }
+    // A connection that is given up is not left open behind the page's back. Its promise is awaited, as the console tells of
+    // every one that fails unheard, and this one does after an abort.
+    let _ = JsFuture::from(reader.cancel()).await;
+    Ended { was_open: true }
+}
+
+/// Returns the bytes that came next; `None` when the stream ended, broke or was aborted.
+async fn next_piece(reader: &ReadableStreamDefaultReader) -> Option<Vec<u8>> {
+    let piece = JsFuture::from(reader.read()).await.ok()?;
+    let value = Reflect::get(&piece, &JsValue::from_str("value")).ok()?;
+    Some(value.dyn_into::<Uint8Array>().ok()?.to_vec())
+}
+
+async fn sleep(time: Duration) {
+    let millis = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
+    let over = Promise::new(&mut |resolve, _reject| {
+        let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, millis);
+    });
+    let _ = JsFuture::from(over).await;
 }

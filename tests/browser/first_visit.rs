@@ -17,8 +17,21 @@ fn the_first_owner_signs_up_looks_around_and_signs_in_again() -> Result<()> {
         let person = Person::at(machine, &hearth, "first-visit")?;
         let browser = &person.browser;
 
+        // Somebody who came by an address without the code, and types it.
+        let code = hearth.setup_code()?;
+        browser.open("about:blank")?;
+        person.go("/")?;
         browser.find("button", "Make this box mine")?;
         browser.screenshots("01-welcome")?;
+        browser.fill("Name", USERNAME)?;
+        browser.fill("Password", PASSWORD)?;
+        browser.press("button", "Make this box mine")?;
+        browser.wait_for_text("Enter the code of your box", PATIENCE)?;
+        browser.fill("Set-up code", "AAAA-3333")?;
+        browser.press("button", "Make this box mine")?;
+        browser.wait_for_text("not the set-up code of this box", PATIENCE)?;
+        browser.screenshots("01-wrong-code")?;
+        browser.fill("Set-up code", &code.to_lowercase().replace('-', ""))?;
         browser.fill("Name", USERNAME)?;
         browser.fill("Password", "short")?;
         browser.press("button", "Make this box mine")?;
@@ -54,7 +67,8 @@ fn a_session_that_ends_leads_to_the_sign_in_page_and_back() -> Result<()> {
 
         browser.find("link", "=Store")?;
         let sign_out =
-            "return fetch('/api/v1/session', { method: 'DELETE' }).then((answer) => answer.status)";
+            "const headers = { Authorization: `Bearer ${localStorage.getItem('hearth-session-key')}` };
+            return fetch('/api/v1/session', { method: 'DELETE', headers }).then((answer) => answer.status)";
         browser.run(sign_out, &serde_json::json!([]))?;
         browser.press("link", "=Settings")?;
         browser.wait_for_text("Your session has ended", PATIENCE)?;

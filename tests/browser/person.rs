@@ -27,7 +27,11 @@ impl Person {
     pub(crate) fn at(machine: &Machine, hearth: &Hearth, journey: &str) -> Result<Self> {
         let browser = Browser::start(machine, journey)?;
         let address = format!("http://{}", hearth.address());
-        browser.open(&address)?;
+        // As it is printed: an address with the set-up code, as long as there is no owner.
+        match hearth.setup_code() {
+            Ok(code) => browser.open(&format!("{address}/#setup={code}"))?,
+            Err(_owned) => browser.open(&address)?,
+        }
         Ok(Self { browser, address })
     }
 

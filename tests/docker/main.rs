@@ -31,6 +31,8 @@ mod mounts;
 mod neighbours;
 /// The operating system.
 mod os;
+/// Who makes the first account.
+mod owner;
 /// Stores at addresses, honest and hostile.
 mod stores;
 /// Updates that are kept and updates that are not.

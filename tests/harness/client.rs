@@ -1,11 +1,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use hearth_model::api::apps::InstallApp;
 use hearth_model::api::problem::Problem;
-use hearth_model::api::session::{Credentials, SessionState};
+use hearth_model::api::session::{Credentials, SessionState, SetUp};
 use hearth_model::{AppState, AppStatus};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,6 +26,8 @@ pub struct Client {
     http: ureq::Agent,
     cookie: RefCell<Option<String>>,
     key: RefCell<Option<String>>,
+    /// The folder of the Hearth, if it is on this machine: it has the set-up code.
+    state: Option<PathBuf>,
 }
 
 /// An answer that is not a success.
@@ -57,7 +60,13 @@ impl Client {
             http: config.build().into(),
             cookie: RefCell::new(None),
             key: RefCell::new(None),
+            state: None,
         }
+    }
+
+    /// Returns a client that finds the set-up code in a state folder.
+    pub fn of_state(address: &str, state: &Path) -> Self {
+        Self { state: Some(state.to_owned()), ..Self::new(address) }
     }
 
     /// Makes the owner's account and signs in.
@@ -65,7 +74,9 @@ impl Client {
     /// # Errors
     /// When there is one.
     pub fn set_up(&self) -> Result<()> {
-        self.keep_key(self.send("POST", "setup", &owner())?)
+        let Credentials { username, password, device: _ } = owner();
+        let code = self.state.as_deref().map(setup_code).transpose()?;
+        self.keep_key(self.send("POST", "setup", &SetUp { username, password, code })?)
     }
 
     /// Signs the owner in.
@@ -77,7 +88,9 @@ impl Client {
     }
 
     fn keep_key(&self, state: SessionState) -> Result<()> {
-        let SessionState::SignedIn { user: _, key } = state else { bail!("nobody is signed in: {state:?}") };
+        let SessionState::SignedIn { user: _, key, device: _ } = state else {
+            bail!("nobody is signed in: {state:?}")
+        };
         *self.key.borrow_mut() = Some(key.context("the sign-in told no key")?);
         Ok(())
     }
@@ -242,8 +255,19 @@ pub fn install(store: &str, package: &str) -> Result<InstallApp> {
     })
 }
 
+/// Returns the set-up code of a Hearth without an owner, from its state folder.
+///
+/// # Errors
+/// When there is an owner, or no Hearth was ever started there.
+pub fn setup_code(state: &Path) -> Result<String> {
+    let file = state.join("setup-code");
+    let code =
+        std::fs::read_to_string(&file).with_context(|| format!("{} has the set-up code", file.display()))?;
+    Ok(code.trim().to_owned())
+}
+
 fn owner() -> Credentials {
-    Credentials { username: USERNAME.to_owned(), password: PASSWORD.to_owned() }
+    Credentials { username: USERNAME.to_owned(), password: PASSWORD.to_owned(), device: None }
 }
 
 fn parse<T: DeserializeOwned>(path: &str, bytes: &[u8]) -> Result<T> {

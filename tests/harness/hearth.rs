@@ -122,7 +122,15 @@ impl Hearth {
 
     /// Returns a client that is not signed in.
     pub fn client(&self) -> Client {
-        Client::new(&self.address)
+        Client::of_state(&self.address, &self.setup.state)
+    }
+
+    /// Returns the set-up code, while there is no owner.
+    ///
+    /// # Errors
+    /// When there is one.
+    pub fn setup_code(&self) -> Result<String> {
+        crate::client::setup_code(&self.setup.state)
     }
 
     /// Returns where it keeps an app's data.

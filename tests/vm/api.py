@@ -55,8 +55,8 @@ class Api:
         """`needs_setup`, `signed_out` or `signed_in`."""
         return self.call("GET", "session")["state"]
 
-    def set_up(self):
-        self.keep_key(self.call("POST", "setup", OWNER))
+    def set_up(self, code):
+        self.keep_key(self.call("POST", "setup", OWNER | {"code": code}))
 
     def sign_in(self, owner=OWNER):
         self.keep_key(self.call("POST", "session", owner))

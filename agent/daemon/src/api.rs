@@ -1,6 +1,5 @@
-//! The HTTP API, one file per resource. Everything but [`session`]'s open routes and the document of the API itself
-//! stands behind [`guard::require_session`] or
-//! [`guard::require_visitor`].
+//! The HTTP API, one file per resource. Everything but [`session`]'s open routes, icons and the document of the API itself
+//! stands behind [`guard::require_session`].
 
 /// Installed apps.
 mod apps;
@@ -31,15 +30,12 @@ mod store;
 /// The box.
 mod system;
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, OriginalUri};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -52,6 +48,7 @@ use utoipa_axum::routes;
 
 use crate::auth::Auth;
 use crate::hearth::Hearth;
+use crate::serve::places::Places;
 use problem::ApiError;
 
 pub use document::openapi;
@@ -62,6 +59,8 @@ pub const PREFIX: &str = "/api/v1";
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// Listeners to events and logs at once; each holds a connection open.
 const MAX_STREAMS: usize = 64;
+/// Those of one address, and those at the box's own socket.
+const MAX_STREAMS_PER_ADDRESS: usize = 16;
 
 /// What the handlers share. Cheap to clone.
 #[derive(Clone)]
@@ -70,21 +69,27 @@ pub struct ApiState {
     auth: Auth,
     /// Streams end when it is cancelled, so that the service can.
     shutdown: CancellationToken,
-    streams: Arc<Semaphore>,
+    streams: Places,
 }
 
 impl ApiState {
     /// Returns what the handlers share.
     pub fn new(hearth: Hearth, auth: Auth, shutdown: CancellationToken) -> Self {
-        Self { hearth, auth, shutdown, streams: Arc::new(Semaphore::new(MAX_STREAMS)) }
+        Self { hearth, auth, shutdown, streams: Places::new(MAX_STREAMS, MAX_STREAMS_PER_ADDRESS) }
+    }
+}
+
+impl ApiState {
+    /// Waits for something that may take its turn for minutes, and no longer than the service runs.
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, ApiError> {
+        self.shutdown.run_until_cancelled(work).await.ok_or_else(ApiError::stopping)
     }
 }
 
 /// Returns the whole API. Every request must carry a [`crate::auth::Peer`] among its extensions.
 pub fn router(state: ApiState) -> Router {
     let guarded = guarded_routes().route_layer(from_fn_with_state(state.clone(), guard::require_session));
-    let seen = seen_routes().route_layer(from_fn_with_state(state.clone(), guard::require_visitor));
-    let (routes, document) = open_routes().merge(guarded).merge(seen).split_for_parts();
+    let (routes, document) = open_routes().merge(guarded).split_for_parts();
     let routes = routes
         .route("/openapi.json", document::route(document::finish(document)))
         .method_not_allowed_fallback(method_not_allowed)
@@ -119,23 +124,20 @@ fn open_routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(document::empty())
         .routes(routes!(session::get_session, session::sign_in, session::sign_out))
         .routes(routes!(session::set_up))
-}
-
-/// Routes that the cookie alone opens: what a browser fetches by itself. They change nothing. [`document::SEEN`] lists them.
-fn seen_routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::default()
+        // A browser fetches pictures by itself, without a header of ours: their addresses cannot be guessed.
         .routes(routes!(store::icon))
-        .routes(routes!(logs::logs))
-        .routes(routes!(events::events))
 }
 
 fn guarded_routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::default()
         .routes(routes!(session::change_password))
+        .routes(routes!(session::set_up_code))
         .routes(routes!(apps::list, apps::install))
         .routes(routes!(apps::check))
         .routes(routes!(apps::get, apps::configure, apps::remove))
         .routes(routes!(apps::settings))
+        .routes(routes!(logs::logs))
+        .routes(routes!(events::events))
         .routes(routes!(apps::start))
         .routes(routes!(apps::stop))
         .routes(routes!(apps::restart))
@@ -166,6 +168,11 @@ fn guarded_routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(os::back))
         .routes(routes!(os::set_settings))
         .routes(routes!(os::upload))
+}
+
+/// Answers a request that names a host which is not this box.
+pub(crate) fn misdirected(detail: String) -> Response {
+    ApiError::misdirected(detail).into_response()
 }
 
 async fn unknown_route(OriginalUri(uri): OriginalUri) -> ApiError {

@@ -17,6 +17,9 @@ use tower_http::services::{ServeDir, ServeFile};
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
     style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; \
     form-action 'self'; frame-ancestors 'none'";
+/// It needs none of what a browser could let a page do but the clipboard.
+const PERMISSIONS_POLICY: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
+    magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=(), clipboard-write=(self)";
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// Kept, and asked for every time whether it changed.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
@@ -78,6 +81,7 @@ async fn secure(mut response: Response) -> Response {
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
+        (header::HeaderName::from_static("permissions-policy"), PERMISSIONS_POLICY),
         // What an app opens in the same browser cannot reach back into the dashboard's window.
         (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ] {

@@ -1,25 +1,36 @@
 //! Who may speak to Hearth: accounts, passwords, sessions, and how often somebody may try.
 
+/// How often somebody may try.
+pub(crate) mod attempts;
 /// Where a browser keeps its session.
 pub(crate) mod cookie;
+/// Browsers that were in before.
+mod device;
 /// Password rules and hashes.
 mod password;
-/// How often somebody may try.
-mod rate_limit;
+/// Who may make the first account.
+mod setup_code;
 /// Session tokens and how long they last.
 mod token;
 
-use hearth_model::api::session::{ChangePassword, Credentials};
+use std::path::Path;
+use std::sync::Arc;
+
+use hearth_model::api::session::{ChangePassword, Credentials, SetUp};
 use hearth_model::form::FieldError;
+use hearth_model::setup_code::SetupCode;
 use jiff::Timestamp;
+use tokio::sync::OnceCell;
 
-use crate::db::{Db, accounts, sessions};
+use crate::db::{Db, accounts, identity, sessions};
 
-use password::Passwords;
-use rate_limit::RateLimits;
+use attempts::{Attempts, Key as Attempt};
+use device::Device;
+use password::{Lane, Passwords};
 
 pub(crate) use crate::db::accounts::Account;
-pub use rate_limit::Peer;
+pub use attempts::Peer;
+pub use setup_code::SetupCodes;
 pub(crate) use token::{ABSOLUTE_LIFETIME, Key, Token};
 
 /// Characters of a user name at most.
@@ -27,6 +38,10 @@ const MAX_USERNAME_CHARS: usize = 32;
 
 /// A page that stays open keeps its session in use, and one that was signed out elsewhere goes silent this soon.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// What the owner does who has no set-up code.
+const SETUP_CODE_WHERE: &str = "Enter the set-up code: it is on the screen of the box, where the box was flashed or started, \
+    and `hearth setup-code` on the box prints it.";
 
 /// Why somebody was not let in, or an account was not made.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +55,14 @@ pub(crate) enum Error {
     TooMany { retry_after_secs: u64 },
     #[error("this box has an owner already; sign in instead")]
     AlreadySetUp,
+    #[error("{SETUP_CODE_WHERE}")]
+    SetupCodeNeeded,
+    #[error("that is not the set-up code of this box. {SETUP_CODE_WHERE}")]
+    WrongSetupCode,
+    #[error(
+        "a container cannot make the first account; open Hearth in a browser, or use `hearth setup` on the box"
+    )]
+    FromContainer,
     #[error("some answers need your attention")]
     Fields(Vec<FieldError>),
     #[error("the password was changed somewhere else at the same moment; sign in again")]
@@ -57,6 +80,8 @@ pub(crate) struct CheckedSession {
     pub(crate) token: Token,
     /// Its key, at the moment when it begins: afterwards nobody but the client has it.
     pub(crate) key: Option<Key>,
+    /// What its browser shows at the next sign-in, likewise.
+    pub(crate) device: Option<String>,
 }
 
 /// Accounts and sessions. Cheap to clone.
@@ -64,13 +89,21 @@ pub(crate) struct CheckedSession {
 pub struct Auth {
     db: Db,
     passwords: Passwords,
-    limits: RateLimits,
+    attempts: Attempts,
+    codes: SetupCodes,
+    device_secret: Arc<OnceCell<String>>,
 }
 
 impl Auth {
-    /// Returns the accounts and sessions of a database.
-    pub fn new(db: Db) -> Self {
-        Self { db, passwords: Passwords::new(), limits: RateLimits::new() }
+    /// Returns the accounts and sessions of a database, and the set-up code of its box.
+    pub fn new(db: Db, codes: SetupCodes) -> Self {
+        Self {
+            db,
+            passwords: Passwords::new(),
+            attempts: Attempts::new(),
+            codes,
+            device_secret: Arc::default(),
+        }
     }
 
     /// Tells whether the box has an owner.
@@ -78,57 +111,113 @@ impl Auth {
         Ok(accounts::any(&self.db).await?)
     }
 
+    /// Returns the set-up code, and has it written where the box's screen finds it; `None` once there is an owner.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or the system gives no random numbers.
+    pub async fn setup_code(&self) -> anyhow::Result<Option<SetupCode>> {
+        Ok(self.current_code().await?)
+    }
+
+    pub(crate) async fn current_code(&self) -> Result<Option<SetupCode>, Error> {
+        if self.is_set_up().await? {
+            self.codes.forget();
+            return Ok(None);
+        }
+        self.codes.current().map(Some)
+    }
+
     /// Makes the first owner and signs it in. Of two at the same time exactly one wins.
     pub(crate) async fn set_up(
         &self,
         peer: &Peer,
-        credentials: Credentials,
+        set_up: SetUp,
         now: Timestamp,
     ) -> Result<CheckedSession, Error> {
-        self.limits.check_peer(peer)?;
+        let SetUp { username, password, code } = set_up;
         if self.is_set_up().await? {
             return Err(Error::AlreadySetUp);
         }
-        let mut problems = username_problems(&credentials.username);
-        problems.extend(password::problems("password", &credentials.password, &credentials.username));
+        self.may_set_up(peer, code.as_deref()).await?;
+        let mut problems = username_problems(&username);
+        problems.extend(password::problems("password", &password, &username));
         if !problems.is_empty() {
             return Err(Error::Fields(problems));
         }
-        let hash = self.passwords.hash(credentials.password).await?;
-        let account = accounts::add_first(&self.db, &credentials.username, &hash, now)
-            .await?
-            .ok_or(Error::AlreadySetUp)?;
-        tracing::info!(target: "audit", user = account.user.username, "made the first owner");
-        self.begin_session(account, &hash, now).await
+        let hash = self.passwords.hash(password).await?;
+        let account =
+            accounts::add_first(&self.db, &username, &hash, now).await?.ok_or(Error::AlreadySetUp)?;
+        self.codes.forget();
+        tracing::info!(target: "audit", user = account.user.username, %peer, "made the first owner");
+        self.begin_session((account, Device::new()?), &hash, now).await
     }
 
-    /// Signs somebody in.
+    /// Whoever reaches the box's own socket has the box; everybody else shows the code.
+    async fn may_set_up(&self, peer: &Peer, code: Option<&str>) -> Result<(), Error> {
+        let Peer::Address(address) = peer else { return Ok(()) };
+        // Apps that were kept when accounts were forgotten run before their owner has a browser open.
+        if hearth_host::network::is_of_a_container(Path::new("/"), *address) {
+            tracing::warn!(target: "audit", %peer, "refused a set-up by a container");
+            return Err(Error::FromContainer);
+        }
+        let turn = self.attempts.begin(Attempt::set_up(*address)).await?;
+        let checked = self.codes.check(code);
+        if let Err(Error::WrongSetupCode) = checked {
+            tracing::warn!(target: "audit", %peer, "refused a set-up with a wrong code");
+            turn.failed();
+        }
+        checked
+    }
+
+    /// Signs somebody in. Waits while others under the same [key](attempts::Key) are tried.
     pub(crate) async fn sign_in(
         &self,
         peer: &Peer,
         credentials: Credentials,
         now: Timestamp,
     ) -> Result<CheckedSession, Error> {
-        self.limits.check_peer(peer)?;
-        let Credentials { username, password } = credentials;
-        let known = if username_problems(&username).is_empty() {
-            self.limits.check_username(&username)?;
-            accounts::by_username(&self.db, &username).await?
-        } else {
-            None
+        let Credentials { username, password, device } = credentials;
+        let is_name = username_problems(&username).is_empty();
+        let known = if is_name { accounts::by_username(&self.db, &username).await? } else { None };
+        let device = match (&known, device) {
+            (Some((account, _)), Some(shown)) => Device::read(&shown, account, self.device_secret().await?),
+            _ => None,
+        };
+        let lane = if device.is_some() { Lane::Known } else { Lane::Stranger };
+        let attempt = match (peer, &known, device) {
+            (Peer::LocalUser(_), _, _) => None,
+            (Peer::Address(_), Some((account, _)), Some(Device(id))) => Some(Attempt::Device(account.id, id)),
+            // Names that nobody has are counted like others, so that the wait does not tell which there are.
+            (Peer::Address(address), _, _) => {
+                Some(Attempt::sign_in(if is_name { &username } else { "" }, *address))
+            }
+        };
+        let turn = match attempt {
+            Some(attempt) => Some(self.attempts.begin(attempt).await?),
+            None => None,
         };
         // An unknown name costs the same hash as a wrong password, so that the time tells nothing.
-        let Some((account, hash)) = known else {
-            self.passwords.verify_nothing(password).await?;
-            tracing::warn!(target: "audit", "refused a sign-in with an unknown name");
+        let right = match &known {
+            Some((_, hash)) => self.passwords.verify(password, hash.clone(), lane).await?,
+            None => self.passwords.verify_nothing(password).await.map(|()| false)?,
+        };
+        let Some((account, hash)) = known.filter(|_| right) else {
+            if let Some(turn) = turn {
+                turn.failed();
+            }
+            tracing::warn!(target: "audit", %peer, "refused a sign-in with a wrong name or password");
             return Err(Error::WrongCredentials);
         };
-        if !self.passwords.verify(password, hash.clone()).await? {
-            tracing::warn!(target: "audit", user = account.user.username, "refused a sign-in with a wrong password");
-            return Err(Error::WrongCredentials);
+        if let Some(turn) = turn {
+            turn.succeeded();
         }
-        let session = self.begin_session(account, &hash, now).await?;
-        tracing::info!(target: "audit", user = session.account.user.username, "signed in");
+        let device = match device {
+            Some(known) => known,
+            None => Device::new()?,
+        };
+        let session = self.begin_session((account, device), &hash, now).await?;
+        let user = &session.account.user.username;
+        tracing::info!(target: "audit", user, %peer, "signed in");
         Ok(session)
     }
 
@@ -147,7 +236,7 @@ impl Auth {
             token::Verdict::Fresh => {}
             token::Verdict::Extend => sessions::touch(&self.db, &token.hash(), now).await?,
         }
-        Ok(Some(CheckedSession { account: stored.account, token, key: None }))
+        Ok(Some(CheckedSession { account: stored.account, token, key: None, device: None }))
     }
 
     /// Resolves when a session ended meanwhile; until then it counts as in use.
@@ -162,26 +251,30 @@ impl Auth {
     }
 
     /// Ends a session; one that is gone is no error.
-    pub(crate) async fn sign_out(&self, session: &CheckedSession) -> Result<(), Error> {
+    pub(crate) async fn sign_out(&self, peer: &Peer, session: &CheckedSession) -> Result<(), Error> {
         sessions::remove(&self.db, &session.token.hash()).await?;
-        tracing::info!(target: "audit", user = session.account.user.username, "signed out");
+        tracing::info!(target: "audit", user = session.account.user.username, %peer, "signed out");
         Ok(())
     }
 
     /// Changes the password of a session's account and ends all its other sessions.
     pub(crate) async fn change_password(
         &self,
+        peer: &Peer,
         session: &CheckedSession,
         change: ChangePassword,
     ) -> Result<(), Error> {
         let username = &session.account.user.username;
-        self.limits.check_username(username)?;
+        // Only who is signed in to the account gets here: others who guess its password do not make it wait.
+        let turn = self.attempts.begin(Attempt::Password(session.account.id)).await?;
         let (account, old_hash) =
             accounts::by_username(&self.db, username).await?.ok_or(Error::WrongCredentials)?;
-        if !self.passwords.verify(change.current, old_hash.clone()).await? {
-            tracing::warn!(target: "audit", user = username, "refused a change of the password");
+        if !self.passwords.verify(change.current, old_hash.clone(), Lane::Known).await? {
+            turn.failed();
+            tracing::warn!(target: "audit", user = username, %peer, "refused a change of the password");
             return Err(Error::WrongPassword);
         }
+        turn.succeeded();
         let problems = password::problems("new", &change.new, username);
         if !problems.is_empty() {
             return Err(Error::Fields(problems));
@@ -191,13 +284,13 @@ impl Auth {
         if !accounts::change_password(&self.db, account.id, &old_hash, &new_hash, &kept).await? {
             return Err(Error::ChangedMeanwhile);
         }
-        tracing::info!(target: "audit", user = username, "changed the password and signed out other sessions");
+        tracing::info!(target: "audit", user = username, %peer, "changed the password and signed out other sessions");
         Ok(())
     }
 
     async fn begin_session(
         &self,
-        account: Account,
+        (account, device): (Account, Device),
         password_hash: &str,
         now: Timestamp,
     ) -> Result<CheckedSession, Error> {
@@ -208,7 +301,13 @@ impl Auth {
         if !sessions::add(&self.db, &token.hash(), account.id, password_hash, now).await? {
             return Err(Error::ChangedMeanwhile);
         }
-        Ok(CheckedSession { account, token, key: Some(key) })
+        let device = device.to_text(&account, self.device_secret().await?);
+        Ok(CheckedSession { account, token, key: Some(key), device: Some(device) })
+    }
+
+    async fn device_secret(&self) -> Result<&str, Error> {
+        let secret = self.device_secret.get_or_try_init(|| identity::device_secret(&self.db)).await;
+        secret.map(String::as_str).map_err(|error| Error::Hash(error.to_string()))
     }
 }
 

@@ -101,7 +101,7 @@ enum Command {
     #[command(subcommand)]
     Os(os::Command),
     /// Prints everything that is wanted as one YAML document.
-    Export,
+    Export(generations::ExportArgs),
     /// Shows what applying a document would do.
     Plan(generations::PlanArgs),
     /// Makes a document what is wanted.
@@ -115,6 +115,8 @@ enum Command {
     Compose(compose::Command),
     /// Makes the first owner's account; the password is the first line of standard input.
     Setup(setup::Args),
+    /// Prints the code that the set-up page asks for, while there is no owner.
+    SetupCode,
     /// Puts an image of Hearth on a disk, or lists the disks that could take one; needs no service.
     Flash(flash::Args),
     /// Changes the slots of this device; for `hearth-slot@.service`.
@@ -180,7 +182,8 @@ async fn ask(command: Command, client: &Client, output: &Output) -> Result<(), C
         Command::Import(command) => import::run(client, output, command).await,
         Command::Os(command) => os::run(client, output, command).await,
         Command::Setup(args) => setup::run(client, output, args).await,
-        Command::Export => generations::export(client, output).await,
+        Command::SetupCode => setup::code(client, output).await,
+        Command::Export(args) => generations::export(client, output, &args).await,
         Command::Plan(args) => generations::plan(client, output, &args).await,
         Command::Apply(args) => generations::apply(client, output, &args).await,
         Command::Generations(args) => generations::list(client, output, &args).await,

@@ -14,10 +14,14 @@ pub(crate) mod edits;
 mod fresh;
 /// Generations, export, plan and apply.
 mod history;
+/// Pictures of packages.
+mod icons;
 /// Installs, and changes of settings.
 mod install;
 /// What apps have to do with each other.
 mod links;
+/// Documents without their secrets.
+mod secrets;
 /// Answers to questions about the stores.
 mod stores;
 /// The box.
@@ -47,6 +51,7 @@ use crate::catalog::Catalog;
 use crate::db::{self, Db};
 use crate::doors::Doors;
 use crate::error::{Error, Result};
+use crate::hearth::icons::IconKey;
 use crate::import::Imports;
 use crate::janitor::Janitor;
 use crate::os_update::{self, OsUpdates};
@@ -116,6 +121,7 @@ pub struct Inner {
     /// The port of the dashboard, once the service listens.
     pub(crate) port: OnceLock<u16>,
     pub(crate) seeds: RwLock<Seeds>,
+    icon_key: IconKey,
     /// Where the engine keeps images, once it was asked.
     pub(crate) engine_dir: OnceLock<PathBuf>,
     /// Held while what the owner wants is changed, so that changes come one after another.
@@ -162,7 +168,9 @@ impl Hearth {
     /// When the database or the state folder cannot be used.
     pub async fn open(mut options: Options, db: Db) -> Result<Self> {
         let box_id = db::identity::box_id(&db).await?;
-        let seeds = Seeds::new(db::identity::seed(&db).await?, db::seeds::all(&db).await?);
+        let seed = db::identity::seed(&db).await?;
+        let icon_key = IconKey::of(&seed);
+        let seeds = Seeds::new(seed, db::seeds::all(&db).await?);
         let address = match address::own() {
             Some(address) => {
                 db::identity::set_address(&db, &address).await?;
@@ -197,6 +205,7 @@ impl Hearth {
             hostname: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             address: RwLock::new(address),
             port: OnceLock::new(),
+            icon_key,
             seeds: RwLock::new(seeds),
             engine_dir: OnceLock::new(),
             editing: tokio::sync::Mutex::new(()),

@@ -21,6 +21,8 @@ pub(crate) mod doors;
 pub mod error;
 /// The core: every question and every change.
 pub mod hearth;
+/// The names by which this box may be asked.
+pub mod hosts;
 /// Apps of another box.
 pub(crate) mod import;
 /// Deletes what was removed.

@@ -12,6 +12,8 @@ mod lock;
 mod notify;
 /// Who is at the other end of the Unix socket.
 mod peer;
+/// Room for what peers hold for a while.
+pub(crate) mod places;
 
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
@@ -25,10 +27,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::{self, ApiState};
 use crate::assets;
-use crate::auth::Auth;
+use crate::auth::{Auth, SetupCodes};
 use crate::db::{self, Db};
 use crate::doors;
 use crate::hearth::{Hearth, Options};
+use crate::hosts;
 use crate::os_update::OsUpdates;
 use crate::os_update::copies::put_back_if_due;
 
@@ -89,9 +92,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let _first = hearth.port.set(address.port());
 
     let shutdown = CancellationToken::new();
-    let auth = Auth::new(db.clone());
+    let auth = Auth::new(db.clone(), SetupCodes::new(&state_dir));
+    // Written down before anybody may ask: the box's screen shows it.
+    let has_owner = auth.setup_code().await.context("failed to look for the owner")?.is_none();
     let state = ApiState::new(hearth.clone(), auth.clone(), shutdown.clone());
-    let router = api::router(state).merge(assets::router(config.assets));
+    let router = hosts::guard(api::router(state).merge(assets::router(config.assets)), hearth.clone());
     let connections = Connections::new(router, shutdown.clone());
     let tasks = TaskTracker::new();
     tasks.spawn(connections.clone().accept_network(network));
@@ -105,7 +110,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     // Before anybody knows the address: who stops what was just announced must not meet the default, which is to die.
     let stop_signal = stop_signal()?;
-    announce(&state_dir, address);
+    announce(&state_dir, address, has_owner);
     notify::send("READY=1");
     let ended = tokio::select! {
         reason = stop_signal => {
@@ -160,7 +165,7 @@ fn prepare_dir(dir: &Path) -> anyhow::Result<()> {
     })
 }
 
-fn announce(state_dir: &Path, address: std::net::SocketAddr) {
+fn announce(state_dir: &Path, address: std::net::SocketAddr, has_owner: bool) {
     let file = state_dir.join(ADDRESS_FILE);
     let unfinished = state_dir.join(".address-unfinished");
     let written = std::fs::write(&unfinished, format!("{address}\n"))
@@ -172,6 +177,13 @@ fn announce(state_dir: &Path, address: std::net::SocketAddr) {
     let mut stdout = std::io::stdout().lock();
     // A closed standard output is no reason not to serve.
     let _ = writeln!(stdout, "Hearth listens on http://{address}/").and_then(|()| stdout.flush());
+    if !has_owner {
+        // Not the code itself: this line gets into journals.
+        let _ = writeln!(
+            stdout,
+            "It has no owner yet: `hearth setup-code` prints the code that the set-up page asks for"
+        );
+    }
     tracing::info!("listening on http://{address}/");
 }
 

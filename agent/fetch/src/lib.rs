@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use address::{Address, InvalidAddress, Remote};
+pub use address::{Address, InvalidAddress, Remote, without_password};
 pub use error::{Error, Result};
 pub use http::{Part, open};
 pub use job::{Cancel, Job, Limits, Phase, Progress};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 /// The route is usable, and leads over a gateway
@@ -15,6 +16,48 @@ pub fn ways_out(root: &Path) -> BTreeMap<String, String> {
     let (four, six) = (read("route"), read("ipv6_route"));
     let named = ipv4(&four).chain(ipv6(&six));
     named.map(|name| (hardware_address(root, name), name.to_owned())).collect()
+}
+
+/// Tells whether an address is one that Docker gives to containers: it lies in the network of a bridge of Docker's. `root` is
+/// `/` on a device.
+pub fn is_of_a_container(root: &Path, address: IpAddr) -> bool {
+    let read = |name: &str| fs::read_to_string(root.join("proc/self/net").join(name)).unwrap_or_default();
+    match address.to_canonical() {
+        IpAddr::V4(address) => bridges_v4(&read("route")).any(|(network, mask)| address & mask == network),
+        IpAddr::V6(address) => {
+            bridges_v6(&read("ipv6_route")).any(|(network, mask)| address & mask == network)
+        }
+    }
+}
+
+/// Networks of Docker's bridges, and their masks.
+fn bridges_v4(table: &str) -> impl Iterator<Item = (Ipv4Addr, Ipv4Addr)> {
+    // The kernel prints the bytes of an address as one number of this machine.
+    let address = |hex: &str| Some(Ipv4Addr::from(u32::from_str_radix(hex, 16).ok()?.to_ne_bytes()));
+    table.lines().skip(1).filter_map(move |line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [name, network, _, _, _, _, _, mask, ..] = fields.as_slice() else { return None };
+        is_bridge_of_docker(name).then_some((address(network)?, address(mask)?))
+    })
+}
+
+fn bridges_v6(table: &str) -> impl Iterator<Item = (Ipv6Addr, Ipv6Addr)> {
+    table.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [network, length, .., name] = fields.as_slice() else { return None };
+        let network = Ipv6Addr::from(u128::from_str_radix(network, 16).ok()?);
+        let length = u32::from_str_radix(length, 16).ok().filter(|length| (1..=128).contains(length))?;
+        // Every link has these, so they say nothing about which one it is.
+        let is_everywhere = network.is_unicast_link_local() || network.is_multicast();
+        let mask = Ipv6Addr::from(u128::MAX << (128 - length));
+        (is_bridge_of_docker(name) && !is_everywhere).then_some((network, mask))
+    })
+}
+
+/// Docker's default bridge, and those of networks, which it calls by the beginning of their id.
+fn is_bridge_of_docker(name: &str) -> bool {
+    let is_id = |id: &str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    matches!(name, "docker0" | "docker_gwbridge") || name.strip_prefix("br-").is_some_and(is_id)
 }
 
 /// Of a card; its name where it has none, as a tunnel has not.
@@ -56,6 +99,54 @@ mod tests {
 
     const HEAD: &str =
         "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n";
+
+    #[test]
+    fn addresses_of_containers_are_known_by_dockers_bridges() {
+        let root = tempfile::tempdir().unwrap();
+        let net = root.path().join("proc/self/net");
+        fs::create_dir_all(&net).unwrap();
+        let line = |name: &str, network: [u8; 4], mask: [u8; 4]| {
+            let hex = |bytes| format!("{:08X}", u32::from_ne_bytes(bytes));
+            format!("{name}\t{}\t00000000\t0001\t0\t0\t0\t{}\t0\t0\t0\n", hex(network), hex(mask))
+        };
+        let table = [
+            line("eth0", [0, 0, 0, 0], [0, 0, 0, 0]),
+            line("eth0", [192, 168, 1, 0], [255, 255, 255, 0]),
+            // A bridge of the owner's own, over which the home network comes.
+            line("br-lan", [192, 168, 2, 0], [255, 255, 255, 0]),
+            line("docker0", [172, 17, 0, 0], [255, 255, 0, 0]),
+            line("br-0123456789ab", [10, 213, 4, 0], [255, 255, 255, 0]),
+        ];
+        fs::write(net.join("route"), format!("{HEAD}{}", table.concat())).unwrap();
+        let six = |network: &str, length: &str, name: &str| {
+            let zero = "0".repeat(32);
+            format!("{network} {length} {zero} 00 {zero} 00000100 00000001 00000000 00000001 {name}\n")
+        };
+        let table = [
+            six("fd00000000000000000000000000000a", "80", "eth0"),
+            six("fd120000000000000000000000000000", "40", "br-0123456789ab"),
+            six("fe800000000000000000000000000000", "40", "br-0123456789ab"),
+        ];
+        fs::write(net.join("ipv6_route"), table.concat()).unwrap();
+        for (address, expected) in [
+            ("172.17.0.2", true),
+            ("10.213.4.200", true),
+            ("::ffff:10.213.4.200", true),
+            ("fd12::5", true),
+            ("10.213.5.1", false),
+            ("192.168.1.20", false),
+            ("192.168.2.20", false),
+            ("127.0.0.1", false),
+            ("203.0.113.9", false),
+            ("fd00::a", false),
+            ("fe80::1", false),
+            ("2001:db8::1", false),
+        ] {
+            assert_eq!(is_of_a_container(root.path(), address.parse().unwrap()), expected, "{address}");
+        }
+        let nothing = tempfile::tempdir().unwrap();
+        assert!(!is_of_a_container(nothing.path(), "172.17.0.2".parse().unwrap()));
+    }
 
     #[test]
     fn a_way_out_is_told_from_a_network_of_ones_own() {

@@ -26,6 +26,28 @@ pub struct Desired {
     /// Apps that are not installed and whose data the owner asked to delete; an install takes the entry away.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub deleted_data: BTreeSet<AppId>,
+    /// Secrets that are not written here because the box has them: applying the document keeps those in force.
+    #[serde(default, skip_serializing_if = "Stored::is_empty")]
+    pub stored: Stored,
+}
+
+/// Secrets that a document leaves to the box. A generation that is kept names none, and has them all.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema, schemars::JsonSchema))]
+pub struct Stored {
+    /// Names of answers, by app.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<AppId, BTreeSet<String>>,
+    /// Stores whose address has a user and a password.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub stores: BTreeSet<StoreId>,
+}
+
+impl Stored {
+    fn is_empty(&self) -> bool {
+        self.settings.is_empty() && self.stores.is_empty()
+    }
 }
 
 impl Desired {
@@ -105,6 +127,10 @@ pub struct Settings {
     /// IANA time zone given to apps as `TZ`; the host's own when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
+    /// Names by which the box may be opened besides those of its host, in small letters and without a port: what the owner's own
+    /// proxy or name server calls it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub names: BTreeSet<String>,
 }
 
 /// Who made a change.

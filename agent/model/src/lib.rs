@@ -37,6 +37,8 @@ pub mod os;
 pub mod package;
 /// What must happen to get from observed to desired.
 pub mod plan;
+/// The code that proves that a box without an owner is one's own.
+pub mod setup_code;
 /// What an app is made of once its package is resolved.
 pub mod spec;
 /// Moments.

@@ -7,7 +7,7 @@ use hearth_model::{AppId, Desired, StoreId};
 /// Compares two desired states and says in sentences what going from one to the other means; empty when nothing.
 /// Settings are named and their values are not, for some are secrets.
 pub fn changes(from: &Desired, to: &Desired) -> Vec<String> {
-    let Desired { hearth: _, apps, stores, settings, deleted_data } = from;
+    let Desired { hearth: _, apps, stores, settings, deleted_data, stored: _ } = from;
     let mut sentences = Vec::new();
     for (app, entry) in &to.apps {
         match apps.get(app) {
@@ -122,7 +122,7 @@ fn change_stores(
 }
 
 fn change_settings(sentences: &mut Vec<String>, from: &Settings, to: &Settings) {
-    let Settings { box_name, time_zone } = to;
+    let Settings { box_name, time_zone, names } = to;
     if from.box_name != *box_name {
         sentences.push(match box_name {
             Some(name) => format!("Call this box {name}."),
@@ -135,6 +135,8 @@ fn change_settings(sentences: &mut Vec<String>, from: &Settings, to: &Settings) 
             None => "Give apps the host's time zone.".to_owned(),
         });
     }
+    sentences.extend(names.difference(&from.names).map(|name| format!("Answer to the name {name}.")));
+    sentences.extend(from.names.difference(names).map(|name| format!("Answer no more to the name {name}.")));
 }
 
 fn changed_keys<'a, K: Ord, V: PartialEq>(from: &'a BTreeMap<K, V>, to: &'a BTreeMap<K, V>) -> Vec<&'a K> {

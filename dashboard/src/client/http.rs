@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Request, RequestInit, Response};
+use web_sys::{AbortSignal, Request, RequestInit, Response};
 
 use crate::{browser, json, text};
 
@@ -122,6 +122,34 @@ fn read<T: DeserializeOwned>(answer: &str) -> Result<T, Error> {
     json::read(answer).map_err(|error| Error::Unreadable(error.to_string()))
 }
 
+/// Opens a stream of server-sent events. The error says nothing: what a session that is over means to the page, its other
+/// requests tell.
+pub(crate) async fn open_stream(path: &str, signal: Option<&AbortSignal>) -> Result<Response, ()> {
+    let init = RequestInit::new();
+    init.set_signal(signal);
+    let answer = fetch(path, &init, Some(("Accept", "text/event-stream"))).await.map_err(drop)?;
+    if answer.ok() { Ok(answer) } else { Err(()) }
+}
+
+/// Sends a request with the session's key.
+async fn fetch(
+    path: &str,
+    init: &RequestInit,
+    header: Option<(&'static str, &'static str)>,
+) -> Result<Response, Error> {
+    let request =
+        Request::new_with_str_and_init(&format!("/api/v1/{path}"), init).map_err(|_| Error::Unreachable)?;
+    if let Some((name, value)) = header {
+        let _ = request.headers().set(name, value);
+    }
+    // Another tab may have signed in meanwhile.
+    if let Some(key) = browser::stored(KEY).or_else(|| SESSION_KEY.with_borrow(Clone::clone)) {
+        let _ = request.headers().set("Authorization", &format!("Bearer {key}"));
+    }
+    let answer = JsFuture::from(leptos::prelude::window().fetch_with_request(&request)).await;
+    answer.ok().and_then(|answer| answer.dyn_into::<Response>().ok()).ok_or(Error::Unreachable)
+}
+
 /// One request and its answer as text; on its own and not generic, so that it is compiled once.
 async fn exchange(method: Method, path: &str, body: Option<Body>) -> Result<String, Error> {
     let init = RequestInit::new();
@@ -135,18 +163,8 @@ async fn exchange(method: Method, path: &str, body: Option<Body>) -> Result<Stri
     if let Some(body) = &body {
         init.set_body(&body.content);
     }
-    let request =
-        Request::new_with_str_and_init(&format!("/api/v1/{path}"), &init).map_err(|_| Error::Unreachable)?;
-    if let Some(body) = body {
-        let _ = request.headers().set("Content-Type", body.kind);
-    }
-    // Another tab may have signed in meanwhile.
-    if let Some(key) = browser::stored(KEY).or_else(|| SESSION_KEY.with_borrow(Clone::clone)) {
-        let _ = request.headers().set("Authorization", &format!("Bearer {key}"));
-    }
-    let answer = JsFuture::from(leptos::prelude::window().fetch_with_request(&request)).await;
-    let answer =
-        answer.ok().and_then(|answer| answer.dyn_into::<Response>().ok()).ok_or(Error::Unreachable)?;
+    let header = body.map(|body| ("Content-Type", body.kind));
+    let answer = fetch(path, &init, header).await?;
     let text = match answer.text() {
         Ok(text) => JsFuture::from(text).await.ok().and_then(|text| text.as_string()).unwrap_or_default(),
         Err(_) => String::new(),

@@ -1,6 +1,7 @@
-use hearth_model::api::session::Credentials;
+use hearth_model::api::session::SetUp as Owner;
 use leptos::prelude::*;
 
+use crate::browser;
 use crate::client;
 use crate::components::field::{PasswordField, TextField};
 use crate::components::icon::Icon;
@@ -9,6 +10,12 @@ use crate::components::notice::FormError;
 use crate::session::use_session;
 use crate::task;
 use crate::text::session as text;
+
+/// What the fragment of the printed address calls the set-up code: `http://hearth.local/#setup=ACDE-4679`. Browsers send
+/// fragments to nobody.
+const CODE_IN_ADDRESS: &str = "setup";
+/// What the API calls the set-up code when it is wrong.
+const CODE_FIELD: &str = "code";
 
 /// Fewest characters of a new password, as the API has it.
 pub(crate) const FEWEST_PASSWORD_CHARACTERS: usize = 10;
@@ -25,6 +32,10 @@ pub(crate) fn SetUp() -> impl IntoView {
     let session = use_session();
     let username = RwSignal::new(String::new());
     let password = RwSignal::new(String::new());
+    // The address that was printed carries the code; who came by another one types it.
+    let carried = browser::from_fragment(CODE_IN_ADDRESS);
+    let asks_for_code = RwSignal::new(carried.is_none());
+    let code = RwSignal::new(carried.unwrap_or_default());
     let tried = RwSignal::new(false);
     let busy = RwSignal::new(false);
     let error = RwSignal::new(None::<String>);
@@ -35,19 +46,34 @@ pub(crate) fn SetUp() -> impl IntoView {
         tried.get().then(|| password.with(|password| password_problem(password))).flatten()
     });
 
+    let code_problem = Signal::derive(move || {
+        (tried.get() && code.with(|code| code.trim().is_empty())).then(|| text::CODE_NEEDED.to_owned())
+    });
+
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         tried.set(true);
-        if busy.get() || name_problem.get().is_some() || password_problem.get().is_some() {
+        let problems = [name_problem, password_problem, code_problem];
+        if busy.get() || problems.iter().any(|problem| problem.with(Option::is_some)) {
             return;
         }
         busy.set(true);
         error.set(None);
-        let credentials =
-            Credentials { username: username.get().trim().to_owned(), password: password.get() };
+        let owner = Owner {
+            username: username.get().trim().to_owned(),
+            password: password.get(),
+            code: Some(code.get()),
+        };
         task::spawn(async move {
-            match client::set_up(&credentials).await {
-                Ok(()) => session.ask(),
+            match client::set_up(&owner).await {
+                Ok(()) => {
+                    browser::forget_fragment();
+                    session.ask();
+                }
+                Err(refused) if refused.fields().iter().any(|field| field.field == CODE_FIELD) => {
+                    asks_for_code.set(true);
+                    error.set(Some(refused.message()));
+                }
                 Err(refused) => error.set(Some(sentence(&refused))),
             }
             busy.set(false);
@@ -79,6 +105,16 @@ pub(crate) fn SetUp() -> impl IntoView {
                         help=text::password_help(FEWEST_PASSWORD_CHARACTERS)
                         error=password_problem
                     />
+                    <Show when=move || asks_for_code.get()>
+                        <TextField
+                            id="setup-code"
+                            label=text::CODE
+                            value=code
+                            placeholder=text::CODE_EXAMPLE
+                            help=text::CODE_HELP
+                            error=code_problem
+                        />
+                    </Show>
                     <FormError error />
                     <button type="submit" class="button is-primary is-large" disabled=move || busy.get()>
                         {move || if busy.get() { text::SETTING_UP } else { text::SET_UP }}

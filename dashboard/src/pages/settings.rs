@@ -12,6 +12,7 @@ use crate::components::notice::FormError;
 use crate::components::skeleton::Skeleton;
 use crate::components::toast::use_toasts;
 use crate::format;
+use crate::letters::lower;
 use crate::live::use_live;
 use crate::route::Route;
 use crate::session::use_session;
@@ -81,11 +82,16 @@ fn BoxForm(settings: desired::Settings) -> impl IntoView {
     let live = use_live();
     let name = RwSignal::new(settings.box_name.clone().unwrap_or_default());
     let zone = RwSignal::new(settings.time_zone.clone().unwrap_or_default());
+    let names = RwSignal::new(settings.names.iter().cloned().collect::<Vec<_>>().join(" "));
     let busy = RwSignal::new(false);
     let error = RwSignal::new(None::<String>);
     let wanted = Signal::derive(move || desired::Settings {
         box_name: Some(name.get().trim().to_owned()).filter(|name| !name.is_empty()),
         time_zone: Some(zone.get()).filter(|zone| !zone.is_empty()),
+        names: names.with(|names| {
+            let names = names.split([' ', ',', ';']).filter(|name| !name.is_empty());
+            names.map(lower).collect()
+        }),
     });
     let changed = Signal::derive(move || wanted.get() != settings);
     let submit = move |event: web_sys::SubmitEvent| {
@@ -142,6 +148,7 @@ fn BoxForm(settings: desired::Settings) -> impl IntoView {
                     {use_mine}
                 </span>
             </FieldFrame>
+            <TextField id="names" label=text::NAMES value=names help=text::NAMES_HELP placeholder=text::NAMES_EXAMPLE />
             <FormError error />
             <div class="form-foot">
                 <button type="submit" class="button is-primary" disabled=move || busy.get() || !changed.get()>

@@ -1,4 +1,3 @@
-use hearth_model::api::session::Credentials;
 use leptos::prelude::*;
 
 use crate::browser;
@@ -33,10 +32,9 @@ pub(crate) fn SignIn() -> impl IntoView {
         }
         busy.set(true);
         error.set(None);
-        let credentials =
-            Credentials { username: username.get().trim().to_owned(), password: password.get() };
+        let (name, secret) = (username.get().trim().to_owned(), password.get());
         task::spawn(async move {
-            match client::sign_in(&credentials).await {
+            match client::sign_in(name, secret).await {
                 Ok(()) => session.ask(),
                 Err(refused) => {
                     error.set(Some(refused.message()));

@@ -60,6 +60,10 @@ pub(crate) mod format {
 /// The way in.
 pub(crate) mod session {
     pub(crate) const BOTH_NEEDED: &str = "Enter your name and your password.";
+    pub(crate) const CODE: &str = "Set-up code";
+    pub(crate) const CODE_EXAMPLE: &str = "ACDE-4679";
+    pub(crate) const CODE_HELP: &str = "It shows that this box is yours. You find it on the screen of the box, or where you flashed or started it; the command “hearth setup-code” on the box prints it.";
+    pub(crate) const CODE_NEEDED: &str = "enter the code of your box";
     pub(crate) const EXPIRED: &str = "Your session has ended. Sign in to go on where you were.";
     pub(crate) const NAME: &str = "Name";
     pub(crate) const NAME_HELP: &str = "Letters, digits, dots, dashes and underscores.";

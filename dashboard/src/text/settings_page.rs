@@ -30,6 +30,9 @@ pub(crate) mod settings {
     pub(crate) const THEME_AUTO: &str = "Auto";
     pub(crate) const THEME_DARK: &str = "Dark";
     pub(crate) const THEME_LIGHT: &str = "Light";
+    pub(crate) const NAMES: &str = "Other names";
+    pub(crate) const NAMES_EXAMPLE: &str = "cloud.example.org";
+    pub(crate) const NAMES_HELP: &str = "Names by which you open this box through a name server or proxy of your own. It answers to no others, so that a stranger's page cannot pass for it.";
     pub(crate) const TIME_ZONE: &str = "Time zone";
     pub(crate) const TIME_ZONE_HELP: &str = "Given to every app.";
     pub(crate) const TITLE: &str = "Settings";

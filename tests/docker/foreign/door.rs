@@ -86,7 +86,7 @@ fn ask(path: &str, headers: &[&str]) -> Result<String> {
 fn head(method: &str, path: &str, headers: &[&str], connection: &str) -> String {
     let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     format!(
-        "{method} {path} HTTP/1.1\r\nHost: box.example:{PORT}\r\nConnection: {connection}\r\n{headers}\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: box.localhost:{PORT}\r\nConnection: {connection}\r\n{headers}\r\n"
     )
 }
 
@@ -126,7 +126,7 @@ fn only_who_is_signed_in_passes_and_only_the_session_stays_behind() -> Result<()
         let session = session(&client);
         let page = wait_for_page(&session)?;
         for expected in
-            ["GET /\n", "host: box.example:8401", "x-forwarded-for: 127.0.0.1", "x-forwarded-proto: http"]
+            ["GET /\n", "host: box.localhost:8401", "x-forwarded-for: 127.0.0.1", "x-forwarded-proto: http"]
         {
             ensure!(page.to_lowercase().contains(&expected.to_lowercase()), "`{expected}` is not in {page}");
         }
@@ -144,7 +144,7 @@ fn only_who_is_signed_in_passes_and_only_the_session_stays_behind() -> Result<()
         let sent_away = ask("/x?y=/z", &["Accept: text/html,*/*;q=0.8"])?;
         ensure!(sent_away.starts_with("HTTP/1.1 303"), "{sent_away}");
         let own_port = hearth.address().rsplit_once(':').context("an address")?.1;
-        let way = format!("location: http://box.example:{own_port}/open/wiki/%2Fx%3Fy%3D%2Fz\r\n");
+        let way = format!("location: http://box.localhost:{own_port}/open/wiki/%2Fx%3Fy%3D%2Fz\r\n");
         ensure!(sent_away.contains(&way), "{sent_away}");
 
         for (path, status) in [
@@ -158,11 +158,38 @@ fn only_who_is_signed_in_passes_and_only_the_session_stays_behind() -> Result<()
             let answer = ask(path, &[])?;
             ensure!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
         }
+        // A page of another app is of the same site: the browser sends the owner's session along.
+        for (method, extra, origin, status) in [
+            ("POST", "Content-Length: 0", "http://box.localhost:8402", "403"),
+            ("POST", "Content-Length: 0", "http://box.localhost:8401", "200"),
+            ("GET", "Upgrade: websocket", "http://box.localhost:8402", "403"),
+            ("GET", "Accept: */*", "http://box.localhost:8402", "200"),
+        ] {
+            let connection = if extra.starts_with("Upgrade") { "Upgrade" } else { "close" };
+            let mut page = connect(PORT)?;
+            let origin = format!("Origin: {origin}");
+            page.write_all(head(method, "/x", &[&session, extra, &origin], connection).as_bytes())?;
+            let answer = read_until(&mut page, "\r\n")?;
+            ensure!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{method} {extra} {origin}: {answer}");
+        }
+        let mut rebound = connect(PORT)?;
+        write!(rebound, "GET /open/x HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")?;
+        let answer = read_until(&mut rebound, "\r\n")?;
+        ensure!(answer.starts_with("HTTP/1.1 421"), "a name that anybody can point here: {answer}");
         // What pages without a door are given opens doors, and not Hearth.
         client.forget_key();
-        let refused = refusal(client.act("POST", "apps/wiki/stop"))?;
-        ensure!(refused.contains("urn:hearth:problem:signed-out"), "{refused}");
-        ensure!(ask("/", &[&session])?.starts_with("HTTP/1.1 200"), "the cookie is not enough for a door");
+        for (method, path) in [("POST", "apps/wiki/stop"), ("GET", "events"), ("GET", "apps/wiki/logs")] {
+            let refused = refusal(client.act(method, path))?;
+            ensure!(refused.contains("urn:hearth:problem:signed-out"), "{method} {path}: {refused}");
+        }
+        client.act("DELETE", "session")?;
+        ensure!(
+            ask("/", &[&session])?.starts_with("HTTP/1.1 200"),
+            "the cookie is enough for a door, and ends nothing"
+        );
+        client.sign_in()?;
+        let session = self::session(&client);
+        ensure!(ask("/", &[&session])?.starts_with("HTTP/1.1 200"), "the owner signed in again");
         client.act("DELETE", "session")?;
         ensure!(ask("/", &[&session])?.starts_with("HTTP/1.1 401"), "the session is over");
         Ok(())

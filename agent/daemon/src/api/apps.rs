@@ -1,9 +1,15 @@
+use std::collections::BTreeSet;
+
+use axum::Extension;
 use axum::extract::State;
 use hearth_model::api::apps::{
     AppSettings, Changed, ChangedVersion, ConfigureApp, DataChoice, InstallApp, InstallCheck, UpdateApp,
 };
+use hearth_model::package::Access;
 use hearth_model::{AppId, AppStatus};
 use serde::Deserialize;
+
+use crate::auth::Peer;
 
 use super::ApiState;
 use super::extract::{Json, Path, Query};
@@ -31,11 +37,21 @@ pub(super) async fn get(
 #[utoipa::path(post, path = "/apps", tag = "apps", request_body = InstallApp, responses((status = 200, body = Changed)))]
 pub(super) async fn install(
     State(state): State<ApiState>,
+    Extension(peer): Extension<Peer>,
     session: Session,
     Json(request): Json<InstallApp>,
 ) -> Change {
+    audit_consent(&session, &peer, &request.package, Some(&request.granted));
     let generation = state.hearth.install(&session.actor(), request).await?;
     Ok(Json(Changed { generation }))
+}
+
+/// Writes down who lets an app do more than it may by itself.
+fn audit_consent(session: &Session, peer: &Peer, app: &str, granted: Option<&BTreeSet<Access>>) {
+    if let Some(granted) = granted.filter(|granted| !granted.is_empty()) {
+        let user = session.user().username;
+        tracing::info!(target: "audit", user, %peer, app.id = app, ?granted, "agrees to what an app may do");
+    }
 }
 
 /// Looks at what an install would meet; nothing is changed.
@@ -52,10 +68,12 @@ pub(super) async fn check(
 #[utoipa::path(patch, path = "/apps/{id}", tag = "apps", params(("id" = String, Path)), request_body = ConfigureApp, responses((status = 200, body = Changed)))]
 pub(super) async fn configure(
     State(state): State<ApiState>,
+    Extension(peer): Extension<Peer>,
     session: Session,
     Path(id): Path<AppId>,
     Json(request): Json<ConfigureApp>,
 ) -> Change {
+    audit_consent(&session, &peer, id.as_str(), request.granted.as_ref());
     let generation = state.hearth.configure(&session.actor(), &id, request).await?;
     Ok(Json(Changed { generation }))
 }

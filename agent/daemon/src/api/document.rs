@@ -4,26 +4,25 @@ use hearth_model::api::problem::Problem;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::info::InfoBuilder;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{
-    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
-};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::{ApiState, links};
-use crate::auth::cookie::COOKIE;
 
 /// What answers without a session, besides the document itself.
-const OPEN: [(&str, &str); 4] =
-    [("get", "/session"), ("post", "/session"), ("delete", "/session"), ("post", "/setup")];
-/// What the cookie alone opens.
-const SEEN: [&str; 3] = ["/apps/{id}/logs", "/events", "/store/packages/{store}/{package}/icon"];
+const OPEN: [(&str, &str); 5] = [
+    ("get", "/session"),
+    ("post", "/session"),
+    ("delete", "/session"),
+    ("post", "/setup"),
+    ("get", "/store/packages/{store}/{package}/icon"),
+];
 const SECURITY: &str = "session";
-const COOKIE_SECURITY: &str = "cookie";
 
 /// Returns the OpenAPI 3.1 document of the whole API.
 pub fn openapi() -> OpenApi {
-    finish(super::open_routes().merge(super::guarded_routes()).merge(super::seen_routes()).into_openapi())
+    finish(super::open_routes().merge(super::guarded_routes()).into_openapi())
 }
 
 /// Returns a document with a head and no routes.
@@ -33,8 +32,7 @@ pub(super) fn empty() -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
             "What the dashboard and the command line speak. Errors are RFC 9457 problems. `POST /session` \
-             answers with the key of a session, for `Authorization: Bearer`; its cookie opens what a browser fetches by \
-             itself. Changes must come from the same origin.",
+             answers with the key of a session, for `Authorization: Bearer`; its cookie opens pages of apps and nothing here. Changes must come from the same origin.",
         ))
         .license(Some(utoipa::openapi::LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
         .build();
@@ -49,17 +47,10 @@ pub(super) fn finish(mut document: OpenApi) -> OpenApi {
     Problem::schemas(&mut below);
     components.schemas.extend(below);
     components.add_security_scheme(SECURITY, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
-    components.add_security_scheme(
-        COOKIE_SECURITY,
-        SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE))),
-    );
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in links::operations(item) {
             let open = OPEN.contains(&(method, path.as_str()));
             finish_operation(operation, open);
-            if let Some(security) = operation.security.as_mut().filter(|_| SEEN.contains(&path.as_str())) {
-                security.push(SecurityRequirement::new(COOKIE_SECURITY, Vec::<String>::new()));
-            }
         }
     }
     links::add(&mut document);

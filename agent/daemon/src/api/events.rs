@@ -1,11 +1,14 @@
 use std::convert::Infallible;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Sse;
 use axum::response::sse::{Event as SseEvent, KeepAlive};
 use futures_util::{Stream, StreamExt, stream};
 use hearth_model::event::Event;
 use tokio_stream::wrappers::BroadcastStream;
+
+use crate::auth::Peer;
 
 use super::ApiState;
 use super::guard::{self, Session};
@@ -18,9 +21,10 @@ use super::problem::ApiError;
 #[utoipa::path(get, path = "/events", tag = "system", responses((status = 200, body = Event, content_type = "text/event-stream")))]
 pub(super) async fn events(
     State(state): State<ApiState>,
+    Extension(peer): Extension<Peer>,
     session: Session,
 ) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, ApiError> {
-    let place = state.streams.clone().try_acquire_owned().map_err(|_| ApiError::too_many_streams())?;
+    let place = state.streams.try_take(&peer).ok_or_else(ApiError::too_many_streams)?;
     // Subscribed before the look, so that nothing falls between the two; an event that both have does no harm.
     let changes = BroadcastStream::new(state.hearth.events());
     let now = as_it_is(&state).await;

@@ -1,15 +1,29 @@
+use std::time::Duration;
+
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::problem::ApiError;
 
+/// How long a JSON body may take, all of it: it has a megabyte at most. One that trickles holds its connection.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+
 /// A JSON body, read strictly, or an answer in JSON.
-#[derive(Debug, FromRequest)]
-#[from_request(via(axum::Json), rejection(ApiError))]
+#[derive(Debug)]
 pub(super) struct Json<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let body = tokio::time::timeout(BODY_WITHIN, axum::Json::<T>::from_request(request, state)).await;
+        let axum::Json(value) = body.map_err(|_| ApiError::too_slow())??;
+        Ok(Self(value))
+    }
+}
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {

@@ -1,3 +1,4 @@
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -5,9 +6,12 @@ use hearth_model::api::apps::Changed;
 use hearth_model::api::generations::{GenerationDetail, PlanPreview, Proposal};
 use hearth_model::desired::GenerationInfo;
 use hearth_model::{Desired, Generation};
+use serde::Deserialize;
+
+use crate::auth::Peer;
 
 use super::ApiState;
-use super::extract::{Json, Path};
+use super::extract::{Json, Path, Query};
 use super::guard::Session;
 use super::problem::ApiError;
 
@@ -40,12 +44,31 @@ pub(super) async fn restore(
     Ok(Json(Changed { generation }))
 }
 
+/// What of the document.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExportQuery {
+    /// Also secrets that were typed; otherwise `stored` names them.
+    #[serde(default)]
+    #[param(required = false)]
+    secrets: bool,
+}
+
 /// Returns everything that is wanted; its generation stands in the `ETag`.
-#[utoipa::path(get, path = "/desired", tag = "generations", responses(
+#[utoipa::path(get, path = "/desired", tag = "generations", params(ExportQuery), responses(
     (status = 200, headers(("ETag" = String)), content((Desired = "application/json"), (String = "application/yaml"))),
 ))]
-pub(super) async fn export(State(state): State<ApiState>, headers: HeaderMap) -> Result<Response, ApiError> {
-    let (generation, desired) = state.hearth.export();
+pub(super) async fn export(
+    State(state): State<ApiState>,
+    Extension(peer): Extension<Peer>,
+    session: Session,
+    Query(ExportQuery { secrets }): Query<ExportQuery>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let user = session.user().username;
+    tracing::info!(target: "audit", user, %peer, secrets, "exported what is wanted");
+    let (generation, desired) =
+        if secrets { state.hearth.export_with_secrets() } else { state.hearth.export().await? };
     let etag = [(header::ETAG, format!("\"{generation}\"")), (header::VARY, "accept".to_owned())];
     let wants_yaml = headers
         .get(header::ACCEPT)

@@ -7,7 +7,7 @@ use hearth_model::api::session::{Role, User};
 use hearth_model::desired::Actor;
 use jiff::Timestamp;
 
-use crate::auth::{CheckedSession, Key, Peer, cookie};
+use crate::auth::{CheckedSession, Key, Peer};
 
 use super::ApiState;
 use super::problem::ApiError;
@@ -53,28 +53,6 @@ pub(super) async fn require_session(
     Ok(next.run(request).await.into_response())
 }
 
-/// Finds the session of a request that cannot have a header of ours, because the browser itself makes it: for an image or a
-/// stream. Its cookie is enough, which pages of apps may have too.
-pub(super) async fn require_visitor(
-    State(state): State<ApiState>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
-    let session = find_visitor(request.headers(), request.extensions(), &state).await?;
-    request.extensions_mut().insert(session.ok_or_else(ApiError::signed_out)?);
-    Ok(next.run(request).await.into_response())
-}
-
-/// Who asks, by the cookie alone if need be. It may look and leave, and change nothing.
-pub(super) struct Visitor(pub(super) Session);
-
-impl OptionalFromRequestParts<ApiState> for Visitor {
-    type Rejection = ApiError;
-    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Option<Self>, ApiError> {
-        Ok(find_visitor(&parts.headers, &parts.extensions, state).await?.map(Self))
-    }
-}
-
 impl FromRequestParts<ApiState> for Session {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
@@ -105,22 +83,6 @@ async fn find(
         header.and_then(|value| value.strip_prefix(SCHEME)).and_then(|key| key.parse().ok());
     let Some(key) = key else { return Ok(None) };
     Ok(state.auth.session(key.token(), Timestamp::now()).await?.map(Session::Account))
-}
-
-async fn find_visitor(
-    headers: &HeaderMap,
-    extensions: &Extensions,
-    state: &ApiState,
-) -> Result<Option<Session>, ApiError> {
-    if let Some(session) = find(headers, extensions, state).await? {
-        return Ok(Some(session));
-    }
-    for token in cookie::tokens(headers) {
-        if let Some(session) = state.auth.session(token, Timestamp::now()).await? {
-            return Ok(Some(Session::Account(session)));
-        }
-    }
-    Ok(None)
 }
 
 /// Resolves when a stream to this session has to end: the service stops, or the session ended meanwhile.

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -9,6 +10,7 @@ use hearth_model::AppId;
 use hearth_model::api::apps::LogLine;
 use serde::Deserialize;
 
+use crate::auth::Peer;
 use crate::logs::LogQuery;
 
 use super::ApiState;
@@ -41,6 +43,7 @@ pub(super) struct LogsQuery {
 ))]
 pub(super) async fn logs(
     State(state): State<ApiState>,
+    Extension(peer): Extension<Peer>,
     session: Session,
     Path(id): Path<AppId>,
     Query(query): Query<LogsQuery>,
@@ -50,7 +53,7 @@ pub(super) async fn logs(
     if !follow {
         return Ok(Json(newest(state.hearth.logs(&id, query).await?).await).into_response());
     }
-    let place = state.streams.clone().try_acquire_owned().map_err(|_| ApiError::too_many_streams())?;
+    let place = state.streams.try_take(&peer).ok_or_else(ApiError::too_many_streams)?;
     let lines = state.hearth.logs(&id, query).await?;
     let lines = lines
         .map(move |line| {

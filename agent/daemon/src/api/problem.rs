@@ -37,6 +37,21 @@ impl ApiError {
         )
     }
 
+    pub(super) fn misdirected(detail: String) -> Self {
+        let title = "This box has another name";
+        Self::new(StatusCode::MISDIRECTED_REQUEST, "misdirected", title, detail)
+    }
+
+    pub(super) fn too_slow() -> Self {
+        let detail = "the body did not come within half a minute; send it again".to_owned();
+        Self::new(StatusCode::REQUEST_TIMEOUT, "too-slow", "The request took too long", detail)
+    }
+
+    pub(super) fn stopping() -> Self {
+        let detail = "Hearth is being stopped; ask again once it runs".to_owned();
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "Hearth is being stopped", detail)
+    }
+
     pub(super) fn too_many_streams() -> Self {
         Self {
             retry_after_secs: Some(10),
@@ -47,6 +62,13 @@ impl ApiError {
                 "too many pages listen at the same time; close some and load this one again".to_owned(),
             )
         }
+    }
+
+    fn set_up_code(wrong: &str, detail: String) -> Self {
+        let problem = wrong.to_owned();
+        let field = FieldError { field: "code".to_owned(), label: "Set-up code".to_owned(), problem };
+        Self::new(StatusCode::FORBIDDEN, "set-up-code", "The set-up code is missing or wrong", detail)
+            .with_fields(vec![field])
     }
 
     fn with_fields(self, fields: Vec<FieldError>) -> Self {
@@ -161,6 +183,11 @@ impl From<auth::Error> for ApiError {
                 retry_after_secs: Some(retry_after_secs),
                 ..problem(S::TOO_MANY_REQUESTS, "too-many-attempts", "Too many attempts")
             },
+            auth::Error::SetupCodeNeeded => ApiError::set_up_code("is needed", detail),
+            auth::Error::WrongSetupCode => ApiError::set_up_code("is not the one of this box", detail),
+            auth::Error::FromContainer => {
+                problem(S::FORBIDDEN, "from-container", "A container cannot set the box up")
+            }
             auth::Error::AlreadySetUp => problem(S::CONFLICT, "already-set-up", "The box has an owner"),
             auth::Error::ChangedMeanwhile => problem(S::CONFLICT, "moved", "Something changed meanwhile"),
             auth::Error::Fields(fields) => {

@@ -48,17 +48,28 @@ pub(super) async fn package(
     Ok(Json(state.hearth.package(&store, &package)?))
 }
 
-/// Returns a package's icon.
-#[utoipa::path(get, path = "/store/packages/{store}/{package}/icon", tag = "store", params(("store" = String, Path), ("package" = String, Path)), responses(
+/// The query of an icon's address.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IconQuery {
+    /// What makes the address one that cannot be guessed: a browser fetches a picture without the session's key.
+    #[serde(default)]
+    #[param(required = false)]
+    k: String,
+}
+
+/// Returns a package's icon, at the address that the package's summary has.
+#[utoipa::path(get, path = "/store/packages/{store}/{package}/icon", tag = "store", params(("store" = String, Path), ("package" = String, Path), IconQuery), responses(
     (status = 200, body = Vec<u8>, content_type = "image/*"),
     (status = 304, description = "The one that is named by `If-None-Match`"),
 ))]
 pub(super) async fn icon(
     State(state): State<ApiState>,
     Path((store, package)): Path<(StoreId, String)>,
+    Query(IconQuery { k }): Query<IconQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let icon = state.hearth.icon(&store, &package).await?;
+    let icon = state.hearth.icon(&store, &package, &k).await?;
     let etag = format!("\"{}\"", Digest::of(&icon.bytes).short());
     let caching = [
         (header::ETAG, etag.clone()),

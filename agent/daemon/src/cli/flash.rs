@@ -64,6 +64,10 @@ pub(super) fn run(output: &Output, args: &Args) -> Result<(), CliError> {
     if !settings.is_empty() {
         image.boot_partition()?;
     }
+    // An image without a place for settings makes up a code of its own, and shows it on the screen.
+    if image.boot_partition().is_ok() {
+        settings::add_setup_code(&mut settings)?;
+    }
     if !args.yes {
         confirm(output, &disk)?;
     }
@@ -93,10 +97,18 @@ pub(super) fn run(output: &Output, args: &Args) -> Result<(), CliError> {
         bytes: written.size_bytes(),
         zero_bytes: written.zero_bytes(),
         settings: !settings.is_empty(),
+        setup_code: settings.setup_code.as_ref().map(ToString::to_string),
     })?;
-    if !output.is_json() {
-        let name = disk.path.display();
-        output.text(&format!("{name} holds Hearth now, and what was read back is the same. Plug it into the box, and switch it on."))?;
+    if output.is_json() {
+        return Ok(());
+    }
+    let name = disk.path.display();
+    output.text(&format!(
+        "{name} holds Hearth now, and what was read back is the same. Plug it into the box, and switch it on."
+    ))?;
+    if let Some(code) = &settings.setup_code {
+        let host = settings.hostname.as_deref().unwrap_or("hearth");
+        output.text(&format!("Set it up at http://{host}.local/#setup={code} or, by another address, with the set-up code {code}."))?;
     }
     Ok(())
 }

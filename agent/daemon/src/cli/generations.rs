@@ -12,8 +12,18 @@ use hearth_model::{Desired, Generation};
 
 use super::client::Client;
 use super::error::{CliError, Exit};
-use super::output::{Output, table};
+use super::output::{Output, note, table};
 use super::wait::state_word;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ExportArgs {
+    /// Also prints secrets that were typed, for another box; otherwise the document says that this one has them.
+    #[arg(long)]
+    with_secrets: bool,
+    /// Does not ask whether you mean it.
+    #[arg(long, short)]
+    yes: bool,
+}
 
 #[derive(Debug, clap::Args)]
 pub(super) struct PlanArgs {
@@ -48,11 +58,19 @@ pub(super) struct RollbackArgs {
     generation: Option<Generation>,
 }
 
-pub(super) async fn export(client: &Client, output: &Output) -> Result<(), CliError> {
-    if output.is_json() {
-        return output.value(&client.get::<Desired>("/desired").await?, |_| String::new());
+pub(super) async fn export(client: &Client, output: &Output, args: &ExportArgs) -> Result<(), CliError> {
+    let path = if args.with_secrets { "/desired?secrets=true" } else { "/desired" };
+    if args.with_secrets {
+        note("this prints passwords; keep it to yourself, and out of git");
+        let is_person = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        if is_person && !args.yes && !agrees("Print them? [y/N] ")? {
+            return Err(CliError::new(Exit::Refused, "nothing was printed"));
+        }
     }
-    output.text(&document::framed(&client.text("/desired", "application/yaml").await?))
+    if output.is_json() {
+        return output.value(&client.get::<Desired>(path).await?, |_| String::new());
+    }
+    output.text(&document::framed(&client.text(path, "application/yaml").await?))
 }
 
 pub(super) async fn plan(client: &Client, output: &Output, args: &PlanArgs) -> Result<(), CliError> {
@@ -99,12 +117,17 @@ async fn removed_apps(client: &Client, document: &Desired) -> Result<Vec<String>
 
 /// Asks whether these apps may go, where there is somebody to ask.
 fn agrees_to_removal(file: &Path, removed: &[String]) -> Result<bool, CliError> {
-    let (input, mut stderr) = (std::io::stdin(), std::io::stderr());
-    if file == Path::new("-") || !input.is_terminal() || !stderr.is_terminal() {
+    if file == Path::new("-") || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Ok(false);
     }
+    agrees(&format!("The document removes {}; their data is kept. Go on? [y/N] ", removed.join(", ")))
+}
+
+/// Asks a person at the terminal; no answer is a no.
+fn agrees(question: &str) -> Result<bool, CliError> {
+    let (input, mut stderr) = (std::io::stdin(), std::io::stderr());
     let mut answer = String::new();
-    write!(stderr, "The document removes {}; their data is kept. Go on? [y/N] ", removed.join(", "))
+    write!(stderr, "{question}")
         .and_then(|()| stderr.flush())
         .and_then(|()| input.read_line(&mut answer))
         .map_err(|error| CliError::failed(format!("the question cannot be asked: {error}")))?;

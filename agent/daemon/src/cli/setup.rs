@@ -1,7 +1,7 @@
 use std::io::BufRead;
 
 use axum::http::Method;
-use hearth_model::api::session::{Credentials, SessionState};
+use hearth_model::api::session::{SessionState, SetUp, SetUpCode};
 
 use super::client::Client;
 use super::error::{CliError, Exit};
@@ -21,9 +21,15 @@ pub(super) struct Args {
 /// shows it.
 pub(super) async fn run(client: &Client, output: &Output, args: Args) -> Result<(), CliError> {
     let password = first_line(std::io::stdin().lock())?;
-    let credentials = Credentials { username: args.username, password };
-    let state: SessionState = client.send(Method::POST, "/setup", &credentials).await?;
-    output.value(&state, |_| format!("{} owns this box now", credentials.username))
+    let set_up = SetUp { username: args.username, password, code: None };
+    let state: SessionState = client.send(Method::POST, "/setup", &set_up).await?;
+    output.value(&state, |_| format!("{} owns this box now", set_up.username))
+}
+
+/// Prints the set-up code of a box without an owner.
+pub(super) async fn code(client: &Client, output: &Output) -> Result<(), CliError> {
+    let answer: SetUpCode = client.get("/setup/code").await?;
+    output.value(&answer, |answer| answer.code.clone())
 }
 
 fn first_line(input: impl BufRead) -> Result<String, CliError> {

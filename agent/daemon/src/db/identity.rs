@@ -45,6 +45,11 @@ pub(crate) async fn note(tx: &mut Transaction<'_, Sqlite>, key: &str) -> Result<
     Ok(())
 }
 
+/// Returns the secret with which this box signs what browsers keep, making it up on the first use.
+pub(crate) async fn device_secret(db: &Db) -> Result<String> {
+    kept_random(db, "device secret", 32).await
+}
+
 async fn kept_random(db: &Db, key: &str, bytes: usize) -> Result<String> {
     let mut random = vec![0_u8; bytes];
     getrandom::fill(&mut random).map_err(|error| {

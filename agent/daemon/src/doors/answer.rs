@@ -9,7 +9,7 @@ use hearth_planner::door;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::headers::Origin;
+use super::headers::{self, Origin};
 use super::page::{self, Visitor};
 use super::{Route, forward};
 use crate::auth::{Auth, CheckedSession, Peer, cookie};
@@ -62,6 +62,17 @@ pub(super) async fn answer(State(door): State<Door>, request: Request) -> Respon
     if session.is_none() && !door::is_open(&gate, request.uri().path()) {
         return sign_in(&request, app, visitor, &dashboard);
     }
+    // A page of another app is of the same site, so the browser sends the session along with whatever that page sends here.
+    if !door::is_open(&gate, request.uri().path())
+        && may_change(&request)
+        && !headers::is_from_here(request.headers())
+    {
+        return page::problem(
+            StatusCode::FORBIDDEN,
+            "cross-site",
+            "a page of another site, or of another app, asked for a change; open the app's own page and do it there",
+        );
+    }
     let Some(target) = target else {
         return page::not_there(&shared.hearth, app, visitor, &dashboard).await;
     };
@@ -78,6 +89,11 @@ pub(super) async fn answer(State(door): State<Door>, request: Request) -> Respon
             page::no_answer(&shared.hearth, app, visitor, &dashboard).await
         }
     }
+}
+
+/// Tells whether a request may change something, or opens a connection over which it could.
+fn may_change(request: &Request) -> bool {
+    !request.method().is_safe() || headers::upgrade(request.headers()).is_some()
 }
 
 /// Returns the session of a request, if it has one that holds.

@@ -38,6 +38,27 @@ pub(super) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     headers.get(header::UPGRADE).filter(|_| asks).cloned()
 }
 
+/// Tells whether a request was made by a page of the very host and port that it asks, or by no page at all: browsers send
+/// `Origin` with every request that could change something, and with each WebSocket.
+///
+/// A proxy of the owner's may ask by another name than the visitor's, and says that one in `X-Forwarded-Host`, which no page
+/// can send to another site.
+pub(super) fn is_from_here(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let origin = origin.to_str().unwrap_or_default();
+    let (origin, port) = match origin.split_once("://") {
+        Some(("http", rest)) => (rest, ":80"),
+        Some(("https", rest)) => (rest, ":443"),
+        _ => return false,
+    };
+    let asked = headers.get_all(header::HOST).into_iter().chain(headers.get_all(FORWARDED_HOST));
+    let same = |host: &str| {
+        let plain = |name: &str| name.strip_suffix(port).unwrap_or(name).to_ascii_lowercase();
+        plain(host.trim()) == plain(origin)
+    };
+    asked.into_iter().filter_map(|host| host.to_str().ok()).any(same)
+}
+
 /// Makes a visitor's headers those for the app.
 ///
 /// `Host` stays, since apps write links with it. Hearth's session goes, and the other cookies stay.

@@ -17,7 +17,9 @@ use super::answer::{Door, Shared, answer};
 use super::{Ports, Seen};
 use crate::auth::Auth;
 use crate::hearth::Hearth;
-use crate::serve::connections::{Connections, Places};
+use crate::hosts;
+use crate::serve::connections::{self, Connections};
+use crate::serve::places::Places;
 
 /// How often a port that could not be taken is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -36,7 +38,7 @@ pub(crate) async fn keep(hearth: Hearth, auth: Auth, own_address: SocketAddr, sh
     let mut wanted = hearth.doors.wanted.subscribe();
     let mut keeper = Keeper {
         shared,
-        places: Places::for_doors(),
+        places: connections::places_at_doors(),
         connections: TaskTracker::new(),
         open: BTreeMap::new(),
     };
@@ -99,7 +101,8 @@ impl Keeper {
     fn open_door(&self, app: &AppId, listener: TcpListener) -> Open {
         let close = self.shared.shutdown.child_token();
         let door = Door { shared: self.shared.clone(), app: app.clone() };
-        let router = Router::new().fallback(answer).with_state(door);
+        let router =
+            hosts::guard(Router::new().fallback(answer).with_state(door), self.shared.hearth.clone());
         let connections = Connections::at_a_door(router, close.clone(), self.places.clone());
         let listens = tokio::spawn(connections.clone().accept_network(listener));
         let closed = close.clone();

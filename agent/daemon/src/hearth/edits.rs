@@ -170,6 +170,11 @@ impl Hearth {
         {
             return Err(Error::Refused("the name of the box has 1 to 64 characters".to_owned()));
         }
+        if let Some(name) = settings.names.iter().find(|name| !is_host_name(name)) {
+            return Err(Error::Refused(format!(
+                "`{name}` is no name that a browser could open; write one like cloud.example.org, without http:// and port"
+            )));
+        }
         self.edit(by, "Change the settings of this box", |now| {
             Ok(Change { desired: Desired { settings, ..(*now.desired).clone() }, updates: Vec::new() })
         })
@@ -303,4 +308,15 @@ pub(super) fn refuse_while_updating(now: &InForce, app: &AppId, name: &str) -> R
         ))),
         Some(UpdatePhase::Done { .. } | UpdatePhase::Reverted { .. }) | None => Ok(()),
     }
+}
+
+/// Tells whether a text is a host name in small letters ([RFC 1123](https://www.rfc-editor.org/rfc/rfc1123#section-2.1)).
+fn is_host_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
 }

@@ -37,7 +37,16 @@ impl Hearth {
     /// When there is none of that number.
     pub async fn generation_detail(&self, generation: Generation) -> Result<GenerationDetail> {
         let (info, desired) = db::generations::one(&self.db, generation).await?;
-        let changes_from_current = hearth_planner::diff::changes(&self.in_force().desired, &desired);
+        let stores_of = |desired: &Desired| {
+            let mut shown = desired.clone();
+            for store in shown.stores.values_mut() {
+                store.location = hearth_fetch::without_password(&store.location);
+            }
+            shown
+        };
+        let now = self.in_force().desired;
+        let changes_from_current = hearth_planner::diff::changes(&stores_of(&now), &stores_of(&desired));
+        let desired = self.without_secrets(desired).await?;
         Ok(GenerationDetail { info, desired, changes_from_current })
     }
 
@@ -63,8 +72,17 @@ impl Hearth {
         self.replace(by, desired, &format!("Go back to generation {to}"), None, Removal::Allowed).await
     }
 
-    /// Returns what the owner wants, with its number.
-    pub fn export(&self) -> (Generation, Desired) {
+    /// Returns what the owner wants, with its number and without its secrets.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn export(&self) -> Result<(Generation, Desired)> {
+        let (generation, desired) = self.export_with_secrets();
+        Ok((generation, self.without_secrets(desired).await?))
+    }
+
+    /// Returns what the owner wants, with its number, and with every password that was typed.
+    pub fn export_with_secrets(&self) -> (Generation, Desired) {
         let now = self.in_force();
         (now.generation, (*now.desired).clone())
     }
@@ -75,6 +93,7 @@ impl Hearth {
     /// When the document names a package that is not known, or an answer is wrong.
     pub async fn plan(&self, desired: &Desired) -> Result<PlanPreview> {
         check_version(desired)?;
+        let desired = &self.with_stored_secrets(desired.clone())?;
         self.keep_packages(desired).await?;
         self.check_new_answers(desired).await?;
         let now = self.in_force();
@@ -105,6 +124,7 @@ impl Hearth {
     pub async fn apply(&self, by: &Actor, proposal: Proposal) -> Result<Generation> {
         let Proposal { desired, based_on, why, allow_removal } = proposal;
         check_version(&desired)?;
+        let desired = self.with_stored_secrets(desired)?;
         self.keep_packages(&desired).await?;
         self.check_new_answers(&desired).await?;
         let why = why.filter(|why| !why.trim().is_empty());

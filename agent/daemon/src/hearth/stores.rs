@@ -1,13 +1,12 @@
 use hearth_fetch::Address;
 use hearth_model::api::store::{PackageDetail, PackageSummary, StoreProgress, StoreSummary};
-use hearth_model::desired::{Actor, DesiredApp, DesiredStore};
+use hearth_model::desired::{Actor, DesiredStore};
 use hearth_model::event::Event;
 use hearth_model::package::PublishedPort;
 use hearth_model::{AppId, AppSpec, Desired, Generation, StoreId};
 
 use crate::catalog::kept::Record;
 use crate::catalog::{Entry, PackageQuery, Store};
-use crate::db::{self, packages::Icon};
 use crate::error::{Error, Result};
 use crate::hearth::Hearth;
 use crate::hearth::apps::access_requests;
@@ -18,7 +17,7 @@ impl Hearth {
     /// Returns the packages that answer a query, best first.
     pub fn packages(&self, query: &PackageQuery) -> Vec<PackageSummary> {
         let desired = self.in_force().desired;
-        self.catalog.search(query).iter().map(|entry| summary(entry, &desired)).collect()
+        self.catalog.search(query).iter().map(|entry| self.package_summary(entry, &desired)).collect()
     }
 
     /// Returns all about one package.
@@ -56,7 +55,7 @@ impl Hearth {
             store_name: from.name.clone(),
             manifest: entry.package.manifest.clone(),
             digest: entry.digest.clone(),
-            icon: icon_path(&entry),
+            icon: self.entry_icon_path(&entry),
             images,
             services: spec.iter().flat_map(|spec| spec.services.keys().map(ToString::to_string)).collect(),
             ports,
@@ -67,37 +66,18 @@ impl Hearth {
         })
     }
 
-    /// Returns where the icon of an installed app is served, from its store or from the package that is kept; empty when
-    /// neither has one.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub(crate) async fn app_icon_path(&self, app: &DesiredApp) -> Result<String> {
-        let in_store = self.catalog.entry(&app.store, &app.package).is_ok_and(|entry| entry.icon.is_some());
-        if in_store || db::packages::has_icon(&self.db, &app.digest).await? {
-            return Ok(path_of_icon(&app.store, &app.package));
+    fn package_summary(&self, entry: &Entry, desired: &Desired) -> PackageSummary {
+        let manifest = &entry.package.manifest;
+        PackageSummary {
+            store: entry.package.store.clone(),
+            package: manifest.id.to_string(),
+            name: manifest.name.clone(),
+            tagline: manifest.tagline.clone(),
+            version: manifest.version.clone(),
+            category: manifest.category,
+            icon: self.entry_icon_path(entry),
+            installed: installed_as(entry, desired),
         }
-        Ok(String::new())
-    }
-
-    /// Returns the icon of a package, also when its store is gone and the app is still installed.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub async fn icon(&self, store: &StoreId, package: &str) -> Result<Icon> {
-        if let Ok(entry) = self.catalog.entry(store, package)
-            && let Some(icon) = &entry.icon
-        {
-            return Ok(icon.clone());
-        }
-        let desired = self.in_force().desired;
-        let installed = desired.apps.values().find(|app| &app.store == store && app.package == package);
-        if let Some(app) = installed
-            && let Some(icon) = db::packages::icon(&self.db, &app.digest).await?
-        {
-            return Ok(icon);
-        }
-        Err(Error::NoSuchPackage { store: store.to_string(), package: package.to_owned() })
     }
 
     /// Returns every store.
@@ -216,33 +196,7 @@ impl Hearth {
     }
 }
 
-fn summary(entry: &Entry, desired: &Desired) -> PackageSummary {
-    let manifest = &entry.package.manifest;
-    PackageSummary {
-        store: entry.package.store.clone(),
-        package: manifest.id.to_string(),
-        name: manifest.name.clone(),
-        tagline: manifest.tagline.clone(),
-        version: manifest.version.clone(),
-        category: manifest.category,
-        icon: icon_path(entry),
-        installed: installed_as(entry, desired),
-    }
-}
-
 fn installed_as(entry: &Entry, desired: &Desired) -> Option<AppId> {
     let id = &entry.package.manifest.id;
     desired.apps.get(id).filter(|app| app.store == entry.package.store).map(|_| id.clone())
-}
-
-/// Returns where a package's icon is served; empty when it has none, so that no page asks for it in vain.
-fn icon_path(entry: &Entry) -> String {
-    if entry.icon.is_none() {
-        return String::new();
-    }
-    path_of_icon(&entry.package.store, entry.package.manifest.id.as_str())
-}
-
-fn path_of_icon(store: &StoreId, package: &str) -> String {
-    format!("/api/v1/store/packages/{store}/{package}/icon")
 }

@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,7 +9,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -18,11 +16,16 @@ use tower::ServiceExt;
 use crate::auth::Peer;
 
 use super::peer;
+use super::places::Places;
 
-/// Connections at once; more wait in the kernel's queue.
+/// Connections from the network at once; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 512;
+/// Those from one address, and those at the box's own socket. A browser uses six.
+const MAX_PER_ADDRESS: usize = 32;
 /// Connections at once at all apps' doors together.
 const MAX_AT_DOORS: usize = 2048;
+/// Those from one address: each app has a name of its own there, and some pages load a hundred pictures at once.
+const MAX_AT_DOORS_PER_ADDRESS: usize = 256;
 /// How long what goes on at a door has to come to its end, once it is closed: a download of hours must not hold that up.
 const DOOR_GRACE: Duration = Duration::from_secs(1);
 /// A client that takes longer to send its request's head is let go, so that slow ones do not fill the places.
@@ -41,20 +44,14 @@ pub(crate) struct Connections {
     grace: Option<Duration>,
 }
 
-/// Room for connections. Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct Places(Arc<Semaphore>);
-
-impl Places {
-    /// Returns room for the connections of all doors.
-    pub(crate) fn for_doors() -> Self {
-        Self(Arc::new(Semaphore::new(MAX_AT_DOORS)))
-    }
+/// Returns room for the connections of all doors.
+pub(crate) fn places_at_doors() -> Places {
+    Places::new(MAX_AT_DOORS, MAX_AT_DOORS_PER_ADDRESS)
 }
 
 impl Connections {
     pub(super) fn new(router: Router, shutdown: CancellationToken) -> Self {
-        let places = Places(Arc::new(Semaphore::new(MAX_CONNECTIONS)));
+        let places = Places::new(MAX_CONNECTIONS, MAX_PER_ADDRESS);
         Self { router, places, open: TaskTracker::new(), shutdown, grace: None }
     }
 
@@ -96,13 +93,14 @@ impl Connections {
         self.open.wait().await;
     }
 
-    /// Begins to serve a connection, once there is a place.
+    /// Begins to serve a connection, once there is a place. One of a peer that holds its whole part of them is closed.
     async fn serve<I>(&self, stream: I, peer: Peer)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let place = Arc::clone(&self.places.0).acquire_owned();
-        let Some(Ok(place)) = self.shutdown.run_until_cancelled(place).await else { return };
+        let Some(Some(place)) = self.shutdown.run_until_cancelled(self.places.take(&peer)).await else {
+            return;
+        };
         let router = self.router.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);

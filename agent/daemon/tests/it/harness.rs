@@ -5,9 +5,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use hearth_daemon::api::{self, ApiState};
-use hearth_daemon::auth::{Auth, Peer};
+use hearth_daemon::auth::{Auth, Peer, SetupCodes};
 use hearth_daemon::db::Db;
 use hearth_daemon::hearth::{Hearth, Options};
+use hearth_daemon::hosts;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,8 @@ pub(crate) struct App {
     shutdown: CancellationToken,
     pub(crate) cookie: String,
     pub(crate) key: String,
-    address: IpAddr,
+    pub(crate) code: String,
+    pub(crate) address: IpAddr,
     _folder: tempfile::TempDir,
 }
 
@@ -63,18 +65,27 @@ impl App {
         let db = Db::open(&folder.path().join("hearth.db")).await.unwrap();
         let hearth = Hearth::open(options(folder.path()), db.clone()).await.unwrap();
         let shutdown = CancellationToken::new();
-        let router = api::router(ApiState::new(hearth, Auth::new(db), shutdown.clone()));
+        let auth = Auth::new(db, SetupCodes::new(folder.path()));
+        let code = auth.setup_code().await.unwrap().map(|code| code.to_string()).unwrap_or_default();
+        let router = api::router(ApiState::new(hearth.clone(), auth, shutdown.clone()));
+        let router = hosts::guard(router, hearth);
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        Self { router, shutdown, cookie: String::new(), key: String::new(), address, _folder: folder }
+        Self { router, shutdown, cookie: String::new(), key: String::new(), code, address, _folder: folder }
     }
 
     /// A box with an owner who is signed in.
     pub(crate) async fn signed_in() -> Self {
         let mut app = Self::new().await;
-        let answer = app.post("/setup", credentials("ada", PASSWORD)).await;
+        let answer = app.set_up("ada", PASSWORD, &app.code).await;
         assert_eq!(answer.status, StatusCode::OK);
         app.keep_session(&answer);
         app
+    }
+
+    /// Asks for the first account.
+    pub(crate) async fn set_up(&self, username: &str, password: &str, code: &str) -> Answer {
+        let body = serde_json::json!({ "username": username, "password": password, "code": code });
+        self.post("/setup", body).await
     }
 
     pub(crate) fn keep_session(&mut self, answer: &Answer) {
@@ -91,6 +102,7 @@ impl App {
             shutdown: self.shutdown.clone(),
             cookie: String::new(),
             key: String::new(),
+            code: self.code.clone(),
             address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
             _folder: tempfile::tempdir().unwrap(),
         }
@@ -135,7 +147,7 @@ impl App {
 }
 
 pub(crate) fn request(method: &str, path: &str) -> axum::http::request::Builder {
-    Request::builder().method(method).uri(format!("/api/v1{path}")).header("host", "hearth.local")
+    Request::builder().method(method).uri(format!("/api/v1{path}")).header("host", "localhost")
 }
 
 pub(crate) fn credentials(username: &str, password: &str) -> Value {

@@ -2,6 +2,7 @@ use std::io::{self, Read as _, Write as _};
 use std::ops::Range;
 
 use fatfs::{FileSystem, FsOptions};
+use hearth_model::setup_code::SetupCode;
 
 use super::device::Device;
 use super::error::{Error, Result};
@@ -23,6 +24,8 @@ pub struct Settings {
     pub wifi: Option<Wifi>,
     /// Its first account.
     pub owner: Option<Owner>,
+    /// What the first page of its dashboard asks for when it has no account.
+    pub setup_code: Option<SetupCode>,
 }
 
 /// A Wi-Fi network with WPA.
@@ -74,7 +77,7 @@ impl Settings {
     /// # Errors
     /// When the device would leave a setting out. What was typed is not repeated: it may be a password.
     pub fn text(&self) -> std::result::Result<String, InvalidSetting> {
-        let Self { hostname, time_zone, ssh_keys, wifi, owner } = self;
+        let Self { hostname, time_zone, ssh_keys, wifi, owner, setup_code } = self;
         let mut lines = Lines(String::new());
         if let Some(name) = hostname {
             let expected = "1 to 63 of a-z, 0-9 and -, neither beginning nor ending with -";
@@ -118,6 +121,9 @@ impl Settings {
                 "owner's password",
                 "10 characters or longer",
             )?;
+        }
+        if let Some(code) = setup_code {
+            lines.add("SETUP_CODE", &code.to_string(), true, "set-up code", "a set-up code")?;
         }
         Ok(lines.0)
     }
@@ -209,9 +215,10 @@ mod tests {
             ssh_keys: vec!["ssh-ed25519 AAAAC3Nz me\n".to_owned()],
             wifi: Some(Wifi { ssid: "Home ".to_owned(), password: "correct=horse".to_owned() }),
             owner: Some(Owner { username: "ada".to_owned(), password: "battery staple".to_owned() }),
+            setup_code: "acde4679".parse().ok(),
         };
         let text = "HOSTNAME=attic\nTIMEZONE=America/Argentina/Buenos_Aires\nSSH_KEY=ssh-ed25519 AAAAC3Nz me\n\
-                    WIFI_SSID=Home \nWIFI_PASSWORD=correct=horse\nOWNER=ada\nOWNER_PASSWORD=battery staple\n";
+                    WIFI_SSID=Home \nWIFI_PASSWORD=correct=horse\nOWNER=ada\nOWNER_PASSWORD=battery staple\nSETUP_CODE=ACDE-4679\n";
         assert_eq!(settings.text().as_deref(), Ok(text));
         assert!(!format!("{settings:?}").contains("horse"), "passwords are in no log");
         assert_eq!(Settings::default().text().as_deref(), Ok(""));

@@ -43,7 +43,7 @@ pub(super) fn Logs(app: RwSignal<AppStatus>) -> impl IntoView {
         book.update(LogBook::clear);
         connected.set(false);
         let hear = into_book(book, connected, lifetime);
-        stream.set_value(Some(Stream::open(address, &[event::LOG_NAME], hear)));
+        stream.set_value(Some(Stream::open(address, hear)));
     });
     on_cleanup(move || stream.set_value(None));
 
@@ -155,7 +155,10 @@ fn into_book(
             connected.set(true);
         }
         Word::Lost => connected.set(false),
-        Word::Message { name: _, data } => {
+        Word::Message { name, data } => {
+            if name != event::LOG_NAME {
+                return;
+            }
             let Some(line) = event::read_line(&data) else { return };
             let is_first = waiting.borrow().is_empty();
             waiting.borrow_mut().push(line);

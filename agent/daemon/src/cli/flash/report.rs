@@ -19,7 +19,14 @@ pub(super) enum Event {
     /// What the image was compared with.
     Checked { sha256: String, checksum: bool, signature: bool },
     /// The disk holds the image.
-    Done { device: String, bytes: u64, zero_bytes: u64, settings: bool },
+    Done {
+        device: String,
+        bytes: u64,
+        zero_bytes: u64,
+        settings: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        setup_code: Option<String>,
+    },
 }
 
 /// Tells how far it is: on a terminal in one line that is written over, for programs as lines of JSON.

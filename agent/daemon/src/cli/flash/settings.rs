@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use hearth_host::flash::{Owner, Settings, Wifi};
+use hearth_model::setup_code::{RANDOM_BYTES, SetupCode};
 
 use super::ask;
 use crate::cli::error::{CliError, Exit};
@@ -32,6 +33,9 @@ pub(super) struct Args {
     /// A file whose first line is the password of the first account.
     #[arg(long, value_name = "FILE", requires = "owner")]
     owner_password_file: Option<PathBuf>,
+    /// The code that the first page of its dashboard asks for; without this and `--owner`, one is made up and printed.
+    #[arg(long, value_name = "CODE", conflicts_with = "owner")]
+    setup_code: Option<SetupCode>,
 }
 
 impl Args {
@@ -52,10 +56,22 @@ impl Args {
             _ => None,
         };
         let (hostname, time_zone) = (self.hostname.clone(), self.time_zone.clone());
-        let settings = Settings { hostname, time_zone, ssh_keys, wifi, owner };
+        let setup_code = self.setup_code.clone();
+        let settings = Settings { hostname, time_zone, ssh_keys, wifi, owner, setup_code };
         settings.text().map_err(|error| CliError::new(Exit::Usage, error.to_string()))?;
         Ok(settings)
     }
+}
+
+/// Makes up a set-up code where there is neither one nor an account.
+pub(super) fn add_setup_code(settings: &mut Settings) -> Result<(), CliError> {
+    if settings.owner.is_none() && settings.setup_code.is_none() {
+        let mut random = [0; RANDOM_BYTES];
+        getrandom::fill(&mut random)
+            .map_err(|error| CliError::failed(format!("the system gives no random numbers: {error}")))?;
+        settings.setup_code = Some(SetupCode::from_random(random));
+    }
+    Ok(())
 }
 
 /// Asks for the settings; an empty answer leaves one out, and one that the device would not take is asked for again.

@@ -19,6 +19,39 @@ fn lines(headers: &HeaderMap) -> Vec<String> {
 }
 
 #[test]
+fn only_pages_of_the_same_host_and_port_are_from_here() {
+    let check = |pairs: &[(&str, &str)]| {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+        }
+        is_from_here(&headers)
+    };
+    for (host, origin, expected) in [
+        ("box.local:8401", "http://box.local:8401", true),
+        ("BOX.local:8401", "http://box.LOCAL:8401", true),
+        ("box.local", "http://box.local:80", true),
+        ("box.local:80", "http://box.local", true),
+        ("box.local", "https://box.local", true),
+        ("box.local:8401", "http://box.local:8402", false),
+        ("box.local:8401", "http://box.local", false),
+        ("box.local", "http://box.local:443", false),
+        ("box.local:8401", "http://evil.example", false),
+        ("box.local:8401", "null", false),
+        ("box.local:8401", "", false),
+    ] {
+        assert_eq!(check(&[("host", host), ("origin", origin)]), expected, "{host} {origin}");
+    }
+    assert!(check(&[("host", "box.local:8401")]), "a program that is no browser");
+    let proxied = [
+        ("host", "127.0.0.1:8401"),
+        ("x-forwarded-host", "cloud.example"),
+        ("origin", "https://cloud.example"),
+    ];
+    assert!(check(&proxied), "a proxy of the owner's");
+}
+
+#[test]
 fn the_app_never_gets_the_session_and_keeps_its_own_cookies() {
     for (sent, got) in [
         ("hearth_session=x", None),
