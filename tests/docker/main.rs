@@ -37,3 +37,5 @@ mod owner;
 mod stores;
 /// Updates that are kept and updates that are not.
 mod updates;
+/// Data in volumes that nobody named.
+mod volumes;

@@ -140,6 +140,19 @@ impl Registry {
 
     /// Pushes an image of `layers` to `repository`; `run` is the `config` of the
     /// [image's configuration](https://github.com/opencontainers/image-spec/blob/main/config.md).
+    /// Pushes a busybox image that declares volumes, and returns its reference with tag and digest.
+    ///
+    /// # Errors
+    /// When busybox is not installed or the registry does not take the image.
+    pub fn push_with_volumes(&mut self, name: &str, tag: &str, volumes: &[&str]) -> Result<ImageRef> {
+        let mut layers = vec![fs::read(self.busybox_layer()?)?];
+        layers.push(self.layer_with_file(&format!("{name}:{tag}"), 0)?);
+        let volumes: serde_json::Map<String, Value> =
+            volumes.iter().map(|volume| ((*volume).to_owned(), json!({}))).collect();
+        let run = json!({ "Cmd": ["sleep", "infinity"], "Env": ["PATH=/bin"], "Volumes": volumes });
+        self.push_layers(&format!("test/{name}"), tag, &layers, &run)
+    }
+
     fn push_layers(&self, repository: &str, tag: &str, layers: &[Vec<u8>], run: &Value) -> Result<ImageRef> {
         let digests: Vec<Digest> = layers.iter().map(|layer| Digest::of(layer)).collect();
         let config = serde_json::to_vec(&json!({

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use hearth_compose::{Diagnostics, Lowering, MemoryFiles, ProjectInput, Reader, load, lower};
+use hearth_compose::{Diagnostics, Lowering, MemoryFiles, ProjectInput, Reader, TimeZone, load, lower};
 use hearth_model::AppSpec;
 use hearth_model::conventions::Need;
 use hearth_model::form::{Field, FieldKind};
@@ -76,6 +76,7 @@ fn resolve(
             ports: &BTreeMap::new(),
             requires: manifest.requires,
             naming: conventions.naming,
+            time_zone: &TimeZone::utc(),
         },
     )
 }

@@ -42,7 +42,7 @@ pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use interpolate::Error as InterpolationError;
 pub use lint::{Lint, lint};
 pub use load::{ProjectInput, SourceFile, load};
-pub use lower::{ContainerNaming, Lowering, lower};
+pub use lower::{ContainerNaming, Lowering, TimeZone, lower};
 pub use manifest::parse_manifest;
 pub use means::{FIXED_ADDRESSES, IS_TOR, TOR_CONTROL, means};
 pub use project::Project;

@@ -10,7 +10,7 @@ use hearth_model::{AppSpec, Digest};
 use crate::diagnostics::Diagnostics;
 use crate::interpolate;
 use crate::load::{ProjectInput, SourceFile, load};
-use crate::lower::{ContainerNaming, Lowering, lower};
+use crate::lower::{ContainerNaming, Lowering, TimeZone, lower};
 use crate::manifest::{parse_manifest, place_of};
 use crate::means::means;
 use crate::pattern;
@@ -228,6 +228,7 @@ fn resolve(package: &Lint<'_>, manifest: &Manifest) -> (Option<AppSpec>, Diagnos
         ports: &BTreeMap::new(),
         requires: manifest.requires,
         naming: ContainerNaming::Compose,
+        time_zone: &TimeZone::utc(),
     };
     match lower(&project, &lowering) {
         Ok(spec) => (Some(spec), project.warnings),

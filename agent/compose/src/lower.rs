@@ -8,6 +8,7 @@ use hearth_model::{AppId, AppSpec, Digest, ServiceName};
 use crate::diagnostics::Diagnostics;
 use crate::project::{Project, Service};
 use crate::source::Problems;
+pub use time::TimeZone;
 
 /// What a container may do beyond its own folder and network.
 mod access;
@@ -27,6 +28,8 @@ mod networks;
 mod ports;
 /// Memory, processors, devices.
 mod resources;
+/// The time zone.
+mod time;
 /// Options of volumes.
 mod volume_options;
 /// Named volumes.
@@ -53,6 +56,8 @@ pub struct Lowering<'a> {
     pub requires: Requirements,
     /// How containers are named.
     pub naming: ContainerNaming,
+    /// The time zone of the box.
+    pub time_zone: &'a TimeZone,
 }
 
 /// Returns what an app is made of.

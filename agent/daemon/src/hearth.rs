@@ -20,18 +20,22 @@ mod icons;
 mod install;
 /// What apps have to do with each other.
 mod links;
+/// The owner's choice of ports.
+mod ports;
 /// Documents without their secrets.
 mod secrets;
 /// Answers to questions about the stores.
 mod stores;
 /// The box.
 mod system;
+/// The time zone that apps are told.
+mod time_zone;
 /// Updates, and the way back.
 mod versions;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
@@ -191,7 +195,10 @@ impl Hearth {
         options.state_dir = std::fs::canonicalize(&options.state_dir).map_err(|error| {
             Error::Internal(format!("the folder {} cannot be found: {error}", options.state_dir.display()))
         })?;
-        let engine = Engine::connect(&options.docker_socket, hearth_docker::Options::new(box_id));
+        let engine = Engine::connect(
+            &options.docker_socket,
+            hearth_docker::Options::new(box_id, options.state_dir.join("apps")),
+        );
         let shelf = options.state_dir.join("stores");
         let catalog = Arc::new(Catalog::new(options.stores.clone(), shelf, Limits::default()));
         let os = OsUpdates::open(&options, &db).await?;
@@ -293,11 +300,7 @@ impl Hearth {
         Surroundings {
             apps_dir: self.apps_dir().display().to_string(),
             hostname: self.hostname.clone(),
-            time_zone: desired
-                .settings
-                .time_zone
-                .clone()
-                .unwrap_or_else(|| host_time_zone(Path::new("/etc"))),
+            time_zone: time_zone::of_box(&self.options.os_root, desired.settings.time_zone.as_deref()),
             address: self.address.read().unwrap_or_else(PoisonError::into_inner).clone(),
             port: self.port.get().copied(),
             seeds: self.seeds.read().unwrap_or_else(PoisonError::into_inner).clone(),
@@ -322,13 +325,4 @@ impl Hearth {
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|digest, _| desired.apps.values().any(|app| &app.digest == digest));
     }
-}
-
-/// Reads the host's time zone as Debian keeps it, `Etc/UTC` where it does not.
-fn host_time_zone(etc: &Path) -> String {
-    std::fs::read_to_string(etc.join("timezone"))
-        .ok()
-        .map(|text| text.trim().to_owned())
-        .filter(|text| !text.is_empty())
-        .unwrap_or_else(|| "Etc/UTC".to_owned())
 }

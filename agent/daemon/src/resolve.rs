@@ -20,7 +20,7 @@ pub(crate) mod variables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use hearth_compose::{Lowering, ProjectInput};
+use hearth_compose::{Lowering, ProjectInput, TimeZone};
 use hearth_host::data::AppData;
 use hearth_model::condition::ReasonCode;
 use hearth_model::conventions::Gate;
@@ -42,8 +42,8 @@ pub(crate) struct Surroundings {
     pub(crate) apps_dir: String,
     /// The host's name.
     pub(crate) hostname: String,
-    /// IANA time zone.
-    pub(crate) time_zone: String,
+    /// Its time zone.
+    pub(crate) time_zone: TimeZone,
     /// The box's address in its own network.
     pub(crate) address: String,
     /// The port of the dashboard, once it is known.
@@ -177,7 +177,7 @@ pub(crate) fn rehearse_in(package: &Package, apps_dir: &str) -> Result<AppSpec, 
     let around = Surroundings {
         apps_dir: apps_dir.to_owned(),
         hostname: "hearth".to_owned(),
-        time_zone: "Etc/UTC".to_owned(),
+        time_zone: TimeZone::utc(),
         address: "192.0.2.1".to_owned(),
         port: None,
         seeds: Seeds::default(),
@@ -236,6 +236,7 @@ fn lower(subject: Subject<'_>, links: &Links) -> Result<AppSpec, Reason> {
         ports: &desired.ports,
         requires: package.manifest.requires,
         naming: package.conventions.naming,
+        time_zone: &around.time_zone,
     };
     let mut spec =
         hearth_compose::lower(&project, &lowering).map_err(|problems| invalid(problems.to_string()))?;

@@ -1,3 +1,5 @@
+/// Volumes that nobody named.
+mod anonymous;
 /// A spec in the engine's words.
 mod body;
 /// Folders of the host that are mounted.
@@ -32,6 +34,14 @@ const DEFAULT_GRACE_PERIOD_SECS: u64 = 10;
 /// Longest time for a removal that somebody else began.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What becomes of the anonymous volumes of a container that is removed. Of those in the app's folder only the engine's
+/// record can go, never the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AnonymousVolumes {
+    Go,
+    Stay,
+}
+
 impl Engine {
     /// Creates a container and connects it to its networks, so that it can be started.
     ///
@@ -55,9 +65,10 @@ impl Engine {
                 );
                 return Err(Error::Refused { doing, answer });
             }
-            self.remove(&container.id, &doing).await?;
+            // What an anonymous volume of it holds may be wanted yet.
+            self.remove(&container.id, AnonymousVolumes::Stay, &doing).await?;
         }
-        host_path::prepare(&spec.mounts, &doing)?;
+        host_path::check(&spec.mounts, &doing)?;
         let mode = self.network_mode(&labels.app, spec, &doing).await?;
         let mut endpoints = body::endpoints(spec);
         let first = if endpoints.is_empty() { None } else { Some(endpoints.remove(0)) };
@@ -66,7 +77,7 @@ impl Engine {
             Ok(()) => Ok(()),
             Err(error) => {
                 // What is left half made is found by the next look, if this fails too.
-                if let Err(error) = self.remove(&id, &doing).await {
+                if let Err(error) = self.remove(&id, AnonymousVolumes::Go, &doing).await {
                     tracing::warn!(container = name, %error, "a half made container is left behind");
                 }
                 Err(error)
@@ -88,8 +99,9 @@ impl Engine {
         };
         let own_labels = labels.write(&self.inner.options.box_id, body::endpoint_count(spec), &spec.labels);
         let versions = self.inner.reader.versions().await.map_err(|failure| self.error(failure, doing))?;
-        let beneath = self.mounts_beneath(spec, &versions.api, doing).await?;
-        let body = body::body(spec, own_labels, mode, first, &versions.api, beneath);
+        let mut mounts = self.mounts_beneath(spec, &versions.api, doing).await?;
+        mounts.extend(self.anonymous_mounts(labels, spec, doing).await?);
+        let body = body::body(spec, own_labels, mode, first, &versions.api, mounts);
         match self.inner.docker.create_container(Some(options), body).await.map_err(Failure::from) {
             Ok(created) => {
                 for warning in created.warnings {
@@ -220,12 +232,13 @@ impl Engine {
         if is_running(&container) {
             self.stop(&container, &doing).await?;
         }
-        self.remove(&container.id, &doing).await
+        self.remove(&container.id, AnonymousVolumes::Go, &doing).await
     }
 
-    async fn remove(&self, id: &str, doing: &str) -> Result<(), Error> {
+    async fn remove(&self, id: &str, volumes: AnonymousVolumes, doing: &str) -> Result<(), Error> {
+        let v = volumes == AnonymousVolumes::Go;
         // `force` is for those that an engine calls dead; running ones were stopped.
-        let options = RemoveContainerOptions { v: true, force: true, link: false };
+        let options = RemoveContainerOptions { v, force: true, link: false };
         let removed = self.inner.docker.remove_container(id, Some(options)).await.map_err(Failure::from);
         self.inner.cache.forget(id);
         match removed {

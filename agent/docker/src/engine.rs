@@ -42,6 +42,8 @@ pub(crate) struct Inner {
 pub struct Options {
     /// Id of this Hearth's state folder, for [`crate::labels::BOX`]: only what carries it is touched.
     pub box_id: String,
+    /// The folder that holds the apps' folders, absolute and without links.
+    pub apps_dir: PathBuf,
     /// Credentials of registries.
     pub registries: RegistryAuth,
     /// A pull fails when nothing arrives for so long.
@@ -49,10 +51,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns the options for the state folder with this id: no credentials, 90 seconds for a stalled pull.
-    pub fn new(box_id: impl Into<String>) -> Self {
+    /// Returns the options for the state folder with this id, whose apps' folders are in `apps_dir`: no credentials, 90
+    /// seconds for a stalled pull.
+    pub fn new(box_id: impl Into<String>, apps_dir: impl Into<PathBuf>) -> Self {
         Self {
             box_id: box_id.into(),
+            apps_dir: apps_dir.into(),
             registries: RegistryAuth::default(),
             pull_stall_timeout: PULL_STALL_TIMEOUT,
         }

@@ -41,6 +41,7 @@ impl Engine {
             Step::RemoveContainer { name } => self.remove_container(name).await,
             Step::CreateData { .. }
             | Step::WriteFiles { .. }
+            | Step::KeepVolumes { .. }
             | Step::SnapshotData { .. }
             | Step::RestoreData { .. }
             | Step::RemoveSnapshot { .. }

@@ -101,7 +101,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn find_image(&self, image: &ImageRef) -> Result<Option<wire::Image>, Error> {
+    pub(crate) async fn find_image(&self, image: &ImageRef) -> Result<Option<wire::Image>, Error> {
         match self.get(&format!("/images/{}/json", encode(&image.pull_name()))).await {
             Ok(found) => Ok(Some(found)),
             Err(failure) if failure.is_not_found() => Ok(None),

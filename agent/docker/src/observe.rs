@@ -1,5 +1,7 @@
 /// What a look keeps, to ask less the next time.
 mod cache;
+/// Data that lies outside the apps' folders.
+mod outside;
 /// The text that a list gives for a container's state.
 mod status;
 
@@ -60,6 +62,7 @@ impl Engine {
             self.get::<wire::Volumes>("/volumes"),
             self.present(wanted_images),
         )?;
+        let unnamed = outside::unnamed(&volumes.volumes, &self.inner.options.box_id);
         let mut view = EngineView {
             engine: EngineState::Ready { version: versions.engine, api_version: versions.api },
             networks: self.networks(networks),
@@ -68,6 +71,7 @@ impl Engine {
             ..EngineView::default()
         };
         let mut ours = Vec::new();
+        let mut created = BTreeMap::new();
         for summary in containers {
             let Some(name) = summary.name().map(str::to_owned) else { continue };
             for (network, endpoint) in &summary.network_settings.networks {
@@ -83,7 +87,10 @@ impl Engine {
                 continue;
             }
             match ContainerLabels::read(&summary.labels) {
-                Ok(labels) => ours.push((name, labels, summary)),
+                Ok(labels) => {
+                    created.insert(name.clone(), summary.created);
+                    ours.push((name, labels, summary));
+                }
                 Err(problem) => {
                     tracing::warn!(
                         container = name,
@@ -95,13 +102,16 @@ impl Engine {
             }
         }
         self.inner.cache.keep(ours.iter().map(|(_, _, summary)| summary.id.as_str()));
-        let looks = ours.into_iter().map(|(name, labels, summary)| self.container(name, labels, summary));
+        let looks =
+            ours.into_iter().map(|(name, labels, summary)| self.container(name, labels, summary, &unnamed));
         let mut looks = futures_util::stream::iter(looks).buffer_unordered(INSPECTED_AT_ONCE);
         while let Some(seen) = looks.next().await {
             if let Some((name, container)) = seen? {
                 view.containers.insert(name, container);
             }
         }
+        drop(looks);
+        outside::leave_to_owners(&mut view.containers, &created);
         Ok(view)
     }
 
@@ -110,6 +120,7 @@ impl Engine {
         name: String,
         labels: ContainerLabels,
         summary: wire::ContainerSummary,
+        unnamed: &BTreeMap<String, String>,
     ) -> Result<Option<(String, ObservedContainer)>, Failure> {
         let status = Status::read(&summary.state, &summary.status);
         let facts = match self.inner.cache.get(&summary.id, &status) {
@@ -163,6 +174,7 @@ impl Engine {
                 .collect(),
             networks: networks.into_keys().collect(),
             ports: summary.ports.iter().filter_map(wire::Port::published).collect(),
+            outside_volumes: outside::of_container(&name, &summary.mounts, unnamed),
         };
         Ok(Some((name, container)))
     }

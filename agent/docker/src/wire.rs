@@ -23,6 +23,25 @@ pub(crate) struct ContainerSummary {
     pub(crate) network_settings: Networks,
     #[serde(default, deserialize_with = "null_is_empty")]
     pub(crate) ports: Vec<Port>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) mounts: Vec<MountPoint>,
+    /// When it was created, in seconds since 1970.
+    #[serde(default)]
+    pub(crate) created: i64,
+}
+
+/// Something that is mounted in a container.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct MountPoint {
+    #[serde(default, rename = "Type")]
+    pub(crate) kind: String,
+    /// The volume's name; empty for a mount of another kind.
+    #[serde(default)]
+    pub(crate) name: String,
+    /// Where it is in the container.
+    #[serde(default)]
+    pub(crate) destination: String,
 }
 
 /// A port of a container that runs.
@@ -98,6 +117,8 @@ pub(crate) struct Container {
     pub(crate) config: Config,
     #[serde(default)]
     pub(crate) network_settings: Networks,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) mounts: Vec<MountPoint>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -191,6 +212,9 @@ pub(crate) struct Volumes {
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Volume {
     pub(crate) name: String,
+    /// The folder of the host that holds what is in it.
+    #[serde(default)]
+    pub(crate) mountpoint: String,
     #[serde(default)]
     pub(crate) driver: String,
     #[serde(default, deserialize_with = "null_is_empty")]
@@ -226,6 +250,17 @@ pub(crate) struct Image {
     pub(crate) repo_tags: Vec<String>,
     #[serde(default)]
     pub(crate) architecture: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) config: ImageConfig,
+}
+
+/// What an image says of its containers.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ImageConfig {
+    /// Where it keeps data, each with an empty object.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) volumes: BTreeMap<String, serde::de::IgnoredAny>,
 }
 
 /// `GET /version`.

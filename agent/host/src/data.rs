@@ -28,6 +28,8 @@ mod put_back;
 mod snapshots;
 /// What is being deleted.
 mod trash;
+/// Data of volumes that comes into the app's folder.
+mod volumes;
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr};
@@ -36,7 +38,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use hearth_model::container::ContainerSpec;
+use hearth_model::container::{ContainerSpec, Mount};
 use hearth_model::id::AppId;
 use hearth_model::observed::DataState;
 use hearth_model::plan::Step;
@@ -57,6 +59,7 @@ pub use trash::Trashed;
 /// <state>/apps/<app>/.hearth/       the marker: Hearth made this folder, for this app
 /// <state>/snapshots/<app>/<name>/   copies of it
 /// <state>/trash/                    what is being deleted
+/// <state>/library/                  files that apps share, as packages of other stores expect
 /// ```
 ///
 /// Every call may be repeated, and may be cut off at any instant: what is half made has a name that nothing looks at,
@@ -71,6 +74,7 @@ pub struct AppData {
     apps: PathBuf,
     snapshots: PathBuf,
     trash: PathBuf,
+    library: PathBuf,
 }
 
 impl AppData {
@@ -79,8 +83,12 @@ impl AppData {
         fs::create_dir_all(state_dir).map_err(Error::at("make the folder", state_dir))?;
         // Without links, so that paths can be compared with what packages name.
         let state = fs::canonicalize(state_dir).map_err(Error::at("find", state_dir))?;
-        let data =
-            Self { apps: state.join("apps"), snapshots: state.join("snapshots"), trash: state.join("trash") };
+        let data = Self {
+            apps: state.join("apps"),
+            snapshots: state.join("snapshots"),
+            trash: state.join("trash"),
+            library: state.join("library"),
+        };
         for dir in [&data.apps, &data.snapshots, &data.trash] {
             fs::create_dir_all(dir).map_err(Error::at("make the folder", dir))?;
         }
@@ -107,6 +115,9 @@ impl AppData {
             Step::RestoreData { app, name } => return self.restore(app, name),
             Step::RemoveSnapshot { app, name } => self.remove_snapshot(app, name)?,
             Step::RemoveData { app } => self.remove(app)?,
+            Step::KeepVolumes { app, service, container: _, started_at, volumes } => {
+                return self.keep_volumes(app, service, *started_at, volumes);
+            }
             _ => return Err(Error::NotForTheHost { step: step.describe() }),
         }
         Ok(Vec::new())
@@ -149,8 +160,12 @@ impl AppData {
         Marker::new(app).write(&dir)
     }
 
-    /// Checks what a container mounts of the app's folder, by itself or through one of the app's `volumes`: a link in it
-    /// that leads out of the folder is refused, since the app's own programs, or its package, may have put it there to get
+    /// Checks what a container mounts: everything must be there, for the engine would make a folder of whatever is missing,
+    /// also of a file, and anywhere on the host. Only folders of the library, which all apps share, are made here; those of
+    /// the app's own folder were made with its files.
+    ///
+    /// A link in the app's folder, mounted by itself or through one of the app's `volumes`, that leads out of the folder is
+    /// refused, since the app's own programs, or its package, may have put it there to get
     /// at the rest of the host. Where the app cannot replace a source, no link at all is taken: an earlier version of the
     /// app may have put one there that leads into a folder which it still writes to.
     ///
@@ -163,21 +178,45 @@ impl AppData {
     ) -> Result<(), Error> {
         let dir = self.path(app);
         for mount in &container.mounts {
-            let Some(path) = mount.host_path(volumes).map(PathBuf::from) else { continue };
-            if !path.starts_with(&dir) {
-                continue;
+            if let Some(path) = mount.host_path(volumes).map(PathBuf::from)
+                && path.starts_with(&dir)
+            {
+                match mount.beneath() {
+                    Some(_) => beneath::check(&dir, &path)?,
+                    None => beneath::check_without_links(&dir, &path)?,
+                }
             }
-            match mount.beneath() {
-                Some(_) => beneath::check(&dir, &path)?,
-                None => beneath::check_without_links(&dir, &path)?,
+            let Mount::Bind { source, create_host_path, .. } = mount else { continue };
+            let source = Path::new(source);
+            let is_own = source.starts_with(&dir);
+            if !is_own && *create_host_path && source.starts_with(&self.library) {
+                self.make_library_folder(source)?;
+            }
+            match fs::metadata(source) {
+                Ok(_) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    return Err(Error::MountMissing { path: source.to_owned(), is_own });
+                }
+                Err(error) => return Err(Error::at("look at", source)(error)),
             }
         }
-        Ok(())
+        self.check_volumes(app)
     }
 
     /// Checks a path below the app's folder in the same way: the folder of a volume, for example.
     pub fn check_path(&self, app: &AppId, path: &Path) -> Result<(), Error> {
         beneath::check(&self.path(app), path)
+    }
+
+    fn make_library_folder(&self, path: &Path) -> Result<(), Error> {
+        fs::create_dir_all(&self.library).map_err(Error::at("make the folder", &self.library))?;
+        let root = beneath::Root::open(&self.library)?;
+        let relative = root.relative(path)?;
+        if !root.is_file(relative)? {
+            let owner = beneath::Owner { uid: 0, gid: 0, mode: 0o755 };
+            root.make_folder(relative, owner.or_own())?;
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,11 @@
+/// Where data is kept that nobody named.
+mod anonymous;
 /// What is mounted.
 mod mount;
 /// Ports and networks.
 mod network;
+/// Containers of scripts.
+mod one_off;
 /// Devices and limits.
 mod resources;
 
@@ -12,8 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::id::Digest;
 use crate::image::ImageRef;
 
+pub use anonymous::{VOLUMES_FOLDER, anonymous_volume_folder};
 pub use mount::{Beneath, Mount};
 pub use network::{Endpoint, NetworkMode, PortBinding, Protocol};
+pub use one_off::{is_one_off, one_off_name};
 pub use resources::{Device, DeviceRequest, Resources, Ulimit};
 
 /// Everything that one container is created from, resolved: no variables, no short forms, absolute paths only.

@@ -134,6 +134,19 @@ pub struct ObservedContainer {
     /// Host ports that it publishes; they are taken for as long as it runs.
     #[serde(default)]
     pub ports: BTreeSet<(Protocol, u16)>,
+    /// Anonymous volumes that hold their data where the engine keeps it, by their target in the container. Hearth once
+    /// made containers with such volumes: what is in them is moved into the app's folder before the container goes.
+    #[serde(default)]
+    pub outside_volumes: BTreeMap<String, OutsideVolume>,
+}
+
+/// A volume whose data lies outside the app's folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutsideVolume {
+    /// Its name on the engine.
+    pub name: String,
+    /// The folder of the host that holds its data.
+    pub path: String,
 }
 
 /// State of a container.

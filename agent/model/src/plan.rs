@@ -7,6 +7,7 @@ use crate::container::{ContainerSpec, PullPolicy};
 use crate::hook::Hook;
 use crate::id::{AppId, Digest, ServiceName};
 use crate::image::ImageRef;
+use crate::observed::OutsideVolume;
 use crate::spec::{FileSpec, FolderSpec, NetworkSpec, VolumeSpec};
 use crate::time::Timestamp;
 
@@ -154,6 +155,20 @@ pub enum Step {
         /// Its name.
         name: String,
     },
+    /// Copies what the anonymous volumes of a stopped container hold into the app's folder, before the container goes and
+    /// takes them along. From then on the folder is what the service reads and writes.
+    KeepVolumes {
+        /// Whose.
+        app: AppId,
+        /// The container's service.
+        service: ServiceName,
+        /// The container's name.
+        container: String,
+        /// When the container was started last: a copy that was made since then is whole.
+        started_at: Option<Timestamp>,
+        /// The volumes, by their target in the container.
+        volumes: BTreeMap<String, OutsideVolume>,
+    },
     /// Copies the app's folder aside: a btrfs snapshot where it can, else a reflink or plain copy.
     SnapshotData {
         /// Whose.
@@ -201,6 +216,9 @@ impl Step {
             Step::StartContainer { name } => format!("start {name}"),
             Step::StopContainer { name } => format!("stop {name}"),
             Step::RemoveContainer { name } => format!("remove container {name}"),
+            Step::KeepVolumes { app, container, .. } => {
+                format!("keep what {container} has in volumes in the folder of {app}")
+            }
             Step::SnapshotData { app, name } => format!("copy the data of {app} aside as {name}"),
             Step::RestoreData { app, name } => format!("put the data of {app} back from {name}"),
             Step::RemoveSnapshot { app, name } => format!("remove the copy {name} of {app}"),

@@ -248,6 +248,10 @@ pub struct FolderSpec {
     /// Permission bits, 0755 when `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<u32>,
+    /// Whether a container mounts it and nothing else says that it is a folder. It is made only after the package's
+    /// scripts ran before the start: one of them may make a file of that name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mounted: bool,
 }
 
 /// Bytes in JSON: as text where they are UTF-8, else as hexadecimal with a prefix that text never has.

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hearth_model::api::apps::Finding;
 use hearth_model::condition::ReasonCode;
 use hearth_model::container::Protocol;
+use hearth_model::door::HostPort;
 use hearth_model::package::Architecture;
 use hearth_model::{AppId, AppSpec, Bytes, Observed, Reason};
 
@@ -48,6 +49,24 @@ pub fn findings(
     disk(&mut findings, candidate.spec, observed);
     memory(&mut findings, candidate.spec, observed);
     findings
+}
+
+/// Finds ports that the owner chose and the package does not publish; `package` is what it is made of without any choice.
+pub fn unknown_ports(package: &AppSpec, chosen: &BTreeMap<String, u16>) -> Vec<Finding> {
+    let name = |port: &HostPort<'_>| format!("{}/{}", port.port, port.protocol.as_str());
+    let known: BTreeSet<String> = package.host_ports().map(|port| name(&port)).collect();
+    let has = match known.len() {
+        0 => "it publishes none".to_owned(),
+        _ => format!("it has {}", known.iter().cloned().collect::<Vec<_>>().join(", ")),
+    };
+    let unknown = chosen.keys().filter(|port| !known.contains(*port));
+    unknown
+        .map(|port| Finding {
+            code: ReasonCode::SettingsInvalid,
+            message: format!("{} has no port {port} that could be moved: {has}.", package.app),
+            field: Some(port.clone()),
+        })
+        .collect()
 }
 
 fn finding(code: ReasonCode, message: String) -> Finding {

@@ -22,7 +22,7 @@ use crate::words;
 use crate::world::{Seen, World};
 
 pub(crate) use build::fetch;
-pub(crate) use teardown::{remove_steps, stop_all};
+pub(crate) use teardown::{keep_steps, remove_steps, stop_all};
 
 /// One look at one app that has a spec, on its way to that spec.
 pub(crate) struct Converge<'a> {
@@ -143,6 +143,7 @@ impl<'a> Converge<'a> {
             self.world.clash(&self.spec.app).filter(|_| !start.stages.is_empty() || !build.is_empty());
         let mut stages = build.fetch;
         stages.extend(self.stops());
+        stages.extend(self.keeps_volumes());
         stages.extend(self.after_stop.iter().cloned());
         stages.extend(self.removes());
         stages.extend(self.after_remove.iter().cloned());

@@ -33,6 +33,7 @@ pub(crate) fn add(world: &World<'_>, spec: &AppSpec, decision: &mut Decision) {
     match first_made {
         Some(at) if !runs_on && !prepared && spec.hooks.contains(&Hook::PreStart) => {
             stages.truncate(at);
+            leave_mounted_folders(stages);
             if !done(world, spec, Hook::PreInstall) && spec.hooks.contains(&Hook::PreInstall) {
                 stages.push(vec![run(spec, Hook::PreInstall)]);
             }
@@ -50,6 +51,21 @@ pub(crate) fn add(world: &World<'_>, spec: &AppSpec, decision: &mut Decision) {
     if ends && !runs_on {
         around_stop(spec, stages);
     }
+}
+
+/// Leaves out folders that only a mount asks for: the script that runs first may make a file there.
+fn leave_mounted_folders(stages: &mut Vec<Vec<Step>>) {
+    for step in stages.iter_mut().flatten() {
+        if let Step::WriteFiles { folders, .. } = step {
+            folders.retain(|_, folder| !folder.mounted);
+        }
+    }
+    let writes = |step: &Step| match step {
+        Step::WriteFiles { folders, files, .. } => !(folders.is_empty() && files.is_empty()),
+        _ => true,
+    };
+    stages.iter_mut().for_each(|stage| stage.retain(writes));
+    stages.retain(|stage| !stage.is_empty());
 }
 
 fn after_all_runs(world: &World<'_>, spec: &AppSpec, decision: &mut Decision) {

@@ -47,6 +47,9 @@ pub struct Sim {
     pub doors: BTreeMap<u16, AppId>,
     /// What must never happen and did: a container that started without its app's data, say.
     pub violations: Vec<String>,
+    /// Whether containers are made as an earlier version of Hearth made them: what a service keeps in a volume that nobody
+    /// named then lies outside the app's folder.
+    pub keeps_volumes_outside: bool,
     /// Scripts that ran, in their order.
     pub hooks_run: Vec<(AppId, Hook)>,
     prepared: BTreeSet<AppId>,
@@ -82,6 +85,7 @@ impl Default for Sim {
             foreign_ports: BTreeMap::new(),
             doors: BTreeMap::new(),
             violations: Vec::new(),
+            keeps_volumes_outside: false,
             hooks_run: Vec::new(),
             prepared: BTreeSet::new(),
             images: BTreeSet::new(),
@@ -192,6 +196,19 @@ impl Sim {
     /// Returns what an app's folder holds: one line for each version of a service that wrote to it, in order.
     pub fn data(&self, app: &AppId) -> Option<&[String]> {
         self.disk.content(app)
+    }
+
+    /// Returns what a service keeps in a volume that nobody named, wherever that is: a line for each version that ran.
+    pub fn volume(&self, app: &AppId, service: &str) -> &[String] {
+        let outside = self.containers.values().find(|container| {
+            container.seen.app == *app
+                && container.seen.service.as_str() == service
+                && !container.seen.outside_volumes.is_empty()
+        });
+        match outside {
+            Some(container) => &container.outside,
+            None => self.disk.volume(app, service),
+        }
     }
 
     /// Takes the disk with an app's folder away, or brings it back.

@@ -8,6 +8,10 @@ use super::{Lowerer, limits};
 use crate::project::parts;
 use crate::project::{Mapping, Service};
 
+/// Longest name that a container may have for itself
+/// ([sethostname(2)](https://man7.org/linux/man-pages/man2/sethostname.2.html)); a longer one fails at its start.
+const MAX_KERNEL_NAME: usize = 64;
+
 /// Labels that begin so are not a package's to give.
 const RESERVED_LABELS: [&str; 2] = ["sh.hearth.", "com.docker.compose."];
 
@@ -33,11 +37,11 @@ impl Lowerer<'_> {
             user: some(&service.user),
             group_add: service.group_add.clone(),
             working_dir: some(&service.working_dir),
-            hostname: some(&service.hostname),
-            domainname: some(&service.domainname),
+            hostname: self.kernel_name(service, "hostname", &service.hostname),
+            domainname: self.kernel_name(service, "domainname", &service.domainname),
             mounts: self.mounts(name, service),
             ports: self.port_bindings(service),
-            expose: service.expose.iter().map(|port| exposed(port)).collect(),
+            expose: self.exposed_ports(service),
             network: self.network(name, service),
             restart: self.restart(service),
             healthcheck: service.healthcheck.as_ref().and_then(healthcheck),
@@ -101,6 +105,19 @@ impl Lowerer<'_> {
             }
         }
         service.labels.clone()
+    }
+
+    /// Checks a name that the kernel and the container's `/etc/hosts` are given.
+    fn kernel_name(&mut self, service: &Service, key: &str, name: &str) -> Option<String> {
+        if name.len() > MAX_KERNEL_NAME {
+            let message =
+                format!("`{key}` has {} bytes, and the kernel takes {MAX_KERNEL_NAME} at most", name.len());
+            self.problems.error(service.place(key), message);
+        } else if name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            let message = format!("`{key}` must not have spaces or line breaks: {name:?}");
+            self.problems.error(service.place(key), message);
+        }
+        some(name)
     }
 
     fn restart(&mut self, service: &Service) -> RestartPolicy {
@@ -180,10 +197,6 @@ fn some(text: &str) -> Option<String> {
 fn environment(service: &Service) -> BTreeMap<String, String> {
     let set = service.environment.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
     set.collect()
-}
-
-fn exposed(port: &str) -> String {
-    if port.contains('/') { port.to_owned() } else { format!("{port}/tcp") }
 }
 
 /// Returns a capability in capitals and without `CAP_`.

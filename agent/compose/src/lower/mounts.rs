@@ -7,8 +7,27 @@ use crate::path;
 use crate::project::Service;
 use crate::project::parts::ServiceVolume;
 
-/// Read-only mounts of these tell a container the time zone and nothing else.
-const HARMLESS: [&str; 3] = ["/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo"];
+/// A read-only mount of it tells a container the rules of time zones and nothing else.
+const ZONES: &str = "/usr/share/zoneinfo";
+
+/// Ends of the names of files that hold text: a path that has one of them on the host and in the container is no folder.
+const FILE_ENDS: [&str; 15] = [
+    ".cfg",
+    ".cnf",
+    ".conf",
+    ".crt",
+    ".env",
+    ".ini",
+    ".json",
+    ".key",
+    ".pem",
+    ".properties",
+    ".sh",
+    ".toml",
+    ".xml",
+    ".yaml",
+    ".yml",
+];
 
 /// Where the engine's socket is, by its names.
 const SOCKETS: [&str; 2] = ["/run/docker.sock", "/var/run/docker.sock"];
@@ -102,6 +121,17 @@ impl Lowerer<'_> {
                 .error(volume.at, format!("`recursive: {}` of a bind is not supported", options.recursive));
         }
         let source = path::clean(&volume.source);
+        if let Some(file) = self.zone_file(&source) {
+            return Some(Mount::Bind {
+                source: file,
+                target: volume.target.clone(),
+                read_only: true,
+                create_host_path: false,
+                propagation: None,
+                selinux: (!options.selinux.is_empty()).then_some(options.selinux),
+                beneath: None,
+            });
+        }
         let own = path::below(&source, self.context.app_dir).map(str::to_owned);
         match own.as_deref() {
             None => self.note_path(name, &source, volume.read_only),
@@ -110,13 +140,11 @@ impl Lowerer<'_> {
                     .error(volume.at, "`.hearth` in the app's folder is Hearth's own and cannot be mounted");
             }
             Some(inside) => {
-                if options.create_host_path && !volume.is_file && !inside.is_empty() {
+                let is_file = volume.is_file || means_file(&source, &volume.target);
+                if options.create_host_path && !is_file && !inside.is_empty() {
                     let (uid, gid) = numeric_user(service);
-                    self.folders.entry(source.clone()).or_insert(FolderSpec {
-                        uid,
-                        gid,
-                        ..FolderSpec::default()
-                    });
+                    let folder = FolderSpec { uid, gid, mode: None, mounted: true };
+                    self.folders.entry(source.clone()).or_insert(folder);
                 }
             }
         }
@@ -135,7 +163,7 @@ impl Lowerer<'_> {
         if path::below(source, self.context.app_dir).is_some() {
             return;
         }
-        if read_only && HARMLESS.iter().any(|harmless| path::below(source, harmless).is_some()) {
+        if read_only && path::below(source, ZONES).is_some() {
             return;
         }
         if SOCKETS.iter().any(|socket| path::below(socket, source).is_some()) {
@@ -145,4 +173,11 @@ impl Lowerer<'_> {
             self.grant(AccessKind::HostPaths, name, source.to_owned());
         }
     }
+}
+
+/// Tells whether a mount is of a file, by the names that its package gives it on both sides. Only where both agree: a folder
+/// in the place of a file keeps the app from reading it, and a missing folder keeps it from starting.
+fn means_file(source: &str, target: &str) -> bool {
+    let end = |path: &str| FILE_ENDS.iter().find(|end| path.to_lowercase().ends_with(**end)).copied();
+    !target.ends_with('/') && end(source).is_some() && end(source) == end(target)
 }

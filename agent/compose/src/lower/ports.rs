@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hearth_model::ServiceName;
 use hearth_model::container::{NetworkMode, PortBinding, Protocol};
@@ -9,7 +9,7 @@ use hearth_model::spec::ServiceSpec;
 use super::Lowerer;
 use crate::project::Service;
 use crate::project::parts::Port;
-use crate::short::port::range;
+use crate::short::port::{MAX_RANGE, range};
 use crate::source::At;
 
 /// A service that publishes a port, and on which address, all of them when `None`.
@@ -26,6 +26,18 @@ impl Lowerer<'_> {
             }
         }
         bindings
+    }
+
+    /// Returns ports that are exposed to other containers, a range port by port: engines take each as a key of its own.
+    pub(super) fn exposed_ports(&mut self, service: &Service) -> BTreeSet<String> {
+        let mut ports = BTreeSet::new();
+        for text in &service.expose {
+            match exposed(text) {
+                Ok(some) => ports.extend(some),
+                Err(why) => self.problems.error(service.place("expose"), format!("`{text}`: {why}")),
+            }
+        }
+        ports
     }
 
     fn binding(&self, port: &Port) -> Result<PortBinding, String> {
@@ -153,4 +165,25 @@ impl Lowerer<'_> {
             }
         }
     }
+}
+
+/// Reads `8080`, `8080-8090` or either with `/protocol`. What stands for one port stays as it is written, because a
+/// container is made anew when its spec changes.
+fn exposed(text: &str) -> Result<Vec<String>, String> {
+    let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    if !["tcp", "udp", "sctp"].contains(&protocol.to_lowercase().as_str()) {
+        return Err(format!("`{protocol}` is not a protocol; use tcp, udp or sctp"));
+    }
+    let (first, last) = range(ports)?;
+    if first == 0 {
+        return Err("ports are 1 to 65535".to_owned());
+    }
+    let count = usize::from(last - first) + 1;
+    if count > MAX_RANGE {
+        return Err(format!("the range has {count} ports; at most {MAX_RANGE} are taken"));
+    }
+    if !ports.contains('-') {
+        return Ok(vec![format!("{ports}/{protocol}")]);
+    }
+    Ok((first..=last).map(|port| format!("{port}/{}", protocol.to_lowercase())).collect())
 }

@@ -4,7 +4,7 @@ use hearth_model::container::{Mount, NetworkMode, PortBinding, Protocol, Restart
 use hearth_model::package::{AccessKind, Requirements, Scheme, WebPage};
 use hearth_model::{AppSpec, Digest, ServiceName};
 
-use super::{ContainerNaming, Gate, Lowering, lower};
+use super::{ContainerNaming, Gate, Lowering, TimeZone, lower};
 use crate::diagnostics::Diagnostics;
 use crate::load::{ProjectInput, SourceFile, load};
 use crate::reader::MemoryFiles;
@@ -14,11 +14,17 @@ fn web(service: &str, port: u16, host_port: u16) -> WebPage {
         .expect("valid")
 }
 
-#[derive(Default)]
 struct Given {
     web: Option<WebPage>,
     gate: Option<Gate>,
     ports: BTreeMap<String, u16>,
+    time_zone: TimeZone,
+}
+
+impl Default for Given {
+    fn default() -> Self {
+        Self { web: None, gate: None, ports: BTreeMap::new(), time_zone: TimeZone::utc() }
+    }
 }
 
 fn try_lower(text: &str, given: Given) -> Result<AppSpec, Diagnostics> {
@@ -45,6 +51,7 @@ fn try_lower(text: &str, given: Given) -> Result<AppSpec, Diagnostics> {
         ports: &given.ports,
         requires: Requirements::default(),
         naming: ContainerNaming::Compose,
+        time_zone: &given.time_zone,
     };
     lower(&load(&input)?, &context)
 }
@@ -72,7 +79,7 @@ fn a_whole_package_is_lowered() {
     let given = Given {
         web: Some(web("web", 80, 8080)),
         ports: BTreeMap::from([("8080/tcp".to_owned(), 9090)]),
-        gate: None,
+        ..Given::default()
     };
     insta::assert_json_snapshot!(try_lower(text, given).unwrap_or_else(|found| panic!("{found}")));
 }
@@ -115,7 +122,7 @@ fn what_reaches_beyond_the_app_needs_consent() {
         ("uts: host", HostNamespace, "uts"),
         ("volumes: [\"/srv/media:/m\"]", HostPaths, "/srv/media"),
         ("volumes: [\"/apps/demo2:/m\"]", HostPaths, "/apps/demo2"),
-        ("volumes: [\"/etc/localtime:/etc/localtime\"]", HostPaths, "/etc/localtime"),
+        ("volumes: [\"/etc/hostname:/x\"]", HostPaths, "/etc/hostname"),
         ("volumes: [\"/var/run/docker.sock:/var/run/docker.sock:ro\"]", DockerSocket, ""),
         ("volumes: [\"/run//./docker.sock:/x\"]", DockerSocket, ""),
         ("volumes: [\"/var/run:/x\"]", DockerSocket, ""),
@@ -201,7 +208,7 @@ fn names_on_the_engine_are_the_apps_own() {
 fn the_owner_moves_ports() {
     let text = "services:\n  a: {image: a, ports: [\"8080:80\", \"53:53/udp\"]}\n";
     let ports = BTreeMap::from([("8080/tcp".to_owned(), 9000), ("53/udp".to_owned(), 5353)]);
-    let spec = try_lower(text, Given { web: Some(web("a", 80, 8080)), ports, gate: None })
+    let spec = try_lower(text, Given { web: Some(web("a", 80, 8080)), ports, ..Given::default() })
         .unwrap_or_else(|found| panic!("{found}"));
     let binding = |host_port, container_port, protocol| PortBinding {
         host_ip: None,
@@ -284,6 +291,7 @@ fn a_page_behind_the_agent_is_a_door_and_no_published_port() {
         web: Some(page),
         ports: BTreeMap::from([("8080/tcp".to_owned(), 9000)]),
         gate: gate.clone(),
+        ..Given::default()
     };
     let text = "services:\n  vpn: {image: a, ports: [\"53:53/udp\"]}\n  app: {image: b, network_mode: \"service:vpn\"}\n  host: {image: c, network_mode: host}\n";
     let published = text.replace("\"53:53", "\"8080:80\", \"53:53");
@@ -308,4 +316,79 @@ fn a_page_behind_the_agent_is_a_door_and_no_published_port() {
         found.contains("the port 9000/tcp of the host is published by `the app's web page` and `b`"),
         "{found}"
     );
+}
+
+#[test]
+fn the_time_zone_comes_from_hearth_whatever_the_host_has() {
+    let zone = |name: &str| TimeZone { name: name.to_owned(), localtime: (*b"TZif").into() };
+    let text = "services:\n  a:\n    image: a\n    volumes: [\"/etc/localtime:/etc/localtime\", {type: bind, source: /etc/timezone, target: /tz, read_only: true, bind: {create_host_path: false}}]\n";
+    let spec = |name: &str| {
+        try_lower(text, Given { time_zone: zone(name), ..Given::default() })
+            .unwrap_or_else(|found| panic!("{found}"))
+    };
+    let berlin = spec("Europe/Berlin");
+    assert!(berlin.access.is_empty(), "{:?}", berlin.access);
+    let paths = ["/apps/demo/.hearth/localtime/Europe/Berlin", "/apps/demo/.hearth/timezone/Europe/Berlin"];
+    let contents: Vec<&[u8]> = paths.iter().map(|path| berlin.files[*path].content.as_slice()).collect();
+    assert_eq!(contents, [b"TZif".as_slice(), b"Europe/Berlin\n"]);
+    let container = |spec: &AppSpec| service(spec, "a").container.clone();
+    for (mount, path) in container(&berlin).mounts.iter().zip(paths) {
+        assert!(
+            matches!(mount, Mount::Bind { source, read_only: true, create_host_path: false, .. } if source == path),
+            "{mount:?}"
+        );
+    }
+    assert_ne!(
+        container(&berlin).hash(),
+        container(&spec("Asia/Tokyo")).hash(),
+        "a change reaches the container"
+    );
+}
+
+#[test]
+fn a_mount_of_a_file_is_not_made_as_a_folder() {
+    let spec = lowered(
+        "services:\n  a:\n    image: a\n    volumes: [\"./made.yml:/etc/app/config.yml\", \"./nginx.conf:/x.conf\", \"./site.conf:/etc/conf.d\", \"./data:/data/x.json\", \"./up:/up\", \"/srv/media:/media\"]\n",
+    );
+    let made: Vec<(&str, bool)> =
+        spec.folders.iter().map(|(path, folder)| (path.as_str(), folder.mounted)).collect();
+    assert_eq!(
+        made,
+        [("/apps/demo/data", true), ("/apps/demo/site.conf", true), ("/apps/demo/up", true)],
+        "neither what both sides call a file, nor what the package has, nor what is the host's"
+    );
+}
+
+#[test]
+fn exposed_ports_are_keys_of_their_own() {
+    let exposed = |ports: &str| {
+        let spec = lowered(&format!("services:\n  a: {{image: a, expose: [{ports}]}}\n"));
+        service(&spec, "a").container.expose.iter().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(exposed("\"9091-9093\""), ["9091/tcp", "9092/tcp", "9093/tcp"]);
+    assert_eq!(exposed("\"53-54/UDP\", 54, \"8080/TCP\""), ["53/udp", "54/tcp", "54/udp", "8080/TCP"]);
+    for (bad, why) in [
+        ("\"9093-9091\"", "ends before it begins"),
+        ("\"0\"", "ports are 1 to 65535"),
+        ("\"70000\"", "`70000` is not a port"),
+        ("\"80/icmp\"", "`icmp` is not a protocol"),
+        ("\"1-60000\"", "at most 1000"),
+        ("\"web\"", "`web` is not a port"),
+    ] {
+        let found = refused(&format!("services:\n  a:\n    image: a\n    expose: [{bad}]\n"));
+        assert!(found.contains(why) && found.contains("compose.yml:4"), "{bad}: {found}");
+    }
+}
+
+#[test]
+fn a_name_that_the_kernel_refuses_is_refused_before_the_start() {
+    let name =
+        |length: usize| format!("services:\n  a:\n    image: a\n    hostname: {}\n", "x".repeat(length));
+    lowered(&name(64));
+    let found = refused(&name(65));
+    assert!(found.contains("`hostname` has 65 bytes") && found.contains("compose.yml:4"), "{found}");
+    let found = refused("services:\n  a: {image: a, domainname: \"a b\"}\n");
+    assert!(found.contains("`domainname` must not have spaces"), "{found}");
+    // Names that Docker takes although they are none of DNS.
+    lowered("services:\n  a: {image: a, hostname: \"box_1.example.org:8929\"}\n");
 }

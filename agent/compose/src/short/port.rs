@@ -11,7 +11,7 @@ pub(crate) struct ShortPort {
 }
 
 /// Most ports that one range may stand for; each becomes a rule of the firewall and a process of the engine.
-const MAX_RANGE: usize = 1000;
+pub(crate) const MAX_RANGE: usize = 1000;
 
 /// Reads `[[address:][host]:]container[/protocol]`; ranges become one entry for each container port
 /// ([Compose ports, short syntax](https://github.com/compose-spec/compose-spec/blob/main/05-services.md#short-syntax-4)).

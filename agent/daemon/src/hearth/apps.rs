@@ -85,6 +85,7 @@ impl Hearth {
                 return Ok(check);
             }
         };
+        check.blockers.extend(self.unknown_ports(&app, &wanted, &entry.package).await?);
         check.access = access_requests(&entry.package, &spec);
         check.warnings.extend(way_around_the_sign_in(&entry.package, &spec));
         let desired = self.in_force().desired;

@@ -11,7 +11,7 @@ use sqlx::{Sqlite, Transaction};
 
 use crate::db;
 use crate::error::{Error, Result};
-use crate::hearth::{Hearth, InForce};
+use crate::hearth::{Hearth, InForce, time_zone};
 use crate::resolve::circle;
 
 /// How long a change waits for the loop to have seen it, so that whoever asks next sees it too.
@@ -154,10 +154,7 @@ impl Hearth {
     /// When the time zone or the name cannot be one.
     pub async fn set_settings(&self, by: &Actor, settings: Settings) -> Result<Generation> {
         if let Some(zone) = settings.time_zone.as_deref() {
-            let ok = zone.split('/').all(|part| {
-                !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+-".contains(&b))
-            });
-            if !ok {
+            if !time_zone::is_name(zone) {
                 return Err(Error::Refused(format!(
                     "`{zone}` is no time zone; write one like Europe/Vienna"
                 )));

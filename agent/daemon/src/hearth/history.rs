@@ -127,6 +127,7 @@ impl Hearth {
         let desired = self.with_stored_secrets(desired)?;
         self.keep_packages(&desired).await?;
         self.check_new_answers(&desired).await?;
+        self.check_document_ports(&desired).await?;
         let why = why.filter(|why| !why.trim().is_empty());
         let why = why.as_deref().unwrap_or("Apply a document");
         let removal = if allow_removal { Removal::Allowed } else { Removal::Refused };

@@ -54,9 +54,15 @@ impl Hearth {
     /// Changes an app's answers, ports and consent.
     ///
     /// # Errors
-    /// When an answer is wrong, or the app is being updated.
+    /// When an answer is wrong, a port is taken or not of the package, or the app is being updated.
     pub async fn configure(&self, by: &Actor, app: &AppId, request: ConfigureApp) -> Result<Generation> {
         let (name, package) = self.name_and_package(app).await?;
+        if let Some(ports) = &request.ports {
+            let in_force = self.in_force();
+            let now = in_force.desired.apps.get(app).ok_or_else(|| Error::NoSuchApp(app.clone()))?;
+            let wanted = DesiredApp { ports: ports.clone(), ..now.clone() };
+            self.check_changed_ports(app, now, &wanted, &package).await?;
+        }
         self.edit_app(by, app, &format!("Change the settings of {name}"), |wanted| {
             if let Some(mut settings) = request.settings {
                 // A secret that the page did not show is not an answer: what is stored stays.

@@ -131,7 +131,7 @@ impl Driver {
         }
         let surroundings = self.hearth.surroundings(&self.hearth.in_force().desired);
         let now = Timestamp::now();
-        let zone = TimeZone::get(&surroundings.time_zone).unwrap_or(TimeZone::UTC);
+        let zone = TimeZone::get(&surroundings.time_zone.name).unwrap_or(TimeZone::UTC);
         let local_hour = u8::try_from(now.to_zoned(zone).hour()).unwrap_or(0);
         let seed = surroundings.seeds.of_box();
         match due(held, boot, Clock { now, local_hour, started: self.started, seed }) {

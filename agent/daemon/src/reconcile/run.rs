@@ -79,7 +79,7 @@ pub(crate) async fn one(
             recorded(hearth.forget_data(app).await)
         }
         Step::RunHook { app, hook } => hearth.run_hook(app, *hook, cancel).await,
-        Step::WriteFiles { .. } => on_disk(hearth, step).await,
+        Step::WriteFiles { .. } | Step::KeepVolumes { .. } => on_disk(hearth, step).await,
         Step::SnapshotData { .. } | Step::RestoreData { .. } | Step::RemoveSnapshot { .. } => {
             let done = on_disk(hearth, step).await;
             // What a copy replaced is in the trash by now, even when the step failed later.
@@ -169,6 +169,7 @@ fn describe(stage: &[Step]) -> String {
         Some(Step::StartContainer { .. }) => "Starting",
         Some(Step::StopContainer { .. }) => "Stopping",
         Some(Step::RemoveContainer { .. }) => "Removing containers",
+        Some(Step::KeepVolumes { .. }) => "Copying data into the app's folder",
         Some(Step::SnapshotData { .. }) => "Copying the data aside",
         Some(Step::RestoreData { .. }) => "Putting the data back",
         Some(Step::RunHook { .. }) => "Running a script of the package",

@@ -205,7 +205,7 @@ fn serve(
     container.labels.insert(LABEL.to_owned(), Digest::of(text.as_bytes()).to_string());
     let owner = owner(container.user.as_deref());
     let file = |content: Vec<u8>| FileSpec { content, mode: 0o600, uid: owner.0, gid: owner.1, seed: false };
-    let folder = FolderSpec { uid: owner.0, gid: owner.1, mode: Some(0o700) };
+    let folder = FolderSpec { uid: owner.0, gid: owner.1, mode: Some(0o700), mounted: false };
     // What a container mounts is taken for a folder as long as nobody says otherwise.
     spec.folders.remove(&format!("{app_dir}/torrc"));
     spec.files.insert(format!("{app_dir}/torrc"), file(text.into_bytes()));

@@ -14,7 +14,7 @@ pub(crate) fn of(subject: Subject<'_>, links: &Links) -> Result<BTreeMap<String,
         ("APP_DATA_DIR".to_owned(), around.app_dir(app)),
         ("APP_VERSION".to_owned(), desired.version.clone()),
         ("DEVICE_HOSTNAME".to_owned(), around.hostname.clone()),
-        ("TZ".to_owned(), around.time_zone.clone()),
+        ("TZ".to_owned(), around.time_zone.name.clone()),
     ]);
     variables.extend(links.tor.variables(subject));
     if let Some(web) = &package.manifest.web {

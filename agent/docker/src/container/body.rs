@@ -24,7 +24,7 @@ pub(super) fn body(
     network_mode: String,
     first: Option<(String, EndpointSettings)>,
     api_version: &str,
-    beneath: Vec<EngineMount>,
+    resolved: Vec<EngineMount>,
 ) -> ContainerCreateBody {
     // Taken apart so that a field that is added to the spec must be decided on here.
     let ContainerSpec {
@@ -85,7 +85,7 @@ pub(super) fn body(
     let by_path = || mounts.iter().filter(|mount| !is_resolved(mount, api_version));
     let host = HostConfig {
         network_mode: Some(network_mode),
-        mounts: some(by_path().filter_map(mount).chain(beneath).collect()),
+        mounts: some(by_path().filter_map(mount).chain(resolved).collect()),
         binds: some(by_path().filter_map(relabelled_bind).collect()),
         tmpfs: some_map(mounts.iter().filter_map(tmpfs_with_options).collect()),
         port_bindings: some_map(port_bindings(spec)),
@@ -191,7 +191,8 @@ fn endpoint(network: &str, endpoint: &Endpoint) -> EndpointSettings {
     }
 }
 
-/// Returns the mount in the long form; the two that only the short form can say are `None`.
+/// Returns the mount in the long form; the two that only the short form can say are `None`, and so are anonymous volumes,
+/// which need a folder.
 fn mount(mount: &Mount) -> Option<EngineMount> {
     Some(match mount {
         Mount::Bind { selinux: Some(_), .. } | Mount::Tmpfs { options: Some(_), .. } => return None,
@@ -214,9 +215,10 @@ fn mount(mount: &Mount) -> Option<EngineMount> {
             }),
             ..EngineMount::default()
         },
+        Mount::Volume { source, .. } if source.is_empty() => return None,
         Mount::Volume { source, target, read_only, nocopy, subpath, beneath: _ } => EngineMount {
             typ: Some(MountType::VOLUME),
-            source: Some(source.clone()).filter(|source| !source.is_empty()),
+            source: Some(source.clone()),
             target: Some(target.clone()),
             read_only: Some(*read_only),
             volume_options: (*nocopy || subpath.is_some()).then(|| MountVolumeOptions {

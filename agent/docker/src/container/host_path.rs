@@ -4,21 +4,16 @@ use hearth_model::container::Mount;
 
 use crate::error::Error;
 
-/// Makes the missing folders that a package lets be made, and fails when any other is missing.
+/// Fails when something that is to be mounted is missing: some engines would make a folder in its place.
 ///
-/// Links are followed here as the engine follows them; that a path of an app's folder does not lead out of it is
-/// checked before, by who knows the folder.
-pub(super) fn prepare(mounts: &[Mount], doing: &str) -> Result<(), Error> {
+/// Links are followed here as the engine follows them; that a path of an app's folder does not lead out of it, and that what
+/// may be made is made, is seen to before, by who knows the folder.
+pub(super) fn check(mounts: &[Mount], doing: &str) -> Result<(), Error> {
     for mount in mounts {
-        let Mount::Bind { source, create_host_path, .. } = mount else { continue };
-        let path = Path::new(source);
-        if std::fs::metadata(path).is_ok() {
-            continue;
+        let Mount::Bind { source, .. } = mount else { continue };
+        if std::fs::metadata(source).is_err() {
+            return Err(Error::PathMissing { doing: doing.to_owned(), path: source.into() });
         }
-        if !create_host_path {
-            return Err(Error::PathMissing { doing: doing.to_owned(), path: path.to_owned() });
-        }
-        make(path, doing)?;
     }
     Ok(())
 }

@@ -34,13 +34,16 @@ impl Fixture {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let prefix = format!("hearthit-{}-{number}-{test}", std::process::id());
-        let mut options = Options::new(prefix.clone());
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        // The app's folder, as a step on the host would make it.
+        std::fs::create_dir(dir.path().join(&prefix)).expect("made");
+        let mut options = Options::new(prefix.clone(), dir.path());
         change(&mut options);
         Self {
             engine: Engine::connect(Path::new(SOCKET), options),
             app: prefix.parse().expect("a valid app id"),
             prefix,
-            dir: tempfile::tempdir().expect("a temporary folder"),
+            dir,
         }
     }
 

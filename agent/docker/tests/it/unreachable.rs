@@ -48,7 +48,7 @@ impl Relay {
 async fn an_engine_that_is_not_there_is_told_and_comes_back() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let socket = dir.path().join("docker.sock");
-    let engine = Engine::connect(&socket, Options::new("hearthit-unreachable"));
+    let engine = Engine::connect(&socket, Options::new("hearthit-unreachable", dir.path()));
     let EngineState::Unreachable { reason } = engine.state().await else { panic!("it answers") };
     assert!(reason.contains("docker.sock"), "{reason}");
     let error = engine.observe(&BTreeSet::new()).await.expect_err("not there");
@@ -82,7 +82,7 @@ async fn words_of_a_future_engine_fail_nothing() {
             tokio::spawn(answer(connection));
         }
     });
-    let engine = Engine::connect(&socket, Options::new("future"));
+    let engine = Engine::connect(&socket, Options::new("future", dir.path()));
     let looked = tokio::time::timeout(PATIENCE, engine.observe(&BTreeSet::new())).await;
     let view = looked.expect("in time").expect("a look");
     assert!(

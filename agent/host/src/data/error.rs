@@ -30,6 +30,12 @@ pub enum Error {
         /// How much is free, in bytes.
         free_bytes: u64,
     },
+    /// A copy differs from what was copied.
+    #[error("the copy of {} is not equal to it", path.display())]
+    NotEqual {
+        /// What was copied.
+        path: PathBuf,
+    },
     /// Something is mounted in a folder that would have to be moved, deleted or copied.
     #[error("{} cannot be moved, deleted or copied: {}", dir.display(), listed(mounts))]
     Mounted {
@@ -85,6 +91,14 @@ pub enum Error {
     Linked {
         /// The path.
         path: PathBuf,
+    },
+    /// What a container mounts is not there.
+    #[error("{} should be mounted and is not there", path.display())]
+    MountMissing {
+        /// The path on the host.
+        path: PathBuf,
+        /// Whether it is in the app's own folder.
+        is_own: bool,
     },
     /// The app's folder, or what is in it, is not there.
     #[error("{} is not there", path.display())]
@@ -204,6 +218,20 @@ impl Error {
                     path.display()
                 ),
             ),
+            Error::MountMissing { path, is_own: true } => Reason::new(
+                ReasonCode::FileError,
+                format!(
+                    "The app needs {}, which is not there: neither its package nor a script of it made it. Put it there, or tell who made the package, then try again.",
+                    path.display()
+                ),
+            ),
+            Error::MountMissing { path, is_own: false } => Reason::new(
+                ReasonCode::FileError,
+                format!(
+                    "The app needs {}, which is not there, and Hearth makes nothing outside of apps' own folders. If it is on a disk, connect the disk; otherwise make it yourself (a folder with `mkdir -p`), then try again.",
+                    path.display()
+                ),
+            ),
             Error::Missing { path } => Reason::new(
                 ReasonCode::DataMissing,
                 format!(
@@ -218,7 +246,8 @@ impl Error {
                     path.display()
                 ),
             ),
-            Error::GivenUp { .. }
+            Error::NotEqual { .. }
+            | Error::GivenUp { .. }
             | Error::Taken { .. }
             | Error::InvalidName { .. }
             | Error::NoExchange { .. }

@@ -37,7 +37,7 @@ impl AppData {
     ) -> Result<(), Error> {
         let root = Root::open(&self.path(app))?;
         for (path, folder) in folders {
-            let FolderSpec { uid, gid, mode } = *folder;
+            let FolderSpec { uid, gid, mode, mounted: _ } = *folder;
             let owner = owner(uid, gid, mode.unwrap_or(FOLDER_MODE));
             let relative = root.relative(Path::new(path))?;
             // What a container mounts is taken for a folder until a script of the package has made a file of it.

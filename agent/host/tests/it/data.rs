@@ -2,6 +2,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
+use hearth_host::data::Error;
+use hearth_model::ContainerSpec;
+use hearth_model::container::Mount;
 use hearth_model::observed::DataState;
 use hearth_model::plan::Step;
 use hearth_model::spec::{FileSpec, FolderSpec};
@@ -76,7 +79,8 @@ fn files_are_kept_equal_and_seeds_belong_to_the_app() {
     state.data.create(&blog).expect("made");
     let dir = state.folder(&blog);
     let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
-    let folders = BTreeMap::from([(path("data/db"), FolderSpec { uid: None, gid: None, mode: Some(0o700) })]);
+    let folders =
+        BTreeMap::from([(path("data/db"), FolderSpec { mode: Some(0o700), ..FolderSpec::default() })]);
     let files = BTreeMap::from([
         (path("conf/app.ini"), file("one", 0o640, false)),
         (path("conf/seed.ini"), file("seed", 0o600, true)),
@@ -115,8 +119,10 @@ fn owners_are_given_to_new_files_and_folders() {
     state.data.create(&blog).expect("made");
     let dir = state.folder(&blog);
     let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
-    let folders =
-        BTreeMap::from([(path("a/b"), FolderSpec { uid: Some(1000), gid: Some(1001), mode: None })]);
+    let folders = BTreeMap::from([(
+        path("a/b"),
+        FolderSpec { uid: Some(1000), gid: Some(1001), ..FolderSpec::default() },
+    )]);
     let spec = FileSpec { uid: Some(33), gid: Some(34), ..file("x", 0o4755, false) };
     state.data.write_files(&blog, &folders, &BTreeMap::from([(path("a/f"), spec)])).expect("written");
     let owner =
@@ -163,4 +169,50 @@ fn a_step_for_the_engine_is_refused() {
     let error =
         State::here().data.execute(&Step::StartContainer { name: "x".to_owned() }).expect_err("refused");
     assert_eq!(error.to_string(), "the step \"start x\" is not for the host");
+}
+
+#[test]
+fn nothing_that_a_container_mounts_is_made_up() {
+    let state = State::here();
+    let blog = app("blog");
+    state.data.create(&blog).expect("made");
+    let mount = |source: &std::path::Path, create_host_path| {
+        let mut container = ContainerSpec::new("blog-web-1", "web:1".parse().expect("valid"));
+        container.mounts.push(Mount::Bind {
+            source: source.display().to_string(),
+            target: "/x".to_owned(),
+            read_only: false,
+            create_host_path,
+            propagation: None,
+            selinux: None,
+            beneath: None,
+        });
+        container
+    };
+    let (own, host) = (state.folder(&blog).join("made/by-a-script.json"), state.dir.join("host/file"));
+    for (path, is_own) in [(&own, true), (&host, false)] {
+        for create_host_path in [true, false] {
+            let error = state
+                .data
+                .check_mounts(&blog, &mount(path, create_host_path), &BTreeMap::new())
+                .expect_err("missing");
+            assert!(
+                matches!(&error, Error::MountMissing { path: missing, is_own: own } if missing == path && *own == is_own)
+            );
+            assert!(error.reason().message.contains(&path.display().to_string()), "{error}");
+            assert!(!path.exists() && !path.parent().expect("a folder").exists(), "something was made");
+        }
+    }
+    // The library is Hearth's own, and packages expect its folders.
+    let shared = state.dir.join("library/Media/Films");
+    let error =
+        state.data.check_mounts(&blog, &mount(&shared, false), &BTreeMap::new()).expect_err("missing");
+    assert!(matches!(error, Error::MountMissing { .. }), "{error}");
+    state.data.check_mounts(&blog, &mount(&shared, true), &BTreeMap::new()).expect("made");
+    assert!(shared.is_dir());
+    fs::write(state.dir.join("library/list.txt"), "x").expect("written");
+    state
+        .data
+        .check_mounts(&blog, &mount(&state.dir.join("library/list.txt"), true), &BTreeMap::new())
+        .expect("a file will do");
 }

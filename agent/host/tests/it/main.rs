@@ -11,3 +11,4 @@ mod sandbox;
 mod sequences;
 mod snapshots;
 mod support;
+mod volumes;

@@ -31,7 +31,8 @@ pub enum Mount {
     },
     /// A volume of the engine, by the name of [`crate::spec::VolumeSpec`].
     Volume {
-        /// The volume's name on the engine; empty for an anonymous volume.
+        /// The volume's name on the engine; empty for an anonymous volume, which is kept in the folder of the app that
+        /// [`crate::container::anonymous_volume_folder`] names.
         source: String,
         /// Absolute path in the container.
         target: String,

@@ -21,6 +21,8 @@ struct Walk<'a> {
     removed: BTreeMap<&'a str, usize>,
     created: BTreeMap<&'a str, usize>,
     started: BTreeMap<&'a str, usize>,
+    /// Containers whose volumes outside the app's folder were kept.
+    kept: BTreeSet<&'a str>,
     networks: BTreeSet<&'a str>,
     images: BTreeSet<String>,
     has_data: bool,
@@ -38,6 +40,7 @@ pub(super) fn walk(problems: &mut Vec<String>, app: &AppId, plan: &AppPlan, inpu
         removed: BTreeMap::new(),
         created: BTreeMap::new(),
         started: BTreeMap::new(),
+        kept: BTreeSet::new(),
         networks: input.observed.networks.keys().map(String::as_str).collect(),
         images: input.observed.images.iter().map(ToString::to_string).collect(),
         has_data: input.observed.data.get(app) == Some(&DataState::Present),
@@ -65,6 +68,24 @@ impl<'a> Walk<'a> {
                 rule(
                     !matches!(step, Step::SnapshotData { .. }) || running.is_empty(),
                     "a container still runs",
+                )?;
+                let left_out = self.seen.iter().find(|(name, container)| {
+                    !container.outside_volumes.is_empty()
+                        && !self.kept.contains(*name)
+                        && !self.removed.contains_key(*name)
+                });
+                rule(
+                    !matches!(step, Step::SnapshotData { .. }) || left_out.is_none(),
+                    "what a container holds outside the folder would be left out",
+                )
+            }
+            Step::KeepVolumes { app, container, volumes, started_at, .. } => {
+                rule(app == self.app, "it is another app's")?;
+                let seen = self.ours(container)?;
+                rule(!self.running().contains(&container.as_str()), "it still runs")?;
+                rule(
+                    seen.outside_volumes == *volumes && seen.started_at == *started_at,
+                    "it is not what the container holds",
                 )
             }
             Step::WriteFiles { app, .. } | Step::RunHook { app, .. } => {
@@ -98,6 +119,11 @@ impl<'a> Walk<'a> {
                 rule(
                     !is_active(container) || self.stopped.contains_key(name.as_str()),
                     "it was not stopped before",
+                )?;
+                let deleted = self.input.desired.deleted_data.contains(self.app);
+                rule(
+                    container.outside_volumes.is_empty() || self.kept.contains(name.as_str()) || deleted,
+                    "what it holds outside the app's folder would go",
                 )
             }
             Step::RestoreData { app, .. } | Step::RemoveData { app } => {
@@ -132,6 +158,9 @@ impl<'a> Walk<'a> {
             }
             Step::RemoveContainer { name } => {
                 self.removed.insert(name, stage);
+            }
+            Step::KeepVolumes { container, .. } => {
+                self.kept.insert(container);
             }
             Step::WriteFiles { .. }
             | Step::RunHook { .. }

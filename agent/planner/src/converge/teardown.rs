@@ -2,7 +2,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use hearth_model::condition::ReasonCode;
-use hearth_model::observed::ContainerState;
+use hearth_model::observed::{ContainerState, DataState};
 use hearth_model::{AppId, AppSpec, Reason, ServiceName, Step};
 
 use super::{Converge, Stages};
@@ -46,6 +46,25 @@ impl<'a> Converge<'a> {
             stages.push(active.map(|service| Step::StopContainer { name: self.name(service) }).collect());
         }
         stages.retain(|stage| !stage.is_empty());
+        stages
+    }
+
+    /// Brings what containers that go hold outside the app's folder into it, before a copy of the folder is made.
+    pub(super) fn keeps_volumes(&self) -> Stages {
+        let replaced = self.replaced.iter().filter_map(|service| {
+            let name = &self.spec.services[*service].container.name;
+            Some(Seen { name, container: self.container(service)? })
+        });
+        let going: Vec<Seen<'_>> = self.orphans.iter().copied().chain(replaced).collect();
+        let keeps = keep_steps(&going);
+        if keeps.is_empty() {
+            return Stages::new();
+        }
+        let mut stages = Stages::new();
+        if self.data_state() == Some(DataState::New) {
+            stages.push(vec![Step::CreateData { app: self.spec.app.clone() }]);
+        }
+        stages.push(keeps);
         stages
     }
 
@@ -137,6 +156,20 @@ pub(crate) fn newest_first<'a>(seen: &[Seen<'a>]) -> Vec<Seen<'a>> {
 pub(crate) fn stop_stages(seen: &[Seen<'_>]) -> Stages {
     let active = seen.iter().filter(|seen| is_active(seen.container));
     active.map(|seen| vec![Step::StopContainer { name: seen.name.to_owned() }]).collect()
+}
+
+/// Returns steps that keep what stopped containers hold in volumes outside the app's folder; they may run at the same time.
+pub(crate) fn keep_steps(seen: &[Seen<'_>]) -> Vec<Step> {
+    let holding = seen.iter().filter(|seen| !seen.container.outside_volumes.is_empty());
+    holding
+        .map(|seen| Step::KeepVolumes {
+            app: seen.container.app.clone(),
+            service: seen.container.service.clone(),
+            container: seen.name.to_owned(),
+            started_at: seen.container.started_at,
+            volumes: seen.container.outside_volumes.clone(),
+        })
+        .collect()
 }
 
 /// Returns steps that remove containers which were stopped before; they may run at the same time.

@@ -33,6 +33,7 @@ fn container(state: ContainerState) -> ObservedContainer {
         network_ids: BTreeMap::new(),
         addresses: BTreeMap::new(),
         ports: BTreeSet::new(),
+        outside_volumes: Default::default(),
     }
 }
 

@@ -61,6 +61,8 @@ pub(super) struct SimContainer {
     pub(super) seen: ObservedContainer,
     pub(super) spec: ContainerSpec,
     pub(super) behaviour: Behaviour,
+    /// What it holds outside the app's folder.
+    pub(super) outside: Vec<String>,
 }
 
 impl SimContainer {

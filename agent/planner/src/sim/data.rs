@@ -16,6 +16,8 @@ pub(super) struct Disk {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Folder {
     content: Vec<String>,
+    /// What services keep in volumes that nobody named.
+    volumes: BTreeMap<String, Vec<String>>,
     restored_from: Option<String>,
 }
 
@@ -32,6 +34,24 @@ impl Disk {
 
     pub(super) fn content(&self, app: &AppId) -> Option<&[String]> {
         self.folders.get(app).map(|folder| folder.content.as_slice())
+    }
+
+    pub(super) fn volume(&self, app: &AppId, service: &str) -> &[String] {
+        self.folders.get(app).and_then(|folder| folder.volumes.get(service)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Puts what a volume outside holds into the folder.
+    pub(super) fn keep_volume(&mut self, app: &AppId, service: &str, content: Vec<String>) {
+        if let Some(folder) = self.folders.get_mut(app) {
+            folder.volumes.insert(service.to_owned(), content);
+        }
+    }
+
+    /// Notes that a version of a service wrote to its volume in the folder.
+    pub(super) fn write_volume(&mut self, app: &AppId, service: &str, image: &str) {
+        if let Some(folder) = self.folders.get_mut(app) {
+            note(folder.volumes.entry(service.to_owned()).or_default(), image);
+        }
     }
 
     pub(super) fn snapshots(&self) -> BTreeMap<AppId, Vec<Snapshot>> {
@@ -106,5 +126,12 @@ impl Disk {
         self.folders.remove(app);
         self.snapshots.remove(app);
         self.made_once.remove(app);
+    }
+}
+
+/// Adds a line unless it is the last one.
+pub(super) fn note(lines: &mut Vec<String>, line: &str) {
+    if lines.last().is_none_or(|last| last != line) {
+        lines.push(line.to_owned());
     }
 }

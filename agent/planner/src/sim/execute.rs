@@ -3,12 +3,13 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use hearth_model::condition::ReasonCode;
 use hearth_model::observed::{
-    ContainerState, DataState, EngineState, ObservedContainer, ObservedNetwork, ObservedVolume,
+    ContainerState, DataState, EngineState, ObservedContainer, ObservedNetwork, ObservedVolume, OutsideVolume,
 };
-use hearth_model::{Hook, ImageRef, Reason, Step};
+use hearth_model::{AppId, Digest, Hook, ImageRef, Reason, ServiceName, Step};
 
 use super::Sim;
 use super::container::{SimContainer, networks};
+use super::data::note;
 
 impl Sim {
     pub(super) fn execute_faithfully(&mut self, step: &Step) -> Result<(), Reason> {
@@ -70,6 +71,7 @@ impl Sim {
                 Ok(())
             }
             Step::RemoveContainer { name } => self.remove_container(name),
+            Step::KeepVolumes { app, service, container, .. } => self.keep_volumes(app, service, container),
             Step::SnapshotData { app, name } => {
                 self.check_nothing_writes(step, app);
                 self.disk.snapshot(app, name, self.now);
@@ -148,9 +150,10 @@ impl Sim {
             network_ids: BTreeMap::new(),
             networks: networks(spec).into_iter().cloned().collect(),
             ports: spec.ports.iter().filter_map(|port| Some((port.protocol, port.host_port?))).collect(),
+            outside_volumes: self.outside_volumes(),
         };
         let behaviour = self.behaviours.get(&spec.image.familiar()).cloned().unwrap_or_default();
-        let container = SimContainer { seen, spec: (**spec).clone(), behaviour };
+        let container = SimContainer { seen, spec: (**spec).clone(), behaviour, outside: Vec::new() };
         self.containers.insert(spec.name.clone(), container);
         Ok(())
     }
@@ -181,10 +184,18 @@ impl Sim {
         let joined = self.join_networks(name)?;
         self.disk.write(&app, service.as_str(), &image);
         let now = self.now;
+        let in_folder =
+            self.containers.get(name).is_some_and(|container| container.seen.outside_volumes.is_empty());
+        if in_folder {
+            self.disk.write_volume(&app, service.as_str(), &image);
+        }
         if let Some(container) = self.containers.get_mut(name) {
             container.seen.addresses =
                 joined.keys().map(|name| (name.clone(), IpAddr::V4(Ipv4Addr::new(172, 18, 0, 2)))).collect();
             container.seen.network_ids = joined;
+            if !in_folder {
+                note(&mut container.outside, &image);
+            }
             container.start(now);
         }
         Ok(())
@@ -202,6 +213,30 @@ impl Sim {
                 .ok_or_else(|| refused(format!("network {network} not found")))
         };
         container.seen.networks.iter().map(join).collect()
+    }
+
+    fn outside_volumes(&self) -> BTreeMap<String, OutsideVolume> {
+        if !self.keeps_volumes_outside {
+            return BTreeMap::new();
+        }
+        let name = Digest::of(&self.ids.to_le_bytes()).as_str()[7..].to_owned();
+        let path = format!("/var/lib/docker/volumes/{name}/_data");
+        BTreeMap::from([("/data".to_owned(), OutsideVolume { name, path })])
+    }
+
+    fn keep_volumes(&mut self, app: &AppId, service: &ServiceName, container: &str) -> Result<(), Reason> {
+        if self.disk.state(app) != DataState::Present {
+            return Err(Reason::new(ReasonCode::DataMissing, "the folder of the app is not there"));
+        }
+        let Some(container) = self.containers.get(container) else {
+            return Err(Reason::new(ReasonCode::FileError, "the volume is not there"));
+        };
+        if container.is_running() {
+            self.violations
+                .push(format!("the volume of {service} of {app} is copied while it is written to"));
+        }
+        self.disk.keep_volume(app, service.as_str(), container.outside.clone());
+        Ok(())
     }
 
     fn remove_container(&mut self, name: &str) -> Result<(), Reason> {

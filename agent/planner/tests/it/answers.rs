@@ -178,3 +178,22 @@ fn each_service_has_its_state_in_a_word_or_two() {
     agent.settle();
     assert_snapshot!(states(&agent.sim.observe([]), &[], agent.sim.now), @"db healthy ok, job exited (3) not ok, web running ok");
 }
+
+#[test]
+fn a_port_that_the_package_does_not_have_is_named_with_those_it_has() {
+    let spec = app("site").service("web", "nginx:1").port("web", 8080).door("web", 9090);
+    let chosen = |port: &str| BTreeMap::from([(port.to_owned(), 1234)]);
+    for known in ["8080/tcp", "9090/tcp"] {
+        assert_eq!(hearth_planner::check::unknown_ports(&spec, &chosen(known)), []);
+    }
+    for unknown in ["80/tcp", "8080/udp"] {
+        let found = hearth_planner::check::unknown_ports(&spec, &chosen(unknown));
+        assert_eq!(found[0].field.as_deref(), Some(unknown));
+        assert_eq!(
+            found[0].message,
+            format!("site has no port {unknown} that could be moved: it has 8080/tcp, 9090/tcp.")
+        );
+    }
+    let found = hearth_planner::check::unknown_ports(&app("none"), &chosen("80/tcp"));
+    assert!(found[0].message.ends_with("it publishes none."), "{}", found[0].message);
+}

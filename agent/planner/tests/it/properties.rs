@@ -321,6 +321,49 @@ proptest! {
     }
 
     #[test]
+    fn what_an_earlier_version_kept_outside_the_folder_is_never_lost(
+        events in vec(any_event(), 0..20),
+        spec in any_app(0),
+        next in any_app(0),
+        updates in any::<bool>(),
+    ) {
+        let mut agent = agent();
+        agent.sim.keeps_volumes_outside = true;
+        agent.want(&spec);
+        agent.settle();
+        agent.sim.keeps_volumes_outside = false;
+        let app = id(APPS[0]);
+        let services: Vec<String> = spec.services.keys().map(ToString::to_string).collect();
+        let first: Vec<Vec<String>> =
+            services.iter().map(|service| agent.sim.volume(&app, service).to_vec()).collect();
+        if updates {
+            for number in 0..3 {
+                let job = agent.sim.behaviours[&format!("job:{number}")].clone();
+                agent.sim.behaviours.insert(format!("job-new:{number}"), job);
+            }
+            agent.update(&rename_images(next, "new"));
+        }
+        for event in &events {
+            // Who takes a container away, or says that it is another service's, takes what is in it along.
+            let harms = matches!(event, Event::Harm { kind: 0 | 5, .. });
+            if harms || matches!(event, Event::Delete(0)) {
+                continue;
+            }
+            apply(&mut agent, event);
+            for (service, first) in services.iter().zip(&first) {
+                let now = agent.sim.volume(&app, service);
+                prop_assert!(now.starts_with(first), "{} held {:?} and now {:?}", service, first, now);
+            }
+        }
+        agent.sim.faults.clear();
+        agent.failures.clear();
+        agent.settle();
+        for (service, first) in services.iter().zip(&first) {
+            prop_assert!(agent.sim.volume(&app, service).starts_with(first));
+        }
+    }
+
+    #[test]
     fn a_kill_at_every_step_ends_in_the_same_state(wish in any_wish(), next in any_wish()) {
         let mut calm = agent();
         want(&mut calm, &wish);

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use hearth_docker::{Attached, Exec, Written};
-use hearth_model::container::{ContainerSpec, Endpoint, NetworkMode, RestartPolicy};
+use hearth_model::container::{ContainerSpec, Endpoint, NetworkMode, RestartPolicy, one_off_name};
 use hearth_model::{AppId, AppSpec, Hook, Observed, Reason, ServiceName, Step};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Mutex;
@@ -241,7 +241,7 @@ fn one_off(of: &ContainerSpec, exec: Exec, entrypoint: Option<String>) -> Result
     let mut number = [0; 4];
     getrandom::fill(&mut number).map_err(|error| format!("the system gives no random numbers: {error}"))?;
     let mut container = ContainerSpec {
-        name: format!("{}_run_{}", of.name, hex::encode(number)),
+        name: one_off_name(&of.name, number),
         ports: Vec::new(),
         restart: RestartPolicy::No,
         tty: false,
