@@ -37,7 +37,7 @@ fn data_that_nobody_named_survives_restart_update_going_back_and_an_older_hearth
 
         // A change of the zone reaches the container.
         let settings = Settings { time_zone: Some("Asia/Tokyo".to_owned()), ..Settings::default() };
-        client.send_nothing_back("PUT", "settings", &settings)?;
+        client.send_nothing_back("PATCH", "system/settings", &settings)?;
         client.wait_for_app("keeper", "running with another zone", PATIENCE, |app| {
             app.state == AppState::Running && told(&site.engine).is_ok_and(|zone| zone == "Asia/Tokyo")
         })?;
@@ -61,13 +61,13 @@ fn data_that_nobody_named_survives_restart_update_going_back_and_an_older_hearth
         go_back(&client)?;
         assert_logs(&folder, "old 1")?;
 
-        client.act("DELETE", "apps/keeper")?;
+        client.act("DELETE", "apps/keeper?data=keep")?;
         client.wait_until_gone("keeper", PATIENCE)?;
         assert_logs(&folder, "old 1")?;
         ensure!(site.engine.names("volume")?.is_empty(), "records of volumes are left");
         install(&client, "keeper")?;
         assert_logs(&folder, "old 1 3")?;
-        client.act("DELETE", "apps/keeper?delete_data=true")?;
+        client.act("DELETE", "apps/keeper?data=delete")?;
         client.wait_until_gone("keeper", PATIENCE)?;
         ensure!(!folder.exists(), "the data was to be deleted");
         drop(hearth);
@@ -78,7 +78,7 @@ fn data_that_nobody_named_survives_restart_update_going_back_and_an_older_hearth
 fn offer(site: &mut Site, version: &str) -> Result<()> {
     let image = site.registry.push_with_volumes("keeper", version, &["/kept"])?;
     let line = format!(
-        "for at in kept own; do echo {version} >>/$at/log; done; echo ok >/tmp/index.html; exec httpd -f -p 80 -h /tmp"
+        "for at in kept own; do echo {version} >>/$$at/log; done; echo ok >/tmp/index.html; exec httpd -f -p 80 -h /tmp"
     );
     let compose = format!(
         "services:\n  web:\n    image: {image}\n    command: [sh, -c, '{line}']\n    init: true\n    \
