@@ -70,7 +70,8 @@ async fn every_word_of_the_spec_reaches_the_engine() {
         .network("second", NetworkSpec { ipam: vec![pool], internal: true, ..NetworkSpec::default() })
         .await;
     let port = free_port();
-    let bind = fixture.dir.path().join("made/by/engine");
+    let bind = fixture.dir.path().join("bound");
+    std::fs::create_dir(&bind).expect("made");
     let some = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let map = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
     let base = fixture.sleeper("a");
