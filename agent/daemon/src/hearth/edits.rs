@@ -153,12 +153,10 @@ impl Hearth {
     /// # Errors
     /// When the time zone or the name cannot be one.
     pub async fn set_settings(&self, by: &Actor, settings: Settings) -> Result<Generation> {
-        if let Some(zone) = settings.time_zone.as_deref() {
-            if !time_zone::is_name(zone) {
-                return Err(Error::Refused(format!(
-                    "`{zone}` is no time zone; write one like Europe/Vienna"
-                )));
-            }
+        if let Some(zone) = settings.time_zone.as_deref()
+            && !time_zone::is_name(zone)
+        {
+            return Err(Error::Refused(format!("`{zone}` is no time zone; write one like Europe/Vienna")));
         }
         if settings
             .box_name

@@ -209,7 +209,7 @@ async fn what_an_earlier_version_left_in_the_engines_volumes_is_seen_and_not_thr
 
     let seen = fixture.see(&spec).await.expect("there");
     let volume = &seen.outside_volumes["/seed"];
-    assert_eq!(volumes_of(&spec), [volume.name.clone()]);
+    assert_eq!(volumes_of(&spec), std::slice::from_ref(&volume.name));
     assert_eq!(fs::read_to_string(format!("{}/log", volume.path)).expect("there"), "ran\n");
     // A container that is made in its place, without a step that keeps the data first, must not take it along.
     fixture.create(&spec).await;

@@ -164,7 +164,7 @@ fn compare(source: &Path, target: &Path) -> Result<(), Error> {
         }
         let copy = fs::symlink_metadata(&copied).map_err(Error::at("look at", &copied))?;
         let facts = |seen: &fs::Metadata| {
-            let size = seen.is_file().then(|| seen.len());
+            let size = seen.is_file().then_some(seen.len());
             (seen.mode(), seen.uid(), seen.gid(), size)
         };
         if facts(&there) != facts(&copy) {
