@@ -1,6 +1,6 @@
 use hearth_compose::pattern::check_answers;
 use hearth_model::api::apps::{ConfigureApp, InstallApp};
-use hearth_model::desired::Actor;
+use hearth_model::desired::{Actor, DesiredApp};
 use hearth_model::{AppId, Generation, form};
 
 use crate::error::{Error, Result};
