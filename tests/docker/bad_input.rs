@@ -35,6 +35,27 @@ fn bad_compose_files() -> Vec<(&'static str, String, &'static str)> {
         ("many-services", many, "services"),
         ("alias-bomb", bomb, ""),
         ("privileged", service("    privileged: true\n"), "permissions"),
+        (
+            "neighbour",
+            service(
+                "    volumes_from: [assistant]\n    pid: service:assistant\n    depends_on: { assistant: { condition: service_started, required: false } }\n  assistant: { image: busybox, profiles: [never] }\n",
+            ),
+            "runs only with the profile",
+        ),
+        (
+            "foreign-subnet",
+            service("networks: { default: { ipam: { config: [{ subnet: 9.9.9.0/24 }] } } }\n"),
+            "9.9.9.0/24",
+        ),
+        (
+            "host-bridge",
+            service("networks: { default: { driver_opts: { com.docker.network.bridge.name: br0 } } }\n"),
+            "bridge.name",
+        ),
+        ("home-network", service("networks: { default: { driver: macvlan } }\n"), "home network"),
+        ("log-driver", service("    logging: { driver: syslog }\n"), "syslog"),
+        ("hearths-socket", service("    volumes: ['/run/hearth:/s']\n"), "Hearth's own"),
+        ("runtime-orders", service("    annotations: { org.systemd.property.x: '1' }\n"), "annotations"),
         ("engine-socket", service("    volumes: ['/var/run/docker.sock:/s']\n"), "permissions"),
     ]
 }

@@ -19,6 +19,8 @@ mod ground;
 mod hostile;
 /// Apps of another box.
 mod import;
+/// What apps may share, and how much they may use.
+mod isolation;
 /// Random kills.
 mod kills;
 /// Apps whose containers are up and which do not run.

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hearth_model::AppSpec;
 use hearth_model::container::{Beneath, Mount};
-use hearth_model::id::Digest;
+use hearth_model::id::{Digest, ServiceName};
 use hearth_model::spec::VolumeSpec;
 
 use crate::path;
@@ -87,25 +87,23 @@ fn base_of(path: &str, writable: &BTreeSet<String>, folders: &Folders<'_>) -> Op
 /// Gives services with `volumes_from` those mounts of the other service that have a path beneath as their own: the engine
 /// would copy them, and nobody would know that it follows links there. Tells whether there were any.
 fn copy_mounts_of_others(spec: &mut AppSpec) -> bool {
-    let by_container: BTreeMap<String, Vec<Mount>> = spec
+    let by_service: BTreeMap<ServiceName, Vec<Mount>> = spec
         .services
-        .values()
-        .map(|service| (service.container.name.clone(), service.container.mounts.clone()))
+        .iter()
+        .map(|(name, service)| (name.clone(), service.container.mounts.clone()))
         .collect();
     let mut has_copied = false;
     for service in spec.services.values_mut() {
         let container = &mut service.container;
         for from in &container.volumes_from {
-            let (name, mode) = from.split_once(':').unwrap_or((from, ""));
-            let is_limited = mode.split(',').any(|word| word == "ro");
-            let others = by_container.get(name).into_iter().flatten();
+            let others = by_service.get(&from.service).into_iter().flatten();
             for mount in others.filter(|mount| mount.beneath().is_some()) {
                 if container.mounts.iter().any(|own| own.target() == mount.target()) {
                     continue;
                 }
                 let mut copy = mount.clone();
                 if let Mount::Bind { read_only, .. } | Mount::Volume { read_only, .. } = &mut copy {
-                    *read_only |= is_limited;
+                    *read_only |= from.read_only;
                 }
                 container.mounts.push(copy);
                 has_copied = true;

@@ -34,6 +34,8 @@ mod time;
 mod volume_options;
 /// Named volumes.
 mod volumes;
+/// What equals control of the whole box.
+mod whole_box;
 
 /// What a project is lowered with.
 #[derive(Debug, Clone)]

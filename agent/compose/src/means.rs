@@ -1,4 +1,7 @@
-use hearth_model::package::{Access, AccessKind};
+use hearth_model::package::{Access, AccessKind, HOME_NETWORK, Reach};
+
+/// What is said of everything that is as good as the administrator's password.
+const WHOLE_BOX: &str = "which equals control of the whole box";
 
 /// Detail of an access to the network in which apps have fixed addresses.
 pub const FIXED_ADDRESSES: &str = "network hearth_shared";
@@ -9,8 +12,29 @@ pub const TOR_CONTROL: &str = "tor control";
 
 /// Returns what an access means, in words for the owner: a sentence without a full stop.
 pub fn means(access: &Access) -> String {
-    let Access { kind, service, detail } = access;
-    let what = match (kind, detail.split_once(' ')) {
+    let Access { kind, service, detail, reach } = access;
+    let what = match reach {
+        Reach::Stated => stated(*kind, detail),
+        Reach::Reading => format!("reads `{detail}` on this box, outside of its own folder"),
+        Reach::ReadingSecrets => {
+            format!(
+                "reads `{detail}` on this box, where passwords and keys of the box and of other apps can be"
+            )
+        }
+        Reach::WholeBox => whole_box(*kind, detail),
+    };
+    format!("`{service}` {what}")
+}
+
+fn whole_box(kind: AccessKind, detail: &str) -> String {
+    match kind {
+        AccessKind::HostPaths => format!("gets `{detail}` of this box, {WHOLE_BOX}"),
+        _ => format!("{}, {WHOLE_BOX}", stated(kind, detail)),
+    }
+}
+
+fn stated(kind: AccessKind, detail: &str) -> String {
+    match (kind, detail.split_once(' ')) {
         (AccessKind::Privileged, _) => "may do everything on this box, like its administrator".to_owned(),
         (AccessKind::DockerSocket, _) => {
             "may control every app and, through the container engine, the whole box".to_owned()
@@ -32,6 +56,9 @@ pub fn means(access: &Access) -> String {
         }
         (AccessKind::HostNetwork, Some(("container", name))) => {
             format!("shares the network of the container `{name}`, which is not its own")
+        }
+        (AccessKind::HostNetwork, _) if detail.starts_with(HOME_NETWORK) => {
+            "is on your home network with an address of its own: every device there reaches all of its ports, the firewall of this box does not see it, and it can pretend to be another device".to_owned()
         }
         (AccessKind::HostNetwork, _) => {
             "uses this box's network directly: it may open any port and see the traffic of the box".to_owned()
@@ -58,8 +85,7 @@ pub fn means(access: &Access) -> String {
             "may start programs that give it more rights inside of its container".to_owned()
         }
         (AccessKind::Unconfined, _) => format!("runs without a protection that containers have (`{detail}`)"),
-    };
-    format!("`{service}` {what}")
+    }
 }
 
 /// `NFS server:/folder` or `CIFS //server/folder at ADDRESS`.
@@ -112,8 +138,7 @@ mod tests {
     #[test]
     fn every_kind_is_said_in_plain_words() {
         let check = |kind, detail: &str, expected: &str| {
-            let access = Access { kind, service: "web".to_owned(), detail: detail.to_owned() };
-            let text = means(&access);
+            let text = means(&Access::new(kind, "web", detail));
             assert!(text.starts_with("`web` ") && text.contains(expected), "{text}");
         };
         check(AccessKind::Privileged, "", "everything");
@@ -137,5 +162,23 @@ mod tests {
         check(AccessKind::Capabilities, "NET_ADMIN", "network settings");
         check(AccessKind::Capabilities, "WAKE_ALARM", "`WAKE_ALARM`");
         check(AccessKind::Unconfined, "seccomp:unconfined", "`seccomp:unconfined`");
+        check(AccessKind::HostNetwork, "home eth0", "home network with an address of its own");
+    }
+
+    #[test]
+    fn how_far_it_reaches_is_said() {
+        let text = |kind, detail: &str, reach| means(&Access { reach, ..Access::new(kind, "web", detail) });
+        for (kind, detail) in [
+            (AccessKind::HostPaths, "/etc"),
+            (AccessKind::Devices, "/dev/sda"),
+            (AccessKind::Devices, "rule b 8:* rwm"),
+            (AccessKind::Capabilities, "SYS_ADMIN"),
+        ] {
+            let text = text(kind, detail, Reach::WholeBox);
+            assert!(text.contains(detail.trim_start_matches("rule ")) && text.ends_with(WHOLE_BOX), "{text}");
+        }
+        let reads = text(AccessKind::HostPaths, "/srv", Reach::Reading);
+        assert_eq!(reads, "`web` reads `/srv` on this box, outside of its own folder");
+        assert!(text(AccessKind::HostPaths, "/etc", Reach::ReadingSecrets).contains("passwords"));
     }
 }

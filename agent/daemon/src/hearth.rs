@@ -35,11 +35,11 @@ mod versions;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use hearth_docker::Engine;
+use hearth_docker::{DefaultLimits, Engine};
 use hearth_fetch::Limits;
 use hearth_host::data::AppData;
 use hearth_model::event::Event;
@@ -195,10 +195,13 @@ impl Hearth {
         options.state_dir = std::fs::canonicalize(&options.state_dir).map_err(|error| {
             Error::Internal(format!("the folder {} cannot be found: {error}", options.state_dir.display()))
         })?;
-        let engine = Engine::connect(
-            &options.docker_socket,
-            hearth_docker::Options::new(box_id, options.state_dir.join("apps")),
-        );
+        let memory_bytes = hearth_host::facts::observe(&options.state_dir, None).memory_total_bytes;
+        let engine = hearth_docker::Options {
+            limits: DefaultLimits::of_box(memory_bytes),
+            routes: || hearth_host::network::routes(Path::new("/")),
+            ..hearth_docker::Options::new(box_id, options.state_dir.join("apps"))
+        };
+        let engine = Engine::connect(&options.docker_socket, engine);
         let shelf = options.state_dir.join("stores");
         let catalog = Arc::new(Catalog::new(options.stores.clone(), shelf, Limits::default()));
         let os = OsUpdates::open(&options, &db).await?;
@@ -304,6 +307,7 @@ impl Hearth {
             address: self.address.read().unwrap_or_else(PoisonError::into_inner).clone(),
             port: self.port.get().copied(),
             seeds: self.seeds.read().unwrap_or_else(PoisonError::into_inner).clone(),
+            routes: hearth_host::network::routes(Path::new("/")),
         }
     }
 

@@ -1,8 +1,10 @@
 //! Lines that the containers of an app wrote, of all its services in one stream.
 
-use futures_util::StreamExt;
+use std::collections::VecDeque;
+
 use futures_util::future;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{Stream, StreamExt};
 use hearth_docker::LogOptions;
 use hearth_model::AppId;
 use hearth_model::api::apps::LogLine;
@@ -13,6 +15,9 @@ use crate::hearth::Hearth;
 
 /// Most lines of the past that are sent, for each service.
 const MAX_TAIL: u32 = 5_000;
+
+/// Bytes of past lines that are held for one request; the newest are kept.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Which lines.
 #[derive(Debug, Clone, Default)]
@@ -61,17 +66,17 @@ pub(crate) async fn stream(
     let mut past = Vec::new();
     let mut live = Vec::new();
     for name in containers {
-        let written: Vec<LogLine> =
-            lines(hearth, &name, LogOptions { tail, follow: false }).await?.collect().await;
+        let written = newest(lines(hearth, &name, LogOptions { tail, follow: false }).await?).await;
         // Asked for again with the lines that come, so that none between the two is lost.
-        let last = written.last().and_then(|line| line.at);
+        let last = written.back().and_then(|line| line.at);
         past.extend(written);
         if query.follow {
             let following = lines(hearth, &name, LogOptions { tail, follow: true }).await?;
             live.push(following.skip_while(move |line| future::ready(last.is_some() && line.at <= last)));
         }
     }
-    past.sort_by_key(|line| line.at);
+    past.sort_by_key(|line: &LogLine| line.at);
+    let past = newest(stream::iter(past)).await;
     Ok(stream::iter(past).chain(stream::select_all(live)).boxed())
 }
 
@@ -86,4 +91,44 @@ async fn lines(hearth: &Hearth, container: &str, options: LogOptions) -> Result<
         .take_while(|line| future::ready(line.is_ok()))
         .filter_map(|line| future::ready(line.ok()))
         .boxed())
+}
+
+/// Returns the newest lines within the bound.
+async fn newest(lines: impl Stream<Item = LogLine>) -> VecDeque<LogLine> {
+    let mut lines = std::pin::pin!(lines);
+    let mut kept = VecDeque::new();
+    let mut bytes = 0;
+    while let Some(line) = lines.next().await {
+        bytes += size(&line);
+        kept.push_back(line);
+        while bytes > MAX_BYTES
+            && let Some(oldest) = kept.pop_front()
+        {
+            bytes -= size(&oldest);
+        }
+    }
+    kept
+}
+
+/// What a line takes in the answer, about.
+fn size(line: &LogLine) -> usize {
+    line.line.len() + line.service.len() + 80
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_newest_lines_within_the_bound_are_kept() {
+        let line = |n: usize| LogLine {
+            service: "web".into(),
+            at: None,
+            stderr: false,
+            line: format!("{n}{}", "x".repeat(100_000)),
+        };
+        let kept = newest(stream::iter((0..100).map(line))).await;
+        assert!(kept.len() < 50, "{}", kept.len());
+        assert!(kept.back().is_some_and(|line| line.line.starts_with("99x")));
+    }
 }

@@ -6,6 +6,8 @@ pub(crate) mod circle;
 mod devices;
 /// Files of a package.
 mod files;
+/// Addresses of containers' networks.
+mod ranges;
 /// Answers that Hearth makes.
 mod secrets;
 /// What secrets are derived from.
@@ -26,6 +28,7 @@ use hearth_model::condition::ReasonCode;
 use hearth_model::conventions::Gate;
 use hearth_model::desired::DesiredApp;
 use hearth_model::package::{Access, Architecture, Package};
+use hearth_model::subnet::Route;
 use hearth_model::{AppId, AppSpec, Reason, form};
 
 pub(crate) use circle::Circle;
@@ -50,6 +53,8 @@ pub(crate) struct Surroundings {
     pub(crate) port: Option<u16>,
     /// What secrets that packages derive are made from.
     pub(crate) seeds: Seeds,
+    /// What the box reaches over networks of its own.
+    pub(crate) routes: Vec<Route>,
 }
 
 impl Surroundings {
@@ -181,6 +186,7 @@ pub(crate) fn rehearse_in(package: &Package, apps_dir: &str) -> Result<AppSpec, 
         address: "192.0.2.1".to_owned(),
         port: None,
         seeds: Seeds::default(),
+        routes: Vec::new(),
     };
     let secrets = placeholders(&package.manifest.settings, &BTreeMap::new());
     let app = &package.manifest.id;
@@ -195,7 +201,7 @@ pub(crate) fn rehearse_with(subject: Subject<'_>, links: &Links) -> Result<AppSp
 
 /// Returns what the spec may do that the owner has not agreed to.
 pub(crate) fn missing_consent(spec: &AppSpec, granted: &BTreeSet<Access>) -> BTreeSet<Access> {
-    spec.access.difference(granted).cloned().collect()
+    spec.access.iter().filter(|access| !access.is_granted(granted)).cloned().collect()
 }
 
 fn undeclared(package: &Package, spec: &AppSpec) -> BTreeSet<Access> {
@@ -254,8 +260,9 @@ fn lower(subject: Subject<'_>, links: &Links) -> Result<AppSpec, Reason> {
         Path::new(path).exists()
     });
     files::add(&mut spec, package, &app_dir, &environment);
-    links.membership.join(&mut spec).map_err(invalid)?;
+    links.membership.join(&mut spec, &around.routes, name)?;
     spec.access.extend(links.access.iter().cloned());
+    ranges::check(&spec, &around.routes, name)?;
     links.tor.add(&mut spec, subject).map_err(invalid)?;
     spec.hooks = hooks;
     let folders = hearth_compose::Folders {

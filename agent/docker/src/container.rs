@@ -16,8 +16,8 @@ use bollard::models::{EndpointSettings, NetworkConnectRequest};
 use bollard::query_parameters::{
     CreateContainerOptions, RemoveContainerOptions, StartContainerOptions, StopContainerOptions,
 };
-use hearth_model::container::{ContainerSpec, NetworkMode};
-use hearth_model::id::AppId;
+use hearth_model::container::{ContainerSpec, Namespace, NetworkMode};
+use hearth_model::id::{AppId, ServiceName};
 use hearth_model::image::ImageRef;
 use serde_json::json;
 
@@ -69,10 +69,10 @@ impl Engine {
             self.remove(&container.id, AnonymousVolumes::Stay, &doing).await?;
         }
         host_path::check(&spec.mounts, &doing)?;
-        let mode = self.network_mode(&labels.app, spec, &doing).await?;
+        let shared = self.shared(&labels.app, spec, &doing).await?;
         let mut endpoints = body::endpoints(spec);
         let first = if endpoints.is_empty() { None } else { Some(endpoints.remove(0)) };
-        let id = self.create(labels, spec, mode, first, &doing).await?;
+        let id = self.create(labels, spec, shared, first, &doing).await?;
         match self.connect_networks(&id, endpoints, &doing).await {
             Ok(()) => Ok(()),
             Err(error) => {
@@ -89,7 +89,7 @@ impl Engine {
         &self,
         labels: &ContainerLabels,
         spec: &ContainerSpec,
-        mode: String,
+        shared: body::Shared,
         first: Option<(String, EndpointSettings)>,
         doing: &str,
     ) -> Result<String, Error> {
@@ -101,7 +101,8 @@ impl Engine {
         let versions = self.inner.reader.versions().await.map_err(|failure| self.error(failure, doing))?;
         let mut mounts = self.mounts_beneath(spec, &versions.api, doing).await?;
         mounts.extend(self.anonymous_mounts(labels, spec, doing).await?);
-        let body = body::body(spec, own_labels, mode, first, &versions.api, mounts);
+        let target = body::Target { api_version: &versions.api, defaults: self.inner.options.limits };
+        let body = body::body(&labels.app, spec, own_labels, shared, first, target, mounts);
         match self.inner.docker.create_container(Some(options), body).await.map_err(Failure::from) {
             Ok(created) => {
                 for warning in created.warnings {
@@ -165,26 +166,61 @@ impl Engine {
             NetworkMode::Host => "host".to_owned(),
             NetworkMode::None => "none".to_owned(),
             NetworkMode::Container(name) => format!("container:{name}"),
-            NetworkMode::Service(service) => {
-                let of_service = [
-                    format!("{}={}", labels::BOX, self.inner.options.box_id),
-                    format!("{}={app}", labels::APP),
-                    format!("{}={service}", labels::SERVICE),
-                ];
-                let path =
-                    format!("/containers/json?all=1&filters={}", filters(&json!({ "label": of_service })));
-                let found: Vec<wire::ContainerSummary> =
-                    self.get(&path).await.map_err(|failure| self.error(failure, doing))?;
-                match found.first() {
-                    Some(container) => format!("container:{}", container.id),
-                    None => {
-                        let answer =
-                            format!("there is no container of service {service}, whose network it shares");
-                        return Err(Error::Refused { doing: doing.to_owned(), answer });
-                    }
-                }
-            }
+            NetworkMode::Service(service) => self.shared_with(app, service, doing).await?,
         })
+    }
+
+    /// Returns what the container shares with others, in the engine's words.
+    async fn shared(&self, app: &AppId, spec: &ContainerSpec, doing: &str) -> Result<body::Shared, Error> {
+        let mut volumes_from = Vec::new();
+        for from in &spec.volumes_from {
+            let id = self.container_of(app, &from.service, doing).await?;
+            volumes_from.push(if from.read_only { format!("{id}:ro") } else { id });
+        }
+        Ok(body::Shared {
+            network_mode: self.network_mode(app, spec, doing).await?,
+            pid: self.namespace(app, spec.pid.as_ref(), doing).await?,
+            ipc: self.namespace(app, spec.ipc.as_ref(), doing).await?,
+            volumes_from,
+        })
+    }
+
+    async fn namespace(
+        &self,
+        app: &AppId,
+        namespace: Option<&Namespace>,
+        doing: &str,
+    ) -> Result<Option<String>, Error> {
+        Ok(match namespace {
+            None => None,
+            Some(Namespace::Engine(word)) => Some(word.clone()),
+            Some(Namespace::Service(service)) => Some(self.shared_with(app, service, doing).await?),
+        })
+    }
+
+    async fn shared_with(&self, app: &AppId, service: &ServiceName, doing: &str) -> Result<String, Error> {
+        Ok(format!("container:{}", self.container_of(app, service, doing).await?))
+    }
+
+    /// Returns the id of the container of a service of this app, by its labels. Its name would not do: containers of two
+    /// apps can have the same, `home` + `assistant-server` and `home-assistant` + `server`.
+    async fn container_of(&self, app: &AppId, service: &ServiceName, doing: &str) -> Result<String, Error> {
+        let of_service = [
+            format!("{}={}", labels::BOX, self.inner.options.box_id),
+            format!("{}={app}", labels::APP),
+            format!("{}={service}", labels::SERVICE),
+        ];
+        let path = format!("/containers/json?all=1&filters={}", filters(&json!({ "label": of_service })));
+        let found: Vec<wire::ContainerSummary> =
+            self.get(&path).await.map_err(|failure| self.error(failure, doing))?;
+        match found.into_iter().next() {
+            Some(container) => Ok(container.id),
+            None => {
+                let answer =
+                    format!("there is no container of service {service}, which it shares something with");
+                Err(Error::Refused { doing: doing.to_owned(), answer })
+            }
+        }
     }
 
     /// Starts a container; one that runs goes on running.

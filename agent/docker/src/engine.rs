@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bollard::BollardRequest;
 use hearth_model::observed::EngineState;
+use hearth_model::subnet::Route;
 use hyper::header::HeaderValue;
 use hyper_util::client::legacy::Client;
 use hyperlocal::UnixClientExt;
@@ -48,17 +49,47 @@ pub struct Options {
     pub registries: RegistryAuth,
     /// A pull fails when nothing arrives for so long.
     pub pull_stall_timeout: Duration,
+    /// What a container may use when its package sets no limit.
+    pub limits: DefaultLimits,
+    /// Returns what the host reaches over its own networks: no network of containers takes those addresses.
+    pub routes: fn() -> Vec<Route>,
+}
+
+/// What a container may use when its package sets no limit.
+///
+/// It is no part of the spec, so that containers which are there are not made anew for it: they get it when they are made
+/// anew for another reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DefaultLimits {
+    /// Memory in bytes; none when `None`.
+    pub memory_bytes: Option<u64>,
+    /// Processes and threads.
+    pub processes: i64,
+}
+
+impl DefaultLimits {
+    /// More than any program needs that works as it should: Podman gives 2048.
+    const PROCESSES: i64 = 4096;
+
+    /// Returns the limits for a box with so much memory: one container gets 90% of it at most, so that one that takes more
+    /// and more is ended before the system and every other app.
+    pub fn of_box(memory_bytes: u64) -> Self {
+        let memory = (memory_bytes / 10).saturating_mul(9);
+        Self { memory_bytes: Some(memory).filter(|memory| *memory > 0), processes: Self::PROCESSES }
+    }
 }
 
 impl Options {
     /// Returns the options for the state folder with this id, whose apps' folders are in `apps_dir`: no credentials, 90
-    /// seconds for a stalled pull.
+    /// seconds for a stalled pull, no limit of memory, and no networks of the host.
     pub fn new(box_id: impl Into<String>, apps_dir: impl Into<PathBuf>) -> Self {
         Self {
             box_id: box_id.into(),
             apps_dir: apps_dir.into(),
             registries: RegistryAuth::default(),
             pull_stall_timeout: PULL_STALL_TIMEOUT,
+            limits: DefaultLimits::of_box(0),
+            routes: Vec::new,
         }
     }
 }

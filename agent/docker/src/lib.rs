@@ -40,7 +40,7 @@ mod logs;
 
 pub use attach::{Attached, Exec, Program, Written};
 pub use container::follows_links;
-pub use engine::{Engine, Options};
+pub use engine::{DefaultLimits, Engine, Options};
 pub use error::{Error, ImageProblem};
 pub use events::EngineEvent;
 pub use image::PullProgress;

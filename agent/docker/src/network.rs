@@ -4,6 +4,7 @@ mod subnet;
 use std::collections::HashMap;
 
 use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, NetworkDisconnectRequest};
+use hearth_model::Subnet;
 use hearth_model::id::AppId;
 use hearth_model::spec::{IpamPool, NetworkSpec};
 
@@ -59,7 +60,9 @@ impl Engine {
     ) -> Result<(), Error> {
         let there = self.get("/networks").await.map_err(|failure| self.error(failure, &*doing))?;
         let there: Vec<wire::Network> = there;
-        for subnet in subnet::free(&there) {
+        let routes: Vec<Subnet> =
+            (self.inner.options.routes)().into_iter().map(|route| route.subnet).collect();
+        for subnet in subnet::free(&there, &routes) {
             let pool = IpamConfig { subnet: Some(subnet.to_string()), ..IpamConfig::default() };
             request.ipam = Some(Ipam { config: Some(vec![pool]), ..request.ipam.unwrap_or_default() });
             match self.inner.docker.create_network(request.clone()).await.map_err(Failure::from) {

@@ -5,9 +5,15 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
+use hearth_model::Subnet;
+use hearth_model::subnet::Route;
+
 /// The route is usable, and leads over a gateway
 /// ([route.h](https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git/tree/include/uapi/linux/route.h)).
 const UP_OVER_A_GATEWAY: u32 = 0x3;
+
+/// The route is usable.
+const UP: u32 = 0x1;
 
 /// Returns the network cards over which there is a way out of the home network, by IPv4 or IPv6: hardware address, and what
 /// the kernel calls it now. Another release may call the same card something else. `root` is `/` on a device.
@@ -16,6 +22,30 @@ pub fn ways_out(root: &Path) -> BTreeMap<String, String> {
     let (four, six) = (read("route"), read("ipv6_route"));
     let named = ipv4(&four).chain(ipv6(&six));
     named.map(|name| (hardware_address(root, name), name.to_owned())).collect()
+}
+
+/// Returns the IPv4 addresses that this host reaches over networks of its own, and over which interface, default routes and
+/// the engine's bridges left out. A network of containers with any of these addresses would take them from the host, its
+/// router's among them. `root` is `/` on a device.
+pub fn routes(root: &Path) -> Vec<Route> {
+    let table = fs::read_to_string(root.join("proc/self/net/route")).unwrap_or_default();
+    let mut routes: Vec<Route> = table.lines().skip(1).filter_map(route).collect();
+    routes.retain(|route| !route.subnet.is_everything() && !is_bridge_of_docker(&route.interface));
+    routes.sort();
+    routes.dedup();
+    routes
+}
+
+/// Reads a line of [`/proc/net/route`](https://man7.org/linux/man-pages/man5/proc_pid_net.5.html); addresses are numbers
+/// in the order of bytes that the processor has.
+fn route(line: &str) -> Option<Route> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let [interface, destination, _, flags, _, _, _, mask, ..] = fields.as_slice() else { return None };
+    let number = |text: &str| u32::from_str_radix(text, 16).ok();
+    number(flags).filter(|flags| flags & UP != 0)?;
+    let address = Ipv4Addr::from(number(destination)?.to_ne_bytes());
+    let length = u8::try_from(number(mask)?.count_ones()).ok()?;
+    Some(Route { interface: (*interface).to_owned(), subnet: Subnet::around(address, length)? })
 }
 
 /// Tells whether an address is one that Docker gives to containers: it lies in the network of a bridge of Docker's. `root` is
@@ -162,6 +192,25 @@ mod tests {
             format!("{zero} 00 {zero} 00 fe800000000000000000000000000001 00000064 1 0 00000003     wlan0\n");
         assert_eq!(ipv6(&unreachable).count(), 0);
         assert_eq!(ipv6(&format!("{unreachable}{out}")).collect::<Vec<_>>(), ["wlan0"]);
+    }
+
+    #[test]
+    fn routes_of_the_host_are_told_from_those_of_the_engine() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("proc/self/net")).unwrap();
+        // 10.21.0.0/24 at home, behind it 10.21.8.0/21 by a gateway, and what the engine has.
+        let table = "eth0\t00000000\t0100150A\t0003\t0\t0\t100\t00000000\t0\t0\t0\n\
+                     eth0\t0000150A\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0\n\
+                     eth0\t0008150A\t0100150A\t0003\t0\t0\t100\t00F8FFFF\t0\t0\t0\n\
+                     wlan0\t0000A8C0\t00000000\t0000\t0\t0\t100\t00FFFFFF\t0\t0\t0\n\
+                     docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n\
+                     br-0123456789ab\t0000150A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n\
+                     br-lan\t0001000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n";
+        fs::write(root.path().join("proc/self/net/route"), format!("{HEAD}{table}")).unwrap();
+        let found: Vec<String> =
+            routes(root.path()).iter().map(|route| format!("{} {}", route.interface, route.subnet)).collect();
+        assert_eq!(found, ["br-lan 10.0.1.0/24", "eth0 10.21.0.0/24", "eth0 10.21.8.0/21"]);
+        assert!(routes(Path::new("/does/not/exist")).is_empty());
     }
 
     #[test]

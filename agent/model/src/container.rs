@@ -6,6 +6,8 @@ mod mount;
 mod network;
 /// Containers of scripts.
 mod one_off;
+/// What a container shares with another.
+mod reference;
 /// Devices and limits.
 mod resources;
 
@@ -20,6 +22,7 @@ pub use anonymous::{VOLUMES_FOLDER, anonymous_volume_folder};
 pub use mount::{Beneath, Mount};
 pub use network::{Endpoint, NetworkMode, PortBinding, Protocol};
 pub use one_off::{is_one_off, one_off_name};
+pub use reference::{Link, Namespace, VolumesFrom};
 pub use resources::{Device, DeviceRequest, Resources, Ulimit};
 
 /// Everything that one container is created from, resolved: no variables, no short forms, absolute paths only.
@@ -132,12 +135,12 @@ pub struct ContainerSpec {
     /// Size of `/dev/shm` in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shm_size_bytes: Option<u64>,
-    /// PID namespace: `host` or `container:<name>`.
+    /// PID namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pid: Option<String>,
-    /// IPC namespace: `host`, `shareable`, `container:<name>` …
+    pub pid: Option<Namespace>,
+    /// IPC namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ipc: Option<String>,
+    pub ipc: Option<Namespace>,
     /// UTS namespace: `host`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uts: Option<String>,
@@ -156,13 +159,13 @@ pub struct ContainerSpec {
     /// Lines for `/etc/hosts`, `name:address`; the address may be `host-gateway`.
     #[serde(default)]
     pub extra_hosts: Vec<String>,
-    /// Legacy links, `container:alias`.
+    /// Further names for other services of the app.
     #[serde(default)]
-    pub links: Vec<String>,
-    /// Mounts of other containers, `container[:mode]`.
+    pub links: Vec<Link>,
+    /// Services of the app whose mounts it gets.
     #[serde(default)]
-    pub volumes_from: Vec<String>,
-    /// Where the container's output goes, the engine's own when `None`.
+    pub volumes_from: Vec<VolumesFrom>,
+    /// Where the container's output goes; when `None`, where the executor keeps logs within bounds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logging: Option<Logging>,
     /// OCI runtime, for example `nvidia`.

@@ -41,6 +41,8 @@ pub mod plan;
 pub mod setup_code;
 /// What an app is made of once its package is resolved.
 pub mod spec;
+/// Ranges of IP addresses.
+pub mod subnet;
 /// Moments.
 pub mod time;
 /// The state of an app's update from one version to the next.
@@ -60,4 +62,5 @@ pub use image::ImageRef;
 pub use observed::Observed;
 pub use plan::{Plan, Step};
 pub use spec::AppSpec;
+pub use subnet::Subnet;
 pub use time::Timestamp;

@@ -14,7 +14,7 @@ use crate::conventions::{Conventions, Gate};
 use crate::form::Field;
 use crate::id::{AppId, Digest, StoreId};
 
-pub use access::{Access, AccessKind, Permission};
+pub use access::{Access, AccessKind, HOME_NETWORK, Permission, Reach};
 pub use category::Category;
 pub use widget::Widget;
 

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use hearth_model::desired::{DesiredApp, DesiredStore, Run, Settings};
-use hearth_model::package::{Access, AccessKind};
+use hearth_model::package::{Access, AccessKind, Reach};
 use hearth_model::{AppId, Desired, StoreId};
 
 /// Compares two desired states and says in sentences what going from one to the other means; empty when nothing.
@@ -97,7 +97,12 @@ fn thing(access: &Access) -> String {
         AccessKind::Capabilities => "a further capability",
         AccessKind::Unconfined => "to run without confinement",
     };
-    if access.detail.is_empty() { kind.to_owned() } else { format!("{kind}: {}", access.detail) }
+    let what = if access.detail.is_empty() { kind.to_owned() } else { format!("{kind}: {}", access.detail) };
+    match access.reach {
+        Reach::Stated => what,
+        Reach::Reading | Reach::ReadingSecrets => format!("{what}, for reading"),
+        Reach::WholeBox => format!("{what}, which equals control of the whole box"),
+    }
 }
 
 fn change_stores(

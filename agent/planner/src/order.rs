@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use hearth_model::container::NetworkMode;
+use hearth_model::container::{Namespace, NetworkMode};
 use hearth_model::spec::{Dependency, DependencyCondition};
 use hearth_model::{AppSpec, ServiceName};
 
@@ -48,7 +48,7 @@ pub fn of(spec: &AppSpec) -> Result<Order<'_>, OrderError> {
     for (name, service) in &spec.services {
         let shared = namespaces_of(spec, name, &by_container);
         let mut own_hosts = shared.clone();
-        own_hosts.extend(mounts_and_links_of(spec, name, &by_container));
+        own_hosts.extend(mounts_and_links_of(spec, name));
         let mut own: BTreeMap<&ServiceName, Dependency> = BTreeMap::new();
         for (on, dependency) in &service.depends_on {
             if spec.services.contains_key(on) {
@@ -101,23 +101,23 @@ fn namespaces_of<'a>(
         NetworkMode::Container(name) => hosts.extend(by_container.get(name.as_str())),
         NetworkMode::Networks(_) | NetworkMode::Host | NetworkMode::None => {}
     }
-    for namespace in [&container.pid, &container.ipc].into_iter().flatten() {
-        hosts.extend(namespace.strip_prefix("container:").and_then(|name| by_container.get(name)));
-    }
+    let namespaces = [&container.pid, &container.ipc].into_iter().flatten();
+    let shared = namespaces.filter_map(|namespace| match namespace {
+        Namespace::Service(other) => Some(other),
+        Namespace::Engine(_) => None,
+    });
+    hosts.extend(shared.filter_map(|other| spec.services.get_key_value(other).map(|(name, _)| name)));
     hosts.remove(service);
     hosts
 }
 
 /// Returns the services of the app whose containers this one takes mounts from or has a legacy link to.
-fn mounts_and_links_of<'a>(
-    spec: &'a AppSpec,
-    service: &ServiceName,
-    by_container: &BTreeMap<&str, &'a ServiceName>,
-) -> BTreeSet<&'a ServiceName> {
+fn mounts_and_links_of<'a>(spec: &'a AppSpec, service: &ServiceName) -> BTreeSet<&'a ServiceName> {
     let container = &spec.services[service].container;
-    let named = container.volumes_from.iter().chain(&container.links);
+    let from = container.volumes_from.iter().map(|from| &from.service);
+    let others = from.chain(container.links.iter().map(|link| &link.service));
     let mut hosts: BTreeSet<&ServiceName> =
-        named.filter_map(|from| by_container.get(from.split(':').next().unwrap_or(from)).copied()).collect();
+        others.filter_map(|other| spec.services.get_key_value(other).map(|(name, _)| name)).collect();
     hosts.remove(service);
     hosts
 }

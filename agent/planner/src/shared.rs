@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hearth_model::Step;
 use hearth_model::spec::NetworkSpec;
@@ -20,14 +20,25 @@ pub(crate) fn steps(input: &Input<'_>) -> Vec<Step> {
         }
     }
     let observed = &input.observed.networks;
-    let missing = wanted.iter().filter(|(name, _)| !observed.contains_key(**name));
-    let mut steps: Vec<Step> = missing
-        .map(|(name, network)| Step::CreateNetwork {
-            app: None,
-            name: (*name).to_owned(),
-            network: (*network).clone(),
+    // One that was made for other addresses is made anew once nothing is connected to it.
+    let outdated = wanted.iter().filter(|(name, network)| {
+        observed.get(**name).is_some_and(|seen| {
+            seen.ours
+                && seen.app.is_none()
+                && seen.connected.is_empty()
+                && seen.spec_hash != Some(network.hash())
         })
-        .collect();
+    });
+    let outdated: BTreeSet<&str> = outdated.map(|(name, _)| *name).collect();
+    let mut steps: Vec<Step> =
+        outdated.iter().map(|name| Step::RemoveNetwork { name: (*name).to_owned() }).collect();
+    let missing =
+        wanted.iter().filter(|(name, _)| !observed.contains_key(**name) || outdated.contains(**name));
+    steps.extend(missing.map(|(name, network)| Step::CreateNetwork {
+        app: None,
+        name: (*name).to_owned(),
+        network: (*network).clone(),
+    }));
     // An app whose spec cannot be told may need any of them.
     if all_known {
         let unused = observed.iter().filter(|(name, network)| {

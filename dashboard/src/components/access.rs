@@ -6,19 +6,6 @@ use crate::components::icon::Icon;
 use crate::components::words::words;
 use crate::text::access as text;
 
-/// Tells whether an access gives the app as much as the owner has.
-fn is_grave(kind: AccessKind) -> bool {
-    match kind {
-        AccessKind::Privileged
-        | AccessKind::DockerSocket
-        | AccessKind::HostNamespace
-        | AccessKind::Unconfined => true,
-        AccessKind::HostNetwork | AccessKind::HostPaths | AccessKind::Devices | AccessKind::Capabilities => {
-            false
-        }
-    }
-}
-
 fn icon(kind: AccessKind) -> Icon {
     match kind {
         AccessKind::Privileged | AccessKind::Unconfined | AccessKind::Capabilities => Icon::Shield,
@@ -51,8 +38,7 @@ pub(crate) fn access_list(requests: Vec<AccessRequest>) -> AnyView {
 }
 
 fn item(request: AccessRequest) -> impl IntoView {
-    let kind = request.access.kind;
-    entry(icon(kind), is_grave(kind), &request.means, request.reason)
+    entry(icon(request.access.kind), request.grave, &request.means, request.reason)
 }
 
 fn entry(icon: Icon, grave: bool, means: &str, reason: Option<String>) -> impl IntoView + use<> {
@@ -79,7 +65,7 @@ pub(crate) fn Consent(
     #[prop(into)]
     name: String,
 ) -> impl IntoView {
-    let any_grave = requests.iter().any(|request| is_grave(request.access.kind));
+    let any_grave = requests.iter().any(|request| request.grave);
     view! {
         <div class="consent" class:is-grave=any_grave>
             {access_list(requests)}

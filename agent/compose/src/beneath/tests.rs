@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use hearth_model::AppSpec;
-use hearth_model::container::{Beneath, ContainerSpec, Mount};
+use hearth_model::container::{Beneath, ContainerSpec, Mount, VolumesFrom};
 use hearth_model::spec::{ServiceSpec, VolumeSpec};
 use proptest::prelude::*;
 use serde_json::json;
@@ -94,9 +94,12 @@ fn scripts_may_replace_everything_in_the_folder() {
 #[test]
 fn mounts_that_are_taken_from_another_service_are_resolved_in_the_same_way() {
     let mut spec = app(&[&["./data:/data", "./data/x:/host"], &[], &[]]);
-    for (service, from) in [("s1", "demo-s0-1:ro"), ("s2", "demo-s1-1")] {
+    for (service, (other, read_only)) in [("s1", ("s0", true)), ("s2", ("s1", false))] {
         let service = spec.services.get_mut(&service.parse().expect("valid")).expect("there");
-        service.container.volumes_from.push(from.to_owned());
+        service
+            .container
+            .volumes_from
+            .push(VolumesFrom { service: other.parse().expect("valid"), read_only });
     }
     resolve_beneath(&mut spec, &FOLDERS);
     for (service, expected) in [("s0", false), ("s1", true), ("s2", true)] {

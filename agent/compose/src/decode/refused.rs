@@ -26,6 +26,7 @@ pub(super) const SERVICE: &[Refused] = &[
 
 /// Keys that decode, and that no container of Hearth can be made with.
 pub(crate) const NOT_RUN: &[Refused] = &[
+    ("annotations", "they are orders for the runtime beyond what Compose can say; remove it"),
     ("cpu_count", WINDOWS),
     ("cpu_percent", WINDOWS),
     ("credential_spec", WINDOWS),

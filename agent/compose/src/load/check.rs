@@ -61,6 +61,16 @@ fn references(project: &Project, name: &str, service: &Service, problems: &mut P
         };
         problems.error(dependency.at, message);
     }
+    for (key, other) in shared_with(service) {
+        // Whatever else is wrong with it was said of the dependency that sharing implies.
+        let is_optional = service.depends_on.get(other).is_none_or(|dependency| !dependency.required);
+        let Some(disabled) = project.disabled.get(other).filter(|_| is_optional) else { continue };
+        let message = format!(
+            "`{key}` of the service `{name}` names `{other}`, which runs only with the profile `{}`",
+            disabled.profiles.join("` or `")
+        );
+        problems.error(service.place(key), message);
+    }
     for mount in service.volumes.iter().filter(|mount| mount.r#type == "volume" && !mount.source.is_empty()) {
         if !project.volumes.contains_key(&mount.source) {
             let source = &mount.source;
@@ -79,6 +89,24 @@ fn references(project: &Project, name: &str, service: &Service, problems: &mut P
             problems.error(file.at, message);
         }
     }
+}
+
+/// Returns the other services that a service cannot be without, each with the key that names it.
+fn shared_with(service: &Service) -> Vec<(&'static str, &str)> {
+    let namespaces = [
+        ("network_mode", &service.network_mode),
+        ("pid", &service.pid),
+        ("ipc", &service.ipc),
+        ("uts", &service.uts),
+    ];
+    let namespaces =
+        namespaces.into_iter().filter_map(|(key, mode)| Some((key, mode.strip_prefix("service:")?)));
+    let lists = [("volumes_from", &service.volumes_from), ("links", &service.links)];
+    let listed = lists.into_iter().flat_map(|(key, entries)| {
+        let entries = entries.iter().filter(|entry| !entry.starts_with("container:"));
+        entries.map(move |entry| (key, entry.split(':').next().unwrap_or(entry)))
+    });
+    namespaces.chain(listed).collect()
 }
 
 fn contradictions(name: &str, service: &Service, problems: &mut Problems) {

@@ -1,10 +1,10 @@
-use hearth_model::package::{Access, AccessKind};
+use hearth_model::package::{Access, AccessKind, Reach};
 
-use super::Lowerer;
 use super::container::plain_capability;
+use super::{Lowerer, whole_box};
 use crate::project::Service;
 
-/// What Docker gives every container
+/// What Docker gives every container: a package that names one of them asks for no more than others have
 /// ([moby, default capabilities](https://github.com/moby/moby/blob/master/daemon/pkg/oci/caps/defaults.go)).
 const DEFAULT_CAPABILITIES: [&str; 14] = [
     "AUDIT_WRITE",
@@ -25,7 +25,11 @@ const DEFAULT_CAPABILITIES: [&str; 14] = [
 
 impl Lowerer<'_> {
     pub(super) fn grant(&mut self, kind: AccessKind, service: &str, detail: String) {
-        self.access.insert(Access { kind, service: service.to_owned(), detail });
+        self.access.insert(Access::new(kind, service, detail));
+    }
+
+    pub(super) fn grant_reaching(&mut self, reach: Reach, kind: AccessKind, service: &str, detail: String) {
+        self.access.insert(Access { reach, ..Access::new(kind, service, detail) });
     }
 
     /// Notes what a service may do, mounts and networks excepted: those are noted where they are lowered.
@@ -56,7 +60,8 @@ impl Lowerer<'_> {
         for capability in &service.cap_add {
             let capability = plain_capability(capability);
             if !DEFAULT_CAPABILITIES.contains(&capability.as_str()) {
-                self.grant(AccessKind::Capabilities, name, capability);
+                let reach = whole_box::reach_of_capability(&capability, service.pid == "host");
+                self.grant_reaching(reach, AccessKind::Capabilities, name, capability);
             }
         }
         self.note_devices(name, service);
@@ -65,10 +70,14 @@ impl Lowerer<'_> {
 
     fn note_devices(&mut self, name: &str, service: &Service) {
         for device in &service.devices {
-            self.grant(AccessKind::Devices, name, device.source.clone());
+            // Without permissions it is readable and writable.
+            let may_write = device.permissions.is_empty() || device.permissions.contains('w');
+            let reach = whole_box::reach_of_device(&device.source, may_write);
+            self.grant_reaching(reach, AccessKind::Devices, name, device.source.clone());
         }
         for rule in &service.device_cgroup_rules {
-            self.grant(AccessKind::Devices, name, format!("rule {rule}"));
+            let reach = whole_box::reach_of_rule(rule);
+            self.grant_reaching(reach, AccessKind::Devices, name, format!("rule {rule}"));
         }
         for request in self.device_requests(service) {
             self.grant(AccessKind::Devices, name, request.capabilities.join(", "));
@@ -81,13 +90,7 @@ impl Lowerer<'_> {
     fn note_security(&mut self, name: &str, service: &Service) {
         for option in &service.security_opt {
             let (key, value) = option.split_once(['=', ':']).unwrap_or((option, ""));
-            let open = match key {
-                "seccomp" | "apparmor" | "systempaths" => value == "unconfined",
-                "label" => value == "disable",
-                "no-new-privileges" => value == "false",
-                _ => false,
-            };
-            if open {
+            if !is_confining(key, value) {
                 self.grant(AccessKind::Unconfined, name, option.clone());
             }
             if key == "seccomp" && !["unconfined", "builtin"].contains(&value) {
@@ -96,5 +99,17 @@ impl Lowerer<'_> {
                 self.problems.error(service.place("security_opt"), message);
             }
         }
+    }
+}
+
+/// Tells whether a security option leaves a container as confined as it is without. What is not known does not.
+fn is_confining(key: &str, value: &str) -> bool {
+    match key {
+        // As Go reads a bool; without a value it is true.
+        "no-new-privileges" => ["", "1", "t", "T", "TRUE", "true", "True"].contains(&value),
+        "seccomp" => value == "builtin",
+        "apparmor" => value == "docker-default",
+        "label" => value.starts_with("level:"),
+        _ => false,
     }
 }

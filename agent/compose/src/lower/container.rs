@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 
-use hearth_model::ImageRef;
-use hearth_model::container::{ContainerSpec, Dns, Healthcheck, Logging, PullPolicy, RestartPolicy, Ulimit};
+use hearth_model::container::{
+    ContainerSpec, Dns, Healthcheck, Link, Logging, Namespace, PullPolicy, RestartPolicy, Ulimit, VolumesFrom,
+};
 use hearth_model::spec::ServiceSpec;
+use hearth_model::{ImageRef, ServiceName};
 
 use super::{Lowerer, limits};
 use crate::project::parts;
@@ -62,8 +64,8 @@ impl Lowerer<'_> {
             ulimits: service.ulimits.iter().map(|(name, limit)| (name.clone(), ulimit(*limit))).collect(),
             resources: self.resources(service),
             shm_size_bytes: service.shm_size.as_u64().filter(|bytes| *bytes > 0),
-            pid: self.namespace(&service.pid),
-            ipc: self.namespace(&service.ipc),
+            pid: self.namespace("pid", service, &service.pid),
+            ipc: self.namespace("ipc", service, &service.ipc),
             uts: some(&service.uts),
             userns_mode: some(&service.userns_mode),
             cgroup: some(&service.cgroup),
@@ -154,24 +156,28 @@ impl Lowerer<'_> {
         }
     }
 
-    /// A namespace that is shared with another service is named by its container.
-    fn namespace(&self, mode: &str) -> Option<String> {
-        match mode.strip_prefix("service:") {
-            Some(service) => Some(format!("container:{}", self.container_name(service))),
-            None => match mode.strip_prefix("container:").and_then(|container| self.service_named(container))
-            {
-                Some(service) => Some(format!("container:{}", self.container_name(service))),
-                None => some(mode),
-            },
+    fn namespace(&mut self, key: &str, service: &Service, mode: &str) -> Option<Namespace> {
+        let other = match mode.split_once(':') {
+            Some(("service", other)) => Some(other.to_owned()),
+            Some(("container", container)) => self.service_named(container).map(str::to_owned),
+            _ => None,
+        };
+        match other {
+            Some(other) => self.own_service(key, service, &other).map(Namespace::Service),
+            None => some(mode).map(Namespace::Engine),
         }
     }
 
-    fn links(&self, service: &Service) -> Vec<String> {
+    fn links(&mut self, service: &Service) -> Vec<Link> {
         let links = service.links.iter().map(|link| link.split_once(':').unwrap_or((link, link)));
-        links.map(|(other, alias)| format!("{}:{alias}", self.container_name(other))).collect()
+        let links = links.filter_map(|(other, alias)| {
+            let other = self.own_service("links", service, other)?;
+            Some(Link { service: other, alias: alias.to_owned() })
+        });
+        links.collect()
     }
 
-    fn volumes_from(&mut self, service: &Service) -> Vec<String> {
+    fn volumes_from(&mut self, service: &Service) -> Vec<VolumesFrom> {
         let mut from = Vec::new();
         for entry in &service.volumes_from {
             if let Some(container) = entry.strip_prefix("container:") {
@@ -181,11 +187,27 @@ impl Lowerer<'_> {
                 continue;
             }
             let (other, mode) =
-                entry.split_once(':').map_or((entry.as_str(), ""), |(other, mode)| (other, mode));
-            let container = self.container_name(other);
-            from.push(if mode.is_empty() { container } else { format!("{container}:{mode}") });
+                entry.split_once(':').map_or((entry.as_str(), "rw"), |(other, mode)| (other, mode));
+            if !["ro", "rw"].contains(&mode) {
+                let message = format!("`{entry}` of `volumes_from` ends in `{mode}`; use ro or rw");
+                self.problems.error(service.place("volumes_from"), message);
+            }
+            if let Some(service) = self.own_service("volumes_from", service, other) {
+                from.push(VolumesFrom { service, read_only: mode == "ro" });
+            }
         }
         from
+    }
+
+    /// Returns the service of this app that a key names. One that a profile disables has no container, and the name that
+    /// its container would have can be that of another app's.
+    pub(super) fn own_service(&mut self, key: &str, service: &Service, other: &str) -> Option<ServiceName> {
+        let found = other.parse().ok().filter(|_| self.project.services.contains_key(other));
+        if found.is_none() {
+            let message = format!("`{key}` names `{other}`, which is no service of this app that runs");
+            self.problems.error(service.place(key), message);
+        }
+        found
     }
 }
 

@@ -1,5 +1,4 @@
 use hearth_model::container::Mount;
-use hearth_model::package::AccessKind;
 use hearth_model::spec::FileSpec;
 
 use super::Lowerer;
@@ -98,9 +97,7 @@ impl Lowerer<'_> {
             return None;
         }
         let source = path::clean(&object.file);
-        if path::below(&source, self.context.app_dir).is_none() {
-            self.grant(AccessKind::HostPaths, service, source.clone());
-        }
+        self.note_path(service, &source, true, object.file_at);
         Some(source)
     }
 

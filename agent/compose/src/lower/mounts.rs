@@ -2,10 +2,11 @@ use hearth_model::container::Mount;
 use hearth_model::package::AccessKind;
 use hearth_model::spec::FolderSpec;
 
-use super::{Lowerer, numeric_user};
+use super::{Lowerer, numeric_user, whole_box};
 use crate::path;
 use crate::project::Service;
 use crate::project::parts::ServiceVolume;
+use crate::source::At;
 
 /// A read-only mount of it tells a container the rules of time zones and nothing else.
 const ZONES: &str = "/usr/share/zoneinfo";
@@ -134,7 +135,7 @@ impl Lowerer<'_> {
         }
         let own = path::below(&source, self.context.app_dir).map(str::to_owned);
         match own.as_deref() {
-            None => self.note_path(name, &source, volume.read_only),
+            None => self.note_path(name, &source, volume.read_only, volume.at),
             Some(inside) if inside == ".hearth" || inside.starts_with(".hearth/") => {
                 self.problems
                     .error(volume.at, "`.hearth` in the app's folder is Hearth's own and cannot be mounted");
@@ -159,9 +160,16 @@ impl Lowerer<'_> {
         })
     }
 
-    pub(super) fn note_path(&mut self, name: &str, source: &str, read_only: bool) {
+    /// Notes a path of the host that a container gets, for the owner to agree to.
+    pub(super) fn note_path(&mut self, name: &str, source: &str, read_only: bool, at: At) {
         if path::below(source, self.context.app_dir).is_some() {
             return;
+        }
+        let state = whole_box::state_of(self.context.app_dir);
+        if whole_box::is_hearths_own(source, state.as_deref()) {
+            let message =
+                format!("`{source}` is Hearth's own and cannot be mounted: it holds the keys of this box");
+            return self.problems.error(at, message);
         }
         if read_only && path::below(source, ZONES).is_some() {
             return;
@@ -170,7 +178,8 @@ impl Lowerer<'_> {
             self.grant(AccessKind::DockerSocket, name, String::new());
         }
         if !SOCKETS.contains(&source) {
-            self.grant(AccessKind::HostPaths, name, source.to_owned());
+            let reach = whole_box::reach_of_path(source, read_only, state.as_deref());
+            self.grant_reaching(reach, AccessKind::HostPaths, name, source.to_owned());
         }
     }
 }

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use hearth_model::ServiceName;
+use hearth_model::Subnet;
 use hearth_model::container::{Endpoint, NetworkMode};
-use hearth_model::package::AccessKind;
+use hearth_model::package::{AccessKind, HOME_NETWORK};
 use hearth_model::spec::{IpamPool, NetworkSpec};
 
 use super::Lowerer;
@@ -10,8 +10,25 @@ use crate::project::Service;
 use crate::project::parts::ServiceNetwork;
 use crate::project::resources::Network;
 
-/// The engine's own networks, which are no app's.
-const BRIDGE: &str = "bridge";
+/// Drivers whose containers have addresses of their own in the network of the host's card.
+const HOME_DRIVERS: [&str; 2] = ["macvlan", "ipvlan"];
+
+/// Options of such networks ([Docker, macvlan](https://docs.docker.com/engine/network/drivers/macvlan/#options)).
+const HOME_OPTIONS: [&str; 4] = ["parent", "macvlan_mode", "ipvlan_mode", "ipvlan_flag"];
+
+/// Options of bridges that concern nobody but the app
+/// ([Docker, bridge](https://docs.docker.com/engine/network/drivers/bridge/#options)). Others name bridges of the host,
+/// or open what the engine keeps closed.
+const BRIDGE_OPTIONS: [&str; 5] = [
+    "com.docker.network.driver.mtu",
+    "com.docker.network.bridge.enable_icc",
+    "com.docker.network.bridge.enable_ip_masquerade",
+    "com.docker.network.bridge.host_binding_ipv4",
+    "com.docker.network.container_iface_prefix",
+];
+
+/// The network of services that name none.
+const DEFAULT: &str = "default";
 
 impl Lowerer<'_> {
     pub(super) fn lower_networks(&mut self) {
@@ -21,8 +38,53 @@ impl Lowerer<'_> {
                     format!("`enable_ipv4: false` of the network `{key}` is not supported by all engines");
                 self.problems.error(network.at, message);
             }
+            if !network.external {
+                self.check_network(key, network);
+            }
             let name = self.network_name(key, network);
             self.networks.insert(name, spec(network));
+        }
+    }
+
+    /// Refuses what would change the network of the host, or of other apps.
+    fn check_network(&mut self, key: &str, network: &Network) {
+        let allowed: &[&str] = match network.driver.as_str() {
+            "" | "bridge" => &BRIDGE_OPTIONS,
+            driver if HOME_DRIVERS.contains(&driver) => &HOME_OPTIONS,
+            driver => {
+                let message = format!(
+                    "the driver `{driver}` of the network `{key}` is not supported; leave `driver` out, or use bridge, macvlan or ipvlan"
+                );
+                return self.problems.error(network.at, message);
+            }
+        };
+        for option in network.driver_opts.keys().filter(|option| !allowed.contains(&option.as_str())) {
+            let message = format!(
+                "the option `{option}` of the network `{key}` is not supported, because it can reach beyond the app; the options are {}",
+                allowed.join(", ")
+            );
+            self.problems.error(network.at, message);
+        }
+        if !["", "default"].contains(&network.ipam.driver.as_str()) {
+            let message = format!(
+                "the address management `{}` of the network `{key}` is not supported; leave `ipam.driver` out",
+                network.ipam.driver
+            );
+            self.problems.error(network.at, message);
+        }
+        for pool in network.ipam.config.iter().filter(|pool| !pool.subnet.is_empty()) {
+            match pool.subnet.parse::<Subnet>() {
+                Ok(subnet) if subnet.is_private() => {}
+                Ok(subnet) => {
+                    let message = format!(
+                        "the network `{key}` takes the addresses {subnet}, which are those of others in the internet; use a part of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or fd00::/8"
+                    );
+                    self.problems.error(network.at, message);
+                }
+                Err(error) => {
+                    self.problems.error(network.at, format!("`subnet` of the network `{key}`: {error}"));
+                }
+            }
         }
     }
 
@@ -36,12 +98,9 @@ impl Lowerer<'_> {
             "" => NetworkMode::Networks(self.endpoints(name, service)),
             "host" => NetworkMode::Host,
             "none" => NetworkMode::None,
-            "bridge" | "default" => {
-                self.networks
-                    .entry(BRIDGE.to_owned())
-                    .or_insert_with(|| NetworkSpec { external: true, ..NetworkSpec::default() });
-                NetworkMode::Networks(BTreeMap::from([(BRIDGE.to_owned(), Endpoint::default())]))
-            }
+            // The engine's own bridge connects everything that anybody ever put there; the app's own network does the
+            // same for it.
+            "bridge" | "default" => NetworkMode::Networks(self.default_endpoint(name, service)),
             mode => self.shared_network(mode, name, service),
         }
     }
@@ -58,8 +117,11 @@ impl Lowerer<'_> {
             },
             _ => None,
         };
-        match of_service.and_then(|other| other.parse::<ServiceName>().ok()) {
-            Some(other) => NetworkMode::Service(other),
+        match of_service {
+            Some(other) => {
+                let found = self.own_service("network_mode", service, &other);
+                found.map_or(NetworkMode::None, NetworkMode::Service)
+            }
             None => {
                 let message = format!(
                     "`{mode}` is not a network mode; use host, none, bridge or service:NAME, or list `networks`"
@@ -70,18 +132,27 @@ impl Lowerer<'_> {
         }
     }
 
+    fn default_endpoint(&mut self, name: &str, service: &Service) -> BTreeMap<String, Endpoint> {
+        let network = self.project.networks.get(DEFAULT).cloned().unwrap_or_default();
+        let network_name = self.network_name(DEFAULT, &network);
+        self.networks.entry(network_name.clone()).or_insert_with(|| spec(&network));
+        let mut endpoint = Endpoint::default();
+        named(&mut endpoint, name, service);
+        BTreeMap::from([(network_name, endpoint)])
+    }
+
     fn endpoints(&mut self, name: &str, service: &Service) -> BTreeMap<String, Endpoint> {
         let mut endpoints = BTreeMap::new();
         for (key, declared) in &service.networks {
             let Some(network) = self.project.networks.get(key) else { continue };
             if network.external {
                 self.grant(AccessKind::HostNetwork, name, format!("network {}", network.name));
+            } else if HOME_DRIVERS.contains(&network.driver.as_str()) {
+                let card = network.driver_opts.get("parent").map_or("any", String::as_str);
+                self.grant(AccessKind::HostNetwork, name, format!("{HOME_NETWORK}{card}"));
             }
             let mut endpoint = declared.as_ref().map(endpoint).unwrap_or_default();
-            endpoint.aliases.insert(name.to_owned());
-            if !service.container_name.is_empty() {
-                endpoint.aliases.insert(service.container_name.clone());
-            }
+            named(&mut endpoint, name, service);
             endpoints.insert(self.network_name(key, network), endpoint);
         }
         if !service.mac_address.is_empty()
@@ -90,6 +161,14 @@ impl Lowerer<'_> {
             first.mac_address.get_or_insert_with(|| service.mac_address.clone());
         }
         endpoints
+    }
+}
+
+/// Adds the names by which other containers of the app find this one.
+fn named(endpoint: &mut Endpoint, name: &str, service: &Service) {
+    endpoint.aliases.insert(name.to_owned());
+    if !service.container_name.is_empty() {
+        endpoint.aliases.insert(service.container_name.clone());
     }
 }
 

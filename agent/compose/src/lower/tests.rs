@@ -392,3 +392,6 @@ fn a_name_that_the_kernel_refuses_is_refused_before_the_start() {
     // Names that Docker takes although they are none of DNS.
     lowered("services:\n  a: {image: a, hostname: \"box_1.example.org:8929\"}\n");
 }
+
+/// What a package may reach beyond the app.
+mod isolation;

@@ -42,7 +42,7 @@ impl Lowerer<'_> {
             return;
         }
         match volume_options::kind(&volume.driver, &volume.driver_opts) {
-            Ok(Kind::Bind { device }) => self.note_path(service, &path::clean(device), read_only),
+            Ok(Kind::Bind { device }) => self.note_path(service, &path::clean(device), read_only, volume.at),
             Ok(Kind::Share { share }) => {
                 self.grant(AccessKind::HostPaths, service, format!("share {share}"));
             }

@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::convert::Infallible;
 
 use axum::Extension;
@@ -20,8 +19,6 @@ use super::problem::ApiError;
 
 /// Lines of the past that one request may ask for.
 const MAX_TAIL: u32 = 10_000;
-/// Bytes of lines that one answer may hold; the newest are kept.
-const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Which lines.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -51,7 +48,8 @@ pub(super) async fn logs(
     let LogsQuery { service, tail, follow } = query;
     let query = LogQuery { service, tail: tail.map(|tail| tail.min(MAX_TAIL)), follow };
     if !follow {
-        return Ok(Json(newest(state.hearth.logs(&id, query).await?).await).into_response());
+        let lines: Vec<LogLine> = state.hearth.logs(&id, query).await?.collect().await;
+        return Ok(Json(lines).into_response());
     }
     let place = state.streams.try_take(&peer).ok_or_else(ApiError::too_many_streams)?;
     let lines = state.hearth.logs(&id, query).await?;
@@ -63,43 +61,4 @@ pub(super) async fn logs(
         })
         .take_until(guard::over(state, session));
     Ok(Sse::new(lines).keep_alive(KeepAlive::default()).into_response())
-}
-
-async fn newest(lines: impl futures_util::Stream<Item = LogLine>) -> VecDeque<LogLine> {
-    let mut lines = std::pin::pin!(lines);
-    let mut kept = VecDeque::new();
-    let mut bytes = 0;
-    while let Some(line) = lines.next().await {
-        bytes += size(&line);
-        kept.push_back(line);
-        while bytes > MAX_BYTES
-            && let Some(oldest) = kept.pop_front()
-        {
-            bytes -= size(&oldest);
-        }
-    }
-    kept
-}
-
-/// What a line takes in the answer, about.
-fn size(line: &LogLine) -> usize {
-    line.line.len() + line.service.len() + 80
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_answer_keeps_the_newest_lines_within_its_bound() {
-        let line = |n: usize| LogLine {
-            service: "web".into(),
-            at: None,
-            stderr: false,
-            line: format!("{n}{}", "x".repeat(100_000)),
-        };
-        let kept = newest(futures_util::stream::iter((0..100).map(line))).await;
-        assert!(kept.len() < 50, "{}", kept.len());
-        assert!(kept.back().is_some_and(|line| line.line.starts_with("99x")));
-    }
 }

@@ -1,13 +1,13 @@
 /// Where the store is.
 mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hearth_adapters::Format;
 use hearth_model::desired::{Desired, DesiredApp, Run};
 use hearth_model::observed::{DataState, EngineState, Observed};
-use hearth_model::package::Package;
+use hearth_model::package::{Access, Package};
 use hearth_model::{AppState, Reason};
 use hearth_planner::{Input, Timing};
 use jiff::Timestamp;
@@ -33,7 +33,11 @@ enum Outcome {
     /// Its store does not offer it any more.
     Disabled,
     /// A plan for it exists on an empty box.
-    Plans,
+    Plans {
+        /// What its owner is asked to agree to.
+        #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+        access: BTreeSet<Access>,
+    },
     /// Its containers resolve, and this box could not run it.
     Resolves { reason: String },
     /// It is not taken.
@@ -89,10 +93,10 @@ pub(super) fn run(output: &Output, args: &Args) -> Result<(), CliError> {
         match outcome {
             Outcome::Disabled => totals.disabled += 1,
             Outcome::Refused { .. } => totals.refused += 1,
-            Outcome::Resolves { .. } | Outcome::Plans => {
+            Outcome::Resolves { .. } | Outcome::Plans { .. } => {
                 totals.loads += 1;
                 totals.resolves += 1;
-                totals.plans += usize::from(matches!(outcome, Outcome::Plans));
+                totals.plans += usize::from(matches!(outcome, Outcome::Plans { .. }));
             }
         }
     }
@@ -122,7 +126,7 @@ fn in_words(report: &Report) -> String {
             text.push_str(&format!("{package}: note: {note}\n"));
         }
         match outcome {
-            Outcome::Plans | Outcome::Disabled => {}
+            Outcome::Plans { access: _ } | Outcome::Disabled => {}
             Outcome::Resolves { reason } => {
                 text.push_str(&format!("{package}: resolves, and is not planned: {reason}\n"));
             }
@@ -172,14 +176,15 @@ fn judge(package: &Package) -> Outcome {
         return Outcome::Resolves { reason: format!("it needs {}", needs.join("; ")) };
     }
     match plan(package) {
-        Ok(()) => Outcome::Plans,
+        Ok(access) => Outcome::Plans { access },
         Err(reason) => Outcome::Resolves { reason: reason.message },
     }
 }
 
-fn plan(package: &Package) -> Result<(), Reason> {
+fn plan(package: &Package) -> Result<BTreeSet<Access>, Reason> {
     let app = package.manifest.id.clone();
     let spec = resolve::rehearse(package)?;
+    let access = spec.access.clone();
     let wanted = DesiredApp {
         store: package.store.clone(),
         package: app.to_string(),
@@ -188,7 +193,7 @@ fn plan(package: &Package) -> Result<(), Reason> {
         run: Run::Running,
         settings: BTreeMap::new(),
         ports: BTreeMap::new(),
-        granted: spec.access.clone(),
+        granted: access.clone(),
         uses: BTreeMap::new(),
         restarts: 0,
     };
@@ -209,7 +214,7 @@ fn plan(package: &Package) -> Result<(), Reason> {
         now: Timestamp::now(),
     });
     match plan.apps.into_iter().next() {
-        Some((_, plan)) if plan.state != AppState::Failed && !plan.stages.is_empty() => Ok(()),
+        Some((_, plan)) if plan.state != AppState::Failed && !plan.stages.is_empty() => Ok(access),
         Some((_, plan)) => Err(plan.reason.unwrap_or_else(|| nothing(package))),
         None => Err(nothing(package)),
     }

@@ -6,12 +6,12 @@ use axum::http::Method;
 use clap::Subcommand;
 use hearth_model::api::import::{ImportApp, ImportItem, ImportPlan, ImportState, ImportStatus, ImportUmbrel};
 use hearth_model::desired::Run;
-use hearth_model::package::AccessKind;
+use hearth_model::package::{Access, AccessKind};
 use hearth_model::{AppId, Bytes};
 
 use super::client::Client;
 use super::error::{CliError, Exit};
-use super::install::access_kind;
+use super::install::{Allowed, allowed};
 use super::output::{Output, Ticker, note};
 
 /// How often the service is asked how far it is.
@@ -44,9 +44,10 @@ pub(super) struct Umbrel {
     /// Copies what is mounted in an app's folder there as well, such as a disk with photos.
     #[arg(long)]
     copy_mounts: bool,
-    /// Agrees to what the apps may do beyond their own folder and network, by its kind: `host-network`, `devices` …
-    #[arg(long, value_name = "KIND", value_parser = access_kind)]
-    allow: Vec<AccessKind>,
+    /// Agrees to what the apps may do beyond their own folder and network, by its kind: `host-network`, `devices` …;
+    /// `whole-box` for a path, a device or a right that equals control of the whole box.
+    #[arg(long, value_name = "KIND", value_parser = allowed)]
+    allow: Vec<Allowed>,
     /// Agrees to everything that the apps may do.
     #[arg(long)]
     allow_all: bool,
@@ -78,7 +79,7 @@ async fn umbrel(client: &Client, output: &Output, args: Umbrel) -> Result<(), Cl
         copy_mounts,
     };
     let mut plan: ImportPlan = client.send(Method::POST, "/import/umbrel/check", &request).await?;
-    request.granted = granted(&plan, |kind| allow_all || allow.contains(&kind));
+    request.granted = granted(&plan, |access| allow_all || allow.contains(&Allowed::needed_for(access)));
     if !request.granted.is_empty() {
         plan = client.send(Method::POST, "/import/umbrel/check", &request).await?;
     }
@@ -101,10 +102,12 @@ async fn umbrel(client: &Client, output: &Output, args: Umbrel) -> Result<(), Cl
     Err(CliError::failed(format!("not taken over: {}; the same command tries them again", failed.join(", "))))
 }
 
-/// Returns the kinds of access that are agreed to, for each app that asks.
-fn granted(plan: &ImportPlan, agreed: impl Fn(AccessKind) -> bool) -> BTreeMap<AppId, BTreeSet<AccessKind>> {
+/// Returns the kinds of access that are agreed to, for each app that asks: those of which every access is.
+fn granted(plan: &ImportPlan, agreed: impl Fn(&Access) -> bool) -> BTreeMap<AppId, BTreeSet<AccessKind>> {
     let asked = plan.apps.iter().filter_map(|app| {
-        let kinds = app.access.iter().map(|asked| asked.access.kind).filter(|kind| agreed(*kind));
+        let refused: BTreeSet<AccessKind> =
+            app.access.iter().filter(|asked| !agreed(&asked.access)).map(|asked| asked.access.kind).collect();
+        let kinds = app.access.iter().map(|asked| asked.access.kind).filter(|kind| !refused.contains(kind));
         let kinds: BTreeSet<AccessKind> = kinds.collect();
         Some((app.id.parse().ok()?, kinds)).filter(|(_, kinds)| !kinds.is_empty())
     });

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use axum::http::Method;
 use hearth_model::api::apps::{AccessRequest, Changed, Companion, CompanionOption, InstallApp, InstallCheck};
 use hearth_model::api::store::{PackageDetail, PackageSummary};
-use hearth_model::package::{Access, AccessKind};
+use hearth_model::package::{Access, AccessKind, Reach};
 use hearth_model::{AppId, StoreId};
 
 use super::client::{Client, part};
@@ -46,9 +46,10 @@ pub(super) struct Answers {
     /// Takes another port of this box than the package's: `8080/tcp=9090`, or `8080=9090`.
     #[arg(long = "port", value_name = "PORT[/PROTOCOL]=PORT", value_parser = port)]
     pub(super) ports: Vec<(String, u16)>,
-    /// Agrees to what the app may do beyond its own folder and network, by its kind: `host-network`, `devices` …
-    #[arg(long, value_name = "KIND", value_parser = access_kind)]
-    allow: Vec<AccessKind>,
+    /// Agrees to what the app may do beyond its own folder and network, by its kind: `host-network`, `devices` …;
+    /// `whole-box` for a path, a device or a right that equals control of the whole box.
+    #[arg(long, value_name = "KIND", value_parser = allowed)]
+    allow: Vec<Allowed>,
     /// Agrees to everything that the app may do.
     #[arg(long)]
     allow_all: bool,
@@ -73,7 +74,7 @@ impl Answers {
     }
 
     pub(super) fn granted(&self, asked: &[AccessRequest]) -> BTreeSet<Access> {
-        let agreed = |access: &Access| self.allow_all || self.allow.contains(&access.kind);
+        let agreed = |access: &Access| self.allow_all || self.allow.contains(&Allowed::needed_for(access));
         asked.iter().map(|asked| asked.access.clone()).filter(agreed).collect()
     }
 }
@@ -202,11 +203,9 @@ fn companion_in_words(companion: &Companion) -> String {
 }
 
 fn consent_hint(asked: &[AccessRequest]) -> String {
-    let kinds: BTreeSet<String> = asked
-        .iter()
-        .filter_map(|asked| serde_json::to_value(asked.access.kind).ok()?.as_str().map(str::to_owned))
-        .collect();
-    let flags: Vec<_> = kinds.iter().map(|kind| format!("--allow {kind}")).collect();
+    let words: BTreeSet<String> =
+        asked.iter().filter_map(|asked| Allowed::needed_for(&asked.access).word()).collect();
+    let flags: Vec<_> = words.iter().map(|word| format!("--allow {word}")).collect();
     format!("\nagree with {}, or with --allow-all", flags.join(" "))
 }
 
@@ -236,10 +235,42 @@ fn port(text: &str) -> Result<(String, u16), String> {
     }
 }
 
-pub(super) fn access_kind(text: &str) -> Result<AccessKind, String> {
-    serde_json::from_value(text.into()).map_err(|_| {
-        "the kinds are privileged, docker-socket, host-network, host-namespace, host-paths, devices, capabilities and unconfined"
-            .to_owned()
+/// What one `--allow` agrees to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Allowed {
+    /// Every access of this kind but those that equal control of the whole box.
+    Kind(AccessKind),
+    /// Those that equal control of the whole box, of any kind that does not say so by itself.
+    WholeBox,
+}
+
+const WHOLE_BOX: &str = "whole-box";
+
+impl Allowed {
+    /// Returns what agrees to this access.
+    pub(super) fn needed_for(access: &Access) -> Self {
+        match access.reach {
+            Reach::WholeBox => Self::WholeBox,
+            Reach::Stated | Reach::Reading | Reach::ReadingSecrets => Self::Kind(access.kind),
+        }
+    }
+
+    fn word(self) -> Option<String> {
+        match self {
+            Self::WholeBox => Some(WHOLE_BOX.to_owned()),
+            Self::Kind(kind) => serde_json::to_value(kind).ok()?.as_str().map(str::to_owned),
+        }
+    }
+}
+
+pub(super) fn allowed(text: &str) -> Result<Allowed, String> {
+    if text == WHOLE_BOX {
+        return Ok(Allowed::WholeBox);
+    }
+    serde_json::from_value(text.into()).map(Allowed::Kind).map_err(|_| {
+        format!(
+            "the kinds are {WHOLE_BOX}, privileged, docker-socket, host-network, host-namespace, host-paths, devices, capabilities and unconfined"
+        )
     })
 }
 
@@ -257,7 +288,33 @@ mod tests {
         for bad in ["8080", "8080=0", "0=1", "x=1", "1/icmp=2", "8080=70000", "=1"] {
             assert!(port(bad).is_err(), "{bad}");
         }
-        assert_eq!(access_kind("host-network"), Ok(AccessKind::HostNetwork));
-        assert!(access_kind("everything").is_err());
+        assert_eq!(allowed("host-network"), Ok(Allowed::Kind(AccessKind::HostNetwork)));
+        assert_eq!(allowed("whole-box"), Ok(Allowed::WholeBox));
+        assert!(allowed("everything").is_err());
+    }
+
+    #[test]
+    fn agreeing_to_a_kind_does_not_agree_to_the_whole_box() {
+        let asked = |detail: &str, reach| AccessRequest {
+            access: Access { reach, ..Access::new(AccessKind::HostPaths, "web", detail) },
+            means: String::new(),
+            grave: false,
+            reason: None,
+        };
+        let asked =
+            [asked("/srv", Reach::Stated), asked("/media", Reach::Reading), asked("/etc", Reach::WholeBox)];
+        let granted = |allow: &[&str]| {
+            let allow = allow.iter().map(|word| allowed(word).unwrap()).collect();
+            let answers =
+                Answers { set: Vec::new(), set_file: Vec::new(), ports: Vec::new(), allow, allow_all: false };
+            let granted = answers.granted(&asked);
+            granted.into_iter().map(|access| access.detail).collect::<Vec<_>>()
+        };
+        assert_eq!(granted(&["host-paths"]), ["/media", "/srv"]);
+        assert_eq!(granted(&["whole-box"]), ["/etc"]);
+        assert_eq!(
+            consent_hint(&asked),
+            "\nagree with --allow host-paths --allow whole-box, or with --allow-all"
+        );
     }
 }

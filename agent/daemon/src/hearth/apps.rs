@@ -85,7 +85,7 @@ impl Hearth {
                 return Ok(check);
             }
         };
-        check.blockers.extend(self.unknown_ports(&app, &wanted, &entry.package).await?);
+        check.blockers.extend(self.unknown_ports(&app, wanted, &entry.package).await?);
         check.access = access_requests(&entry.package, &spec);
         check.warnings.extend(way_around_the_sign_in(&entry.package, &spec));
         let desired = self.in_force().desired;
@@ -289,6 +289,7 @@ pub(crate) fn access_requests(package: &Package, spec: &AppSpec) -> Vec<AccessRe
         .map(|access| AccessRequest {
             access: access.clone(),
             means: hearth_compose::means(access),
+            grave: access.is_grave(),
             reason: package
                 .manifest
                 .permissions

@@ -27,7 +27,7 @@ impl Hearth {
         let missing: Vec<String> = findings
             .access
             .iter()
-            .filter(|asked| !request.granted.contains(&asked.access))
+            .filter(|asked| !asked.access.is_granted(&request.granted))
             .map(|asked| asked.means.clone())
             .collect();
         if !missing.is_empty() {

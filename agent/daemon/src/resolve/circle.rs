@@ -89,11 +89,7 @@ pub(crate) fn names_addresses(package: &Package) -> bool {
 
 /// Returns the consent that an app needs for what it shares with other apps, whether the box has them already or not.
 pub(crate) fn shared_access(app: &AppId, package: &Package, joins: &Joins) -> BTreeSet<Access> {
-    let asked = |kind: Asked| Access {
-        kind: AccessKind::HostNetwork,
-        service: app.to_string(),
-        detail: kind.detail().to_owned(),
-    };
+    let asked = |kind: Asked| Access::new(AccessKind::HostNetwork, app.as_str(), kind.detail());
     let mut all = BTreeSet::new();
     if joins.fixed != Fixed::No || package.conventions.needs.contains(&Need::Tor) {
         all.insert(asked(Asked::FixedAddresses));

@@ -1,11 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use hearth_model::condition::ReasonCode;
 use hearth_model::container::{ContainerSpec, Endpoint, NetworkMode};
 use hearth_model::package::Package;
 use hearth_model::spec::{IpamPool, NetworkSpec};
-use hearth_model::{AppId, AppSpec};
+use hearth_model::subnet::Route;
+use hearth_model::{AppId, AppSpec, Reason};
 
 use super::circle::{Fixed, Joins, Packages, names_addresses};
+use super::ranges;
 use super::tor;
 
 /// The network of fixed addresses. Packages of umbrelOS name addresses in it.
@@ -85,18 +88,26 @@ impl Membership {
     /// containers. Fixed addresses move from the app's own network, which has no such range. Names of services stay known
     /// to the app alone, since two apps may both have a `web`.
     ///
+    /// On a box that reaches a network of its own at the fixed addresses the shared network gets others, and an app that names
+    /// fixed ones cannot join.
+    ///
     /// # Errors
-    /// When the package has a network of such a name itself.
-    pub(super) fn join(&self, spec: &mut AppSpec) -> Result<(), String> {
+    /// The reason for the owner: the package has a network of such a name itself, or the host reaches others at its addresses.
+    pub(super) fn join(&self, spec: &mut AppSpec, routes: &[Route], name: &str) -> Result<(), Reason> {
         if let Some(name) = spec.networks.iter().find(|(name, own)| is_ours(name) && !own.external) {
-            return Err(format!(
-                "the network `{}` has a name that Hearth uses for networks of its own",
-                name.0
-            ));
+            let text =
+                format!("The network `{}` has a name that Hearth uses for networks of its own.", name.0);
+            return Err(Reason::new(ReasonCode::PackageInvalid, text));
         }
         if let Some(scope) = &self.fixed {
+            let in_the_way = ranges::in_the_way(SUBNET, routes);
+            if let Some(route) = in_the_way.filter(|_| names_an_address(spec)) {
+                return Err(ranges::taken(name, SUBNET, route));
+            }
             let services = scope.services(spec);
-            connect(spec, NAME, &services, &fixed_addresses());
+            // Without a range the engine chooses one, and keeps away from what the host reaches.
+            let network = if in_the_way.is_some() { of_one_app() } else { fixed_addresses() };
+            connect(spec, NAME, &services, &network);
         }
         for (provider, scope) in &self.providers {
             let services = scope.services(spec);
@@ -154,6 +165,17 @@ fn page(spec: &AppSpec) -> Option<&str> {
 /// Returns everything that a container is created from as a text.
 fn text_of(container: &ContainerSpec) -> String {
     serde_json::to_string(container).unwrap_or_default()
+}
+
+/// Tells whether a service names an address in the app's own network, which stands for one in the shared network.
+fn names_an_address(spec: &AppSpec) -> bool {
+    let own = format!("{}_default", spec.app);
+    spec.services.values().any(|service| match &service.container.network {
+        NetworkMode::Networks(endpoints) => {
+            endpoints.get(&own).is_some_and(|endpoint| endpoint.ipv4_address.is_some())
+        }
+        _ => false,
+    })
 }
 
 fn connect(spec: &mut AppSpec, network: &str, services: &BTreeSet<String>, made_as: &NetworkSpec) {

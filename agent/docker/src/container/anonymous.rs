@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bollard::models::{Mount as EngineMount, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig};
 use hearth_model::container::{ContainerSpec, Mount, VOLUMES_FOLDER, anonymous_volume_folder, is_one_off};
+use hearth_model::id::AppId;
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -36,8 +37,11 @@ impl Engine {
         }
         let declared = self.declared_volumes(spec).await?;
         // The engine asks the image last, after the mounts of other containers.
-        let inherited =
-            if declared.is_empty() { BTreeSet::new() } else { self.inherited_targets(spec, doing).await? };
+        let inherited = if declared.is_empty() {
+            BTreeSet::new()
+        } else {
+            self.inherited_targets(&labels.app, spec, doing).await?
+        };
         let folder_name = |target: &str| anonymous_volume_folder(&labels.service, target);
         let app_dir = self.inner.options.apps_dir.join(labels.app.as_str());
         let mut mounts = Vec::new();
@@ -54,11 +58,16 @@ impl Engine {
     }
 
     /// Returns where the mounts of other containers appear in one that takes them over.
-    async fn inherited_targets(&self, spec: &ContainerSpec, doing: &str) -> Result<BTreeSet<String>, Error> {
+    async fn inherited_targets(
+        &self,
+        app: &AppId,
+        spec: &ContainerSpec,
+        doing: &str,
+    ) -> Result<BTreeSet<String>, Error> {
         let mut targets = BTreeSet::new();
         for from in &spec.volumes_from {
-            let name = from.split(':').next().unwrap_or(from);
-            let found = self.find_container(name).await.map_err(|failure| self.error(failure, doing))?;
+            let id = self.container_of(app, &from.service, doing).await?;
+            let found = self.find_container(&id).await.map_err(|failure| self.error(failure, doing))?;
             targets.extend(found.into_iter().flat_map(|other| other.mounts).map(|mount| mount.destination));
         }
         Ok(targets)

@@ -7,23 +7,53 @@ use bollard::models::{
     PortBinding, PortMap, ResourcesUlimits, RestartPolicy as EngineRestartPolicy, RestartPolicyNameEnum,
 };
 use hearth_model::container::{
-    ContainerSpec, Device, Dns, Endpoint, Healthcheck, Mount, NetworkMode, Resources, RestartPolicy, Ulimit,
+    ContainerSpec, Device, Dns, Endpoint, Healthcheck, Link, Logging, Mount, NetworkMode, Resources,
+    RestartPolicy, Ulimit,
 };
+use hearth_model::id::AppId;
 
 use super::links::{follows_links, is_resolved};
+use crate::engine::DefaultLimits;
+
+const MKNOD: &str = "MKNOD";
+const NET_RAW: &str = "NET_RAW";
+
+/// What a container's log may take when its package does not say: three files of 10 MB.
+const LOG_BOUNDS: [(&str, &str); 2] = [("max-size", "10m"), ("max-file", "3")];
+
+/// Options that the engine's driver `local` knows; `json-file` knows these and others
+/// ([Docker, local driver](https://docs.docker.com/engine/logging/drivers/local/#options)).
+const LOCAL_LOG_OPTIONS: [&str; 3] = ["max-size", "max-file", "compress"];
 
 /// Networks of the engine that are not user-defined, and therefore know no further names of containers.
 const BUILT_IN_NETWORKS: [&str; 3] = ["bridge", "host", "none"];
+
+/// What a container shares with others, in the engine's words and by the ids of their containers.
+pub(super) struct Shared {
+    pub(super) network_mode: String,
+    pub(super) pid: Option<String>,
+    pub(super) ipc: Option<String>,
+    pub(super) volumes_from: Vec<String>,
+}
+
+/// The engine that a container is created on.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub(super) api_version: &'a str,
+    /// Limits for containers whose package sets none.
+    pub(super) defaults: DefaultLimits,
+}
 
 /// Returns the body of `POST /containers/create` ([Docker API](https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerCreate)).
 ///
 /// Only the first network can be named there by engines before 25; the others are connected before the start.
 pub(super) fn body(
+    app: &AppId,
     spec: &ContainerSpec,
     labels: HashMap<String, String>,
-    network_mode: String,
+    shared: Shared,
     first: Option<(String, EndpointSettings)>,
-    api_version: &str,
+    target: Target<'_>,
     resolved: Vec<EngineMount>,
 ) -> ContainerCreateBody {
     // Taken apart so that a field that is added to the spec must be decided on here.
@@ -63,16 +93,16 @@ pub(super) fn body(
         ulimits,
         resources,
         shm_size_bytes,
-        pid,
-        ipc,
+        pid: _,
+        ipc: _,
         uts,
         userns_mode,
         cgroup,
         cgroup_parent,
         dns,
         extra_hosts,
-        links,
-        volumes_from,
+        links: _,
+        volumes_from: _,
         logging,
         runtime,
         storage_opt,
@@ -80,9 +110,11 @@ pub(super) fn body(
         pull_policy: _,
     } = spec;
     let Dns { servers, search, options } = dns;
+    let Target { api_version, defaults } = target;
     // The engine must not start again by itself what it would look up through links of the app.
     let restart = if follows_links(spec, api_version) { RestartPolicy::No } else { *restart };
     let by_path = || mounts.iter().filter(|mount| !is_resolved(mount, api_version));
+    let Shared { network_mode, pid, ipc, volumes_from } = shared;
     let host = HostConfig {
         network_mode: Some(network_mode),
         mounts: some(by_path().filter_map(mount).chain(resolved).collect()),
@@ -94,7 +126,7 @@ pub(super) fn body(
         readonly_rootfs: Some(*read_only),
         privileged: Some(*privileged),
         cap_add: some(words(cap_add)),
-        cap_drop: some(words(cap_drop)),
+        cap_drop: some(words(&dropped(app, spec, cap_drop))),
         security_opt: some(security_opt.clone()),
         devices: some(devices.iter().map(device).collect()),
         device_cgroup_rules: some(device_cgroup_rules.clone()),
@@ -102,8 +134,8 @@ pub(super) fn body(
         sysctls: some_map(map(sysctls)),
         ulimits: some(ulimits.iter().map(ulimit).collect()),
         shm_size: shm_size_bytes.map(signed),
-        pid_mode: pid.clone(),
-        ipc_mode: ipc.clone(),
+        pid_mode: pid,
+        ipc_mode: ipc,
         uts_mode: uts.clone(),
         userns_mode: userns_mode.clone(),
         cgroupns_mode: cgroup.as_deref().and_then(cgroup_namespace),
@@ -113,16 +145,12 @@ pub(super) fn body(
         dns_search: some(search.clone()),
         dns_options: some(options.clone()),
         extra_hosts: some(extra_hosts.clone()),
-        links: some(links.clone()),
-        volumes_from: some(volumes_from.clone()),
-        log_config: logging.as_ref().map(|logging| HostConfigLogConfig {
-            typ: Some(logging.driver.clone()),
-            config: some_map(map(&logging.options)),
-        }),
+        volumes_from: some(volumes_from),
+        log_config: Some(log_config(logging.as_ref())),
         runtime: runtime.clone(),
         storage_opt: some_map(map(storage_opt)),
         annotations: some_map(map(annotations)),
-        ..limits(resources)
+        ..limits(resources, defaults)
     };
     let published = ports.iter().map(|port| format!("{}/{}", port.container_port, port.protocol.as_str()));
     let exposed: BTreeSet<String> = expose.iter().cloned().chain(published).collect();
@@ -154,7 +182,7 @@ pub(super) fn endpoints(spec: &ContainerSpec) -> Vec<(String, EndpointSettings)>
     let NetworkMode::Networks(networks) = &spec.network else { return Vec::new() };
     let mut networks: Vec<(&String, &Endpoint)> = networks.iter().collect();
     networks.sort_by_key(|(name, endpoint)| (std::cmp::Reverse(endpoint.priority), *name));
-    networks.into_iter().map(|(name, at)| (name.clone(), endpoint(name, at))).collect()
+    networks.into_iter().map(|(name, at)| (name.clone(), endpoint(name, at, &spec.links))).collect()
 }
 
 /// Returns how many networks the container is connected to.
@@ -165,7 +193,8 @@ pub(super) fn endpoint_count(spec: &ContainerSpec) -> usize {
     }
 }
 
-fn endpoint(network: &str, endpoint: &Endpoint) -> EndpointSettings {
+/// Further names for other services are known to this container, in each network where the engine knows that service.
+fn endpoint(network: &str, endpoint: &Endpoint, links: &[Link]) -> EndpointSettings {
     let Endpoint {
         aliases,
         ipv4_address,
@@ -182,6 +211,11 @@ fn endpoint(network: &str, endpoint: &Endpoint) -> EndpointSettings {
         link_local_ips: some(link_local_ips.clone()),
     };
     EndpointSettings {
+        links: if BUILT_IN_NETWORKS.contains(&network) {
+            None
+        } else {
+            some(links.iter().map(|link| format!("{}:{}", link.service, link.alias)).collect())
+        },
         aliases: if BUILT_IN_NETWORKS.contains(&network) { None } else { some(words(aliases)) },
         ipam_config: (ipam != EndpointIpamConfig::default()).then_some(ipam),
         mac_address: mac_address.clone(),
@@ -307,9 +341,69 @@ fn health_check(check: &Healthcheck) -> HealthConfig {
     }
 }
 
-fn limits(resources: &Resources) -> HostConfig {
+/// Returns the capabilities that a container does not get: besides the package's own list, the right to make device files,
+/// which nothing in a container needs that does not say so.
+///
+/// The right to send packets of any form goes only where other apps are in the same network, and could be impersonated
+/// there. In the app's own network it stays: programs that carry it as a file capability, such as Debian's `ping`, could not
+/// even be started without.
+fn dropped(app: &AppId, spec: &ContainerSpec, of_package: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut dropped = of_package.clone();
+    let asks_for = |capability: &str| {
+        spec.privileged || ["ALL", capability].iter().any(|asked| spec.cap_add.contains(*asked))
+    };
+    if !asks_for(MKNOD) {
+        dropped.insert(MKNOD.to_owned());
+    }
+    let own = format!("{app}_");
+    let is_among_others = match &spec.network {
+        NetworkMode::Networks(networks) => networks.keys().any(|network| !network.starts_with(&own)),
+        NetworkMode::Host | NetworkMode::None | NetworkMode::Service(_) | NetworkMode::Container(_) => false,
+    };
+    if is_among_others && !asks_for(NET_RAW) {
+        dropped.insert(NET_RAW.to_owned());
+    }
+    dropped
+}
+
+/// Returns where the container's output goes, with bounds where the package sets none. The engine's own driver is not
+/// relied on: Docker's keeps everything.
+fn log_config(logging: Option<&Logging>) -> HostConfigLogConfig {
+    let mut options = logging.map(|logging| logging.options.clone()).unwrap_or_default();
+    let driver = match logging.map_or("", |logging| logging.driver.as_str()) {
+        "" if options.keys().all(|option| LOCAL_LOG_OPTIONS.contains(&option.as_str())) => "local",
+        "" => "json-file",
+        driver => driver,
+    };
+    if driver != "none" {
+        for (option, bound) in LOG_BOUNDS {
+            // With a unit, or without; 0 and less are no bound to the engine.
+            let number =
+                |value: &str| value.trim_end_matches(|unit: char| unit.is_ascii_alphabetic()).parse();
+            let is_bound = |value: &String| number(value).is_ok_and(|number: f64| number > 0.0);
+            if !options.get(option).is_some_and(is_bound) {
+                options.insert(option.to_owned(), bound.to_owned());
+            }
+        }
+    }
+    HostConfigLogConfig { typ: Some(driver.to_owned()), config: some_map(map(&options)) }
+}
+
+/// A limit of the package's own is kept. What would contradict the default keeps it away: the engine refuses more memory
+/// reserved, or less memory and swap together, than there may be memory.
+fn memory_limit(resources: &Resources, default: Option<u64>) -> Option<u64> {
+    let fits = |default: &u64| {
+        let reserved = resources.memory_reservation_bytes.unwrap_or_default();
+        let with_swap = resources.memory_swap_bytes.and_then(|bytes| u64::try_from(bytes).ok());
+        reserved <= *default && with_swap.is_none_or(|bytes| bytes >= *default)
+    };
+    resources.memory_bytes.or_else(|| default.filter(fits))
+}
+
+fn limits(resources: &Resources, defaults: DefaultLimits) -> HostConfig {
+    let memory = memory_limit(resources, defaults.memory_bytes);
     let Resources {
-        memory_bytes,
+        memory_bytes: _,
         memory_reservation_bytes,
         memory_swap_bytes,
         memory_swappiness,
@@ -324,7 +418,7 @@ fn limits(resources: &Resources) -> HostConfig {
         blkio_weight,
     } = resources;
     HostConfig {
-        memory: memory_bytes.map(signed),
+        memory: memory.map(signed),
         memory_reservation: memory_reservation_bytes.map(signed),
         memory_swap: *memory_swap_bytes,
         memory_swappiness: *memory_swappiness,
@@ -333,7 +427,7 @@ fn limits(resources: &Resources) -> HostConfig {
         cpu_period: *cpu_period,
         cpu_quota: *cpu_quota,
         cpuset_cpus: cpuset.clone(),
-        pids_limit: *pids_limit,
+        pids_limit: Some(pids_limit.filter(|limit| *limit > 0).unwrap_or(defaults.processes)),
         oom_score_adj: *oom_score_adj,
         oom_kill_disable: *oom_kill_disable,
         blkio_weight: *blkio_weight,

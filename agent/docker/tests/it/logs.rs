@@ -1,8 +1,9 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 use hearth_docker::LogOptions;
-use hearth_model::container::ContainerSpec;
+use hearth_model::container::{ContainerSpec, Logging};
 use hearth_model::plan::Step;
 
 use crate::support::{Fixture, PATIENCE};
@@ -77,4 +78,31 @@ async fn the_last_of_many_lines_are_found() {
     assert_eq!(fixture.engine.last_lines(&spec.name, 2).await, ["line 4998", "line 4999"]);
     let lines = fixture.engine.logs(&spec.name, ALL).await.expect("a log");
     assert_eq!(lines.count().await, 5000);
+}
+
+/// A container that writes a line of 30 MB between two others.
+const LONG: &str = "echo before; /bin/busybox dd if=/dev/zero bs=1000000 count=30 2>/dev/null \
+    | /bin/busybox tr '\\0' x; echo; echo after";
+
+#[tokio::test]
+async fn a_line_of_30_mb_is_cut_and_the_log_goes_on() {
+    let fixture = Fixture::new("long");
+    for driver in ["json-file", "local"] {
+        let logging = Some(Logging { driver: driver.to_owned(), options: BTreeMap::new() });
+        let spec = ContainerSpec { logging, ..fixture.shell(driver, LONG) };
+        fixture.up(&spec).await;
+        fixture.wait_for_exit(&spec).await;
+        let last = LogOptions { tail: Some(200), follow: false };
+        for options in [ALL, last, LogOptions { follow: true, ..last }] {
+            let lines = fixture.engine.logs(&spec.name, options).await.expect("a log");
+            let lines: Vec<_> = lines.try_collect().await.expect("lines");
+            assert!((2..=3).contains(&lines.len()), "{driver} {options:?}: {} lines", lines.len());
+            assert_eq!(lines.last().map(|line| line.line.as_str()), Some("after"), "{driver} {options:?}");
+            assert!(lines.iter().all(|line| line.at.is_some() && line.line.len() < 70_000));
+        }
+        let json: serde_json::Value =
+            serde_json::from_str(&crate::support::docker(["inspect", &spec.name])).unwrap();
+        let bounds = serde_json::json!({ "max-size": "10m", "max-file": "3" });
+        assert_eq!(json[0]["HostConfig"]["LogConfig"]["Config"], bounds);
+    }
 }

@@ -3,7 +3,7 @@ use std::fs;
 
 use hearth_docker::Error;
 use hearth_model::Digest;
-use hearth_model::container::{ContainerSpec, Mount, anonymous_volume_folder};
+use hearth_model::container::{ContainerSpec, Mount, VolumesFrom, anonymous_volume_folder};
 use hearth_model::observed::ContainerState;
 use hearth_model::plan::Step;
 use hearth_model::spec::VolumeSpec;
@@ -166,7 +166,7 @@ async fn what_a_container_keeps_without_a_name_stays_in_the_apps_folder() {
         let other = ContainerSpec {
             image: image.parse().expect("valid"),
             mounts: vec![in_memory.clone()],
-            volumes_from: vec![container.name.clone()],
+            volumes_from: vec![VolumesFrom { service: "web".parse().expect("valid"), read_only: false }],
             ..fixture.shell("b", "/bin/busybox cat /seed/log")
         };
         fixture.create(&other).await;

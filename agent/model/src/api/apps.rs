@@ -150,6 +150,8 @@ pub struct AccessRequest {
     pub access: Access,
     /// What that means, in plain words.
     pub means: String,
+    /// Whether it gives the app about as much power as the owner has, or lets it read what only the owner should.
+    pub grave: bool,
     /// Why the package needs it, if it says so.
     pub reason: Option<String>,
 }

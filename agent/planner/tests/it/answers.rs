@@ -137,7 +137,7 @@ fn differences_are_sentences_without_secrets() {
     git.run = Run::Stopped;
     git.restarts = 1;
     let detail = "/mnt/disk".to_owned();
-    git.granted.insert(Access { kind: AccessKind::HostPaths, service: "web".to_owned(), detail });
+    git.granted.insert(Access::new(AccessKind::HostPaths, "web", detail));
     to.deleted_data.insert(app("older").app);
     to.deleted_data.insert(app("oldest").app);
     to.settings.box_name = Some("Cellar".to_owned());

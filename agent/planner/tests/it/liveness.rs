@@ -149,7 +149,7 @@ fn what_shares_the_network_of_a_service_that_was_started_again_is_started_again(
         .service("web", "torrent:1")
         .inside("web", "tunnel")
         .service("feeds", "feeds:1")
-        .with("feeds", |feeds| feeds.container.pid = Some("container:vpn-web-1".to_owned()));
+        .with("feeds", |feeds| feeds.container.pid = Some("service:web".to_owned().into()));
     let mut agent = installed(&spec, "gluetun:3", Behaviour::default());
     agent.settle();
     let before = agent.sim.observe([]).containers;

@@ -15,7 +15,7 @@ fn networks(packages: &[Package], app: &str, exported: &[(&str, &str)]) -> BTree
     let exported = exported.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let membership = Membership::of(&app, &package, &joins, &kept, &exported);
     let mut spec = super::super::rehearse(&package).expect("it resolves");
-    membership.join(&mut spec).expect("no name is taken");
+    membership.join(&mut spec, &[], "App").expect("no name is taken");
     spec.services
         .iter()
         .map(|(name, service)| {
@@ -90,6 +90,42 @@ fn addresses_are_reached_in_their_network_by_those_that_use_them() {
 fn names_of_networks_of_hearths_own_are_refused() {
     let mut spec = super::super::rehearse(&cloud()).expect("it resolves");
     spec.networks.insert(NAME.to_owned(), NetworkSpec::default());
-    let refused = Membership::default().join(&mut spec).expect_err("it is Hearth's");
-    assert!(refused.contains(NAME), "{refused}");
+    let refused = Membership::default().join(&mut spec, &[], "App").expect_err("it is Hearth's");
+    assert!(refused.message.contains(NAME), "{refused:?}");
+}
+
+/// The spec of an app in the network of fixed addresses, on a box with this route.
+fn with_fixed(address: Option<&str>, route: &str) -> Result<AppSpec, Reason> {
+    let mut spec = super::super::rehearse(&with_services(package("node", &[], &[]), "  web: { image: x }\n"))
+        .expect("it resolves");
+    for service in spec.services.values_mut() {
+        let NetworkMode::Networks(endpoints) = &mut service.container.network else { unreachable!() };
+        for endpoint in endpoints.values_mut() {
+            endpoint.ipv4_address = address.map(str::to_owned);
+        }
+    }
+    let membership = Membership { fixed: Some(Scope::All), ..Membership::default() };
+    let route = Route { interface: "eth0".to_owned(), subnet: route.parse().expect("a subnet") };
+    membership.join(&mut spec, &[route], "Node").map(|()| spec)
+}
+
+#[test]
+fn a_home_network_at_the_fixed_addresses_keeps_its_router() {
+    let spec = with_fixed(None, "10.21.0.0/24").expect("it names no address");
+    assert_eq!(spec.networks[NAME].ipam, [], "the engine chooses others");
+    assert!(spec.networks[NAME].shared);
+
+    let reason = with_fixed(Some("10.21.21.40"), "10.21.0.0/24").expect_err("it names one");
+    assert!(reason.message.contains("10.21.0.0/16") && reason.message.contains("eth0"), "{reason:?}");
+}
+
+#[test]
+fn a_home_network_elsewhere_changes_nothing() {
+    let spec = with_fixed(Some("10.21.21.40"), "192.168.1.0/24").expect("nothing is in the way");
+    assert_eq!(spec.networks[NAME], fixed_addresses());
+    for service in spec.services.values() {
+        let NetworkMode::Networks(endpoints) = &service.container.network else { unreachable!() };
+        assert_eq!(endpoints[NAME].ipv4_address.as_deref(), Some("10.21.21.40"));
+        assert_eq!(endpoints["node_default"].ipv4_address, None);
+    }
 }
