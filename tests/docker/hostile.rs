@@ -58,7 +58,7 @@ fn refused_options() -> Vec<(&'static str, &'static str, &'static str)> {
         ("sysfs", "type: sysfs, device: x", "`sysfs`"),
         ("disk", "type: ext4, device: /dev/sda1", "`ext4`"),
         ("remount", "type: none, o: \"bind,remount\", device: ./data", "`remount`"),
-        ("etc", "type: none, o: \"rbind,rw\", device: /etc", "`/etc` on this box"),
+        ("etc", "type: none, o: \"rbind,rw\", device: /etc", "`/etc` of this box"),
         ("nfs", "type: nfs, o: \"addr=10.9.9.9\", device: \":/films\"", "network folder `10.9.9.9:/films`"),
         (
             "cifs",

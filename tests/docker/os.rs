@@ -217,7 +217,7 @@ fn a_stick_is_asked_and_settings_are_kept() -> Result<()> {
         ensure!(!nowhere.status.success(), "stable has nothing");
         let settings =
             command(&["os", "settings", "--channel", "beta", "--restart-window", "3-5", "--limit", "2MB"])?;
-        ensure!(settings.contains("beta") && settings.contains("2.0 MB a second"), "{settings}");
+        ensure!(settings.contains("beta") && settings.contains("2 MB a second"), "{settings}");
         let found = command(&["os", "check", "--from", &stick])?;
         ensure!(found.contains("release 1.0.2 is available") && found.contains("Faster."), "{found}");
         let window = command(&["os", "settings", "--restart-window", "none", "--json"])?;

@@ -76,7 +76,7 @@ fn an_app_that_talks_to_another_needs_it_finds_it_and_keeps_it() -> Result<()> {
 
         // The home network has these addresses: its router must stay where it is.
         let home =
-            "ip link add home0 type dummy && ip address add 10.21.0.2/24 dev home0 && ip link set home0 up";
+            "ip link add home0 type bridge && ip address add 10.21.0.2/24 dev home0 && ip link set home0 up";
         hearth_tests::process::run("sh", &["-c", home])?;
         let taken = blockers(&client, "node")?;
         ensure!(taken.contains("10.21.0.0/16") && taken.contains("10.21.0.0/24 over home0"), "{taken}");

@@ -9,6 +9,7 @@ use hearth_model::id::AppId;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::labels::ContainerLabels;
+use crate::wire;
 
 /// Something that a container keeps without a name for it.
 #[derive(Debug, PartialEq, Eq)]
@@ -67,8 +68,10 @@ impl Engine {
         let mut targets = BTreeSet::new();
         for from in &spec.volumes_from {
             let id = self.container_of(app, &from.service, doing).await?;
-            let found = self.find_container(&id).await.map_err(|failure| self.error(failure, doing))?;
-            targets.extend(found.into_iter().flat_map(|other| other.mounts).map(|mount| mount.destination));
+            let path = format!("/containers/{id}/json");
+            let other: wire::Container =
+                self.get(&path).await.map_err(|failure| self.error(failure, doing))?;
+            targets.extend(other.mounts.into_iter().map(|mount| mount.destination));
         }
         Ok(targets)
     }

@@ -36,6 +36,15 @@ fn settled(state: &UpdateState, boot: &Boot, restarted: bool, now: Timestamp) ->
     let runs = |version: &ReleaseVersion| *version == boot.version;
     let blessed = || UpdateState::Blessed { version: boot.version, at: now };
     match state {
+        // The power went between the note of the checks and the boot loader's, and that start had used up the last try.
+        UpdateState::Blessed { version, .. } if !runs(version) && is_used_up(version, boot) => went_back(
+            *version,
+            format!(
+                "It passed its checks, and the power went before the boot loader knew of that, so {} is back.",
+                boot.version
+            ),
+            now,
+        ),
         UpdateState::Idle
         | UpdateState::Blessed { .. }
         | UpdateState::WentBack { .. }

@@ -2,6 +2,8 @@
 
 /// Order, findings, differences and states, in words.
 mod answers;
+/// Random apps, and random faults of a new version.
+mod any;
 /// Where the agent listens for apps.
 mod doors;
 /// The loop of the agent: observe, move updates on, plan, check the plan, execute it.

@@ -64,6 +64,21 @@ fn every_kind_of_bad_release_ends_on_the_old_one_with_a_reason_and_is_not_offere
 }
 
 #[test]
+fn a_power_cut_at_the_end_of_the_last_trial_goes_back_for_good() {
+    let mut sim = ready(2, Nature::Good);
+    sim.boot();
+    sim.boot();
+    sim.boot();
+    // Every check passed, and the boot loader was not told.
+    sim.work(true);
+    assert_eq!(sim.running(), release(1).version);
+    assert!(matches!(sim.record.state, UpdateState::WentBack { .. }), "{:?}", sim.record.state);
+    sim.tell(Event::CheckWanted).unwrap();
+    settle(&mut sim);
+    assert_eq!(sim.record.state, UpdateState::Idle, "it is not offered again");
+}
+
+#[test]
 fn a_cancelled_update_is_taken_back_out() {
     let mut sim = ready(2, Nature::Good);
     sim.tell(Event::CancelWanted).unwrap();

@@ -1,9 +1,10 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use hearth_docker::{Attached, Exec, Written};
-use hearth_model::container::{ContainerSpec, Endpoint, NetworkMode, RestartPolicy, one_off_name};
+use hearth_model::container::{ContainerSpec, Endpoint, Mount, NetworkMode, RestartPolicy, one_off_name};
 use hearth_model::{AppId, AppSpec, Hook, Observed, Reason, ServiceName, Step};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Mutex;
@@ -148,6 +149,7 @@ impl Caller {
         let (image, policy) = (container.image.clone(), container.pull_policy);
         self.step(&Step::PullImage { image, policy, platform: container.platform.clone() }).await?;
         let service = name.replace(|sign: char| !sign.is_ascii_alphanumeric(), "-");
+        self.step(&mounted_folders(&self.app, spec, &container)).await?;
         let create = Step::CreateContainer {
             app: self.app.clone(),
             service: service.parse().map_err(|_| format!("{service} is not a name"))?,
@@ -226,6 +228,19 @@ fn own(spec: &AppSpec, observed: &Observed) -> Result<(), String> {
     match { holders }.find(|(_, holder)| **holder != spec.app) {
         Some((name, holder)) => Err(format!("{name} belongs to {holder}")),
         None => Ok(()),
+    }
+}
+
+/// Returns the step that makes the folders which a container mounts: before an app's first script they are not there yet.
+fn mounted_folders(app: &AppId, spec: &AppSpec, container: &ContainerSpec) -> Step {
+    let is_mounted = |path: &String| {
+        container.mounts.iter().any(|mount| matches!(mount, Mount::Bind { source, .. } if source == path))
+    };
+    let folders = spec.folders.iter().filter(|(path, folder)| folder.mounted && is_mounted(path));
+    Step::WriteFiles {
+        app: app.clone(),
+        folders: folders.map(|(path, folder)| (path.clone(), *folder)).collect(),
+        files: BTreeMap::new(),
     }
 }
 

@@ -103,9 +103,9 @@ pub(super) fn spec<'a>(view: &'a View, app: &AppId) -> Result<&'a AppSpec, Strin
 }
 
 /// Returns the part of an app that some services need, themselves among it; the whole for none. It has no scripts: they
-/// run around the whole.
+/// run around the whole. It has no page either: nobody asks for that until the app itself is to run.
 fn part(spec: &AppSpec, services: &[ServiceName]) -> Result<AppSpec, String> {
-    let mut part = AppSpec { hooks: BTreeSet::new(), ..spec.clone() };
+    let mut part = AppSpec { hooks: BTreeSet::new(), web: None, door: None, ..spec.clone() };
     if services.is_empty() {
         return Ok(part);
     }
