@@ -262,8 +262,9 @@ fn lower(subject: Subject<'_>, links: &Links) -> Result<AppSpec, Reason> {
     files::add(&mut spec, package, &app_dir, &environment);
     links.membership.join(&mut spec, &around.routes, name)?;
     spec.access.extend(links.access.iter().cloned());
-    ranges::check(&spec, &around.routes, name)?;
     links.tor.add(&mut spec, subject).map_err(invalid)?;
+    // Last, since the box's Tor brings the network of fixed addresses itself.
+    ranges::check(&spec, &around.routes, name)?;
     spec.hooks = hooks;
     let folders = hearth_compose::Folders {
         app_dir: &app_dir,

@@ -145,6 +145,8 @@ pub(crate) struct State {
 pub(crate) struct HealthLog {
     #[serde(default)]
     pub(crate) status: String,
+    #[serde(default)]
+    pub(crate) failing_streak: Option<u64>,
     #[serde(default, deserialize_with = "null_is_empty")]
     pub(crate) log: Vec<HealthResult>,
 }
@@ -152,6 +154,8 @@ pub(crate) struct HealthLog {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct HealthResult {
+    #[serde(default)]
+    pub(crate) exit_code: i64,
     #[serde(default)]
     pub(crate) output: String,
 }

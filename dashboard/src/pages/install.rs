@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hearth_model::AppId;
-use hearth_model::api::apps::{Finding, InstallApp, InstallCheck};
+use hearth_model::api::apps::{AccessRequest, Finding, InstallApp, InstallCheck};
 use hearth_model::api::store::PackageDetail;
 use hearth_model::condition::ReasonCode;
 use hearth_model::package::Access;
@@ -54,8 +54,18 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
     // Apart from what the check says, which comes again and again and would wipe out why the install was refused.
     let check_error = RwSignal::new(None::<String>);
     let check = RwSignal::new(None::<InstallCheck>);
-    let access: BTreeSet<Access> = detail.access.iter().map(|request| request.access.clone()).collect();
-    let asks_consent = !access.is_empty();
+    // The package's own until the box has answered: what it shares with other apps depends on which are there.
+    let offered = detail.access.clone();
+    let requests = Memo::new(move |_| {
+        check.with(|check| check.as_ref().map_or_else(|| offered.clone(), |check| check.access.clone()))
+    });
+    // Who ticked the box agreed to what stood there.
+    Effect::new(move |before: Option<()>| {
+        requests.track();
+        if before.is_some() {
+            granted.set(false);
+        }
+    });
     let (store, package) = (detail.store.clone(), detail.manifest.id.to_string());
 
     let request = StoredValue::new(move |granted: bool| {
@@ -68,7 +78,11 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
             package: package.clone(),
             settings: form.with(Form::answers),
             ports: changed,
-            granted: if granted { access.clone() } else { BTreeSet::new() },
+            granted: if granted {
+                requests.with_untracked(|requests| accesses(requests))
+            } else {
+                BTreeSet::new()
+            },
             uses: uses.get(),
         })
     });
@@ -117,7 +131,7 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         form.update(Form::touch_all);
-        let ready = form.with(Form::is_valid) && (granted.get() || !asks_consent);
+        let ready = form.with(Form::is_valid) && (granted.get() || requests.with(Vec::is_empty));
         let Some(request) = request.with_value(|request| request(granted.get())) else { return };
         if busy.get() || !ready || blocked.get() {
             return;
@@ -144,7 +158,6 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
 
     let has_settings = form.with_untracked(|form| form.visible().next().is_some());
     let has_ports = !ports.with_untracked(Ports::is_empty);
-    let requests = detail.access.clone();
     let tips = detail.manifest.tips.clone().filter(|tips| !tips.trim().is_empty());
     let size = detail.manifest.requires.disk_mb.map(format::megabytes);
     view! {
@@ -172,15 +185,18 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
                             </fieldset>
                         }
                     })}
-                {asks_consent
-                    .then(|| {
-                        view! {
-                            <fieldset class="form-part">
-                                <legend>{text::ACCESS}</legend>
-                                <Consent requests granted name=name.clone() />
-                            </fieldset>
-                        }
-                    })}
+                {move || {
+                    let requests = requests.get();
+                    (!requests.is_empty())
+                        .then(|| {
+                            view! {
+                                <fieldset class="form-part">
+                                    <legend>{text::ACCESS}</legend>
+                                    <Consent requests granted name=name.clone() />
+                                </fieldset>
+                            }
+                        })
+                }}
                 <div class="findings" aria-live="polite">
                     {move || match check.get() {
                         Some(check) => {
@@ -202,13 +218,17 @@ fn InstallForm(open: RwSignal<bool>, detail: PackageDetail) -> impl IntoView {
                 <button
                     type="submit"
                     class="button is-primary"
-                    disabled=move || busy.get() || blocked.get() || (asks_consent && !granted.get())
+                    disabled=move || busy.get() || blocked.get() || (!requests.with(Vec::is_empty) && !granted.get())
                 >
                     {move || if busy.get() { text::INSTALLING } else { text::INSTALL }}
                 </button>
             </footer>
         </form>
     }
+}
+
+fn accesses(requests: &[AccessRequest]) -> BTreeSet<Access> {
+    requests.iter().map(|request| request.access.clone()).collect()
 }
 
 /// What the box found; what is about a port stands beside the port.

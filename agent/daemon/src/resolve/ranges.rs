@@ -11,9 +11,10 @@ const AT_HOME: [&str; 2] = ["macvlan", "ipvlan"];
 /// # Errors
 /// The reason for the owner.
 pub(super) fn check(spec: &AppSpec, routes: &[Route], name: &str) -> Result<(), Reason> {
-    let own = spec.networks.values().filter(|network| {
-        !network.external && !network.shared && !AT_HOME.contains(&network.driver.as_str())
-    });
+    let own = spec
+        .networks
+        .values()
+        .filter(|network| !network.external && !AT_HOME.contains(&network.driver.as_str()));
     for range in own.flat_map(|network| &network.ipam).filter_map(|pool| pool.subnet.as_deref()) {
         if let Some(route) = in_the_way(range, routes) {
             return Err(taken(name, range, route));
@@ -63,6 +64,10 @@ mod tests {
         let reason = check(&app("", "192.168.0.0/16"), &routes, "Demo").unwrap_err();
         assert!(reason.message.contains("192.168.1.0/24 over eth0"), "{reason:?}");
         assert_eq!(check(&app("", "172.31.255.0/29"), &routes, "Demo"), Ok(()));
+        let mut tor = app("", "10.21.0.0/16");
+        tor.networks.values_mut().for_each(|network| network.shared = true);
+        let at_home = [Route { interface: "eth0".to_owned(), subnet: "10.21.0.0/24".parse().unwrap() }];
+        assert!(check(&tor, &at_home, "Tor").is_err(), "a shared network takes them just the same");
         assert_eq!(check(&app("macvlan", "192.168.1.0/24"), &routes, "Demo"), Ok(()), "it is that network");
     }
 }

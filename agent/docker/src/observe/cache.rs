@@ -117,6 +117,12 @@ fn health(health: &wire::HealthLog) -> Option<Health> {
     match health.status.as_str() {
         "starting" => Some(Health::Starting),
         "healthy" => Some(Health::Healthy),
+        // The engine calls a container that was paused unhealthy until its next check, with no check that failed. Its last
+        // check counts until then.
+        "unhealthy" if health.failing_streak == Some(0) => match health.log.last() {
+            Some(last) if last.exit_code == 0 => Some(Health::Healthy),
+            _ => Some(Health::Starting),
+        },
         "unhealthy" => {
             let output = health.log.last().map(|result| result.output.trim()).unwrap_or_default();
             Some(Health::Unhealthy { output: output.chars().take(HEALTH_OUTPUT_CHARS).collect() })

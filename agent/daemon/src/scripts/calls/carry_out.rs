@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::up::{no_such_service, spec};
+use super::up::{LOOK_EVERY, no_such_service, spec};
 use super::wire::{self, Frame};
 use super::words::Call;
 use crate::hearth::Hearth;
@@ -132,10 +132,16 @@ impl Caller {
 
     async fn spec(&self) -> Result<AppSpec, String> {
         let now = self.hearth.in_force();
-        let view = look::everything(&self.hearth, &now, Ports::WhenNeeded).await;
-        let spec = spec(&view, &self.app)?;
-        own(spec, &view.observed)?;
-        Ok(spec.clone())
+        loop {
+            let view = look::everything(&self.hearth, &now, Ports::WhenNeeded).await;
+            if self.is_being_resolved(&view) {
+                tokio::time::sleep(LOOK_EVERY).await;
+                continue;
+            }
+            let spec = spec(&view, &self.app)?;
+            own(spec, &view.observed)?;
+            return Ok(spec.clone());
+        }
     }
 
     /// Runs a container to its end.

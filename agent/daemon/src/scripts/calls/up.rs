@@ -18,7 +18,7 @@ use crate::reconcile::run;
 const DAY: Duration = Duration::from_hours(24);
 /// How often it is looked whether what is waited for has come: the engine's events are the loop's, and while a script runs
 /// that leaves the app alone.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 impl Caller {
     /// Makes and starts services of the app, with all that they depend on, by the planner's own steps; all when none are
@@ -53,6 +53,10 @@ impl Caller {
                     .problem()
                     .unwrap_or_else(|| "Docker does not answer".to_owned()));
             }
+            if self.is_being_resolved(&view) {
+                tokio::time::sleep(LOOK_EVERY).await;
+                continue;
+            }
             let spec = part(spec(&view, app)?, services)?;
             leave(&mut view.observed, &spec);
             let specs = BTreeMap::from([(app.clone(), Ok(spec))]);
@@ -64,6 +68,12 @@ impl Caller {
                 return Ok(());
             }
         }
+    }
+
+    /// Tells whether scripts of packages run whose values the app is made of. That has an end, as they have a time limit.
+    pub(super) fn is_being_resolved(&self, view: &View) -> bool {
+        let is_wanted = self.hearth.in_force().desired.apps.contains_key(&self.app);
+        is_wanted && !view.specs.contains_key(&self.app) && !self.cut_off.is_cancelled()
     }
 
     /// Does the next steps of a plan, or waits a while where there are none. Returns whether nothing is left.
