@@ -47,7 +47,7 @@ pub(crate) async fn stages_of(
     Ok(())
 }
 
-/// Does a step; the token ends one that fetches or runs a script, and ends a copy of data.
+/// Does a step; the token ends one that fetches or runs a script. A copy of data goes on to its end.
 ///
 /// # Errors
 /// Why it failed.
