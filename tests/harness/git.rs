@@ -4,6 +4,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::process::output_of;
+
 /// A git repository that a test commits to, with the branch `main`.
 #[derive(Debug)]
 pub struct Repository {
@@ -44,7 +46,8 @@ impl Repository {
     /// # Errors
     /// When it fails.
     pub fn git(&self, arguments: &[&str]) -> Result<String> {
-        let output = Command::new("git")
+        let mut command = Command::new("git");
+        command
             .args(arguments)
             .current_dir(&self.folder)
             .envs([
@@ -54,9 +57,8 @@ impl Repository {
                 ("GIT_AUTHOR_EMAIL", "ada@example.org"),
                 ("GIT_COMMITTER_NAME", "Ada"),
                 ("GIT_COMMITTER_EMAIL", "ada@example.org"),
-            ])
-            .output()
-            .context("git is missing; `.ci/setup tests` installs it")?;
+            ]);
+        let output = output_of(command).context("`.ci/setup tests` installs git")?;
         let words = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "`git {}` failed: {words}", arguments.join(" "));
         Ok(String::from_utf8(output.stdout)?)

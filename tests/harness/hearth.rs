@@ -1,6 +1,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use crate::client::Client;
 use crate::machine::Machine;
 use crate::paths;
-use crate::process::Process;
+use crate::process::{Process, output_of};
 use crate::wait::{Answer, wait_for};
 
 /// How a test starts Hearth.
@@ -164,14 +164,11 @@ impl Hearth {
     /// Runs the `hearth` command against this Hearth and returns what it did.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// As [`output_of`].
     pub fn command_line(&self, arguments: &[&str]) -> Result<Output> {
-        Command::new(&self.setup.command)
-            .args(arguments)
-            .env("HEARTH_STATE_DIR", &self.setup.state)
-            .stdin(Stdio::null())
-            .output()
-            .context("failed to start `hearth`")
+        let mut command = Command::new(&self.setup.command);
+        command.args(arguments).env("HEARTH_STATE_DIR", &self.setup.state);
+        output_of(command)
     }
 
     /// Returns its resident memory in bytes, its program's own pages among them.

@@ -1,6 +1,7 @@
 use std::fs::File;
+use std::io::{Read as _, Seek as _};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -84,16 +85,17 @@ impl Drop for Process {
     }
 }
 
+/// Longer than any command of a test takes, and shorter than a test may: so a test names the command that hangs.
+const COMMAND_LIMIT: Duration = Duration::from_secs(300);
+
 /// Runs a command to its end and returns what it printed.
 ///
 /// # Errors
-/// When it cannot be started or fails; has what it wrote to standard error.
+/// When it cannot be started, fails or does not end; has what it wrote to standard error.
 pub fn run(program: &str, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("failed to start `{program}`"))?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let output = output_of(command)?;
     ensure!(
         output.status.success(),
         "`{program} {}` failed: {}",
@@ -101,4 +103,35 @@ pub fn run(program: &str, arguments: &[&str]) -> Result<String> {
         String::from_utf8_lossy(&output.stderr).trim()
     );
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Runs a command to its end, without input, and returns how it ended.
+///
+/// # Errors
+/// When it cannot be started, or does not end in five minutes: then it is killed, and the error has what it printed.
+pub fn output_of(mut command: Command) -> Result<Output> {
+    let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    command.stdin(Stdio::null()).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
+    let mut child = command.spawn().with_context(|| format!("failed to start {command:?}"))?;
+    let ended =
+        wait_for("its end", COMMAND_LIMIT, || Ok(Answer::some(child.try_wait()?, "it runs")));
+    if ended.is_err() {
+        // Fails only when it has ended just now.
+        let _ended = child.kill();
+        child.wait()?;
+    }
+    let (stdout, stderr) = (whole(&mut stdout)?, whole(&mut stderr)?);
+    let status = ended.with_context(|| {
+        let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+        format!("{command:?} hangs; it printed: {stdout}{stderr}")
+    })?;
+    Ok(Output { status, stdout, stderr })
+}
+
+/// Reads a file from its beginning.
+fn whole(file: &mut File) -> Result<Vec<u8>> {
+    let mut content = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut content)?;
+    Ok(content)
 }

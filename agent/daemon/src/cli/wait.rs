@@ -80,7 +80,7 @@ fn judge(status: &AppStatus, generation: Generation, goal: Goal) -> Option<Resul
     }
     let failed = |reason: Option<&Reason>| Some(Err(CliError::failed(explain(status, reason))));
     match (status.state, goal) {
-        (state, _) if state.is_busy() => None,
+        (state, _) if state.is_busy() || state == AppState::Unknown => None,
         (AppState::Running, Goal::Updated) => {
             match status.last_update.as_ref().and_then(|update| update.reverted.as_ref()) {
                 Some(reason) => failed(Some(reason)),
@@ -90,6 +90,12 @@ fn judge(status: &AppStatus, generation: Generation, goal: Goal) -> Option<Resul
         (AppState::Running, Goal::Running) | (AppState::Stopped, Goal::Stopped) => Some(Ok(())),
         (AppState::Failed | AppState::Unhealthy | AppState::EngineUnreachable, _) => {
             failed(status.reason.as_ref())
+        }
+        // It rests on a later change, which wants something else: nothing leads to this goal any more.
+        _ if status.generation > generation => {
+            let is = state_word(status.state);
+            let name = &status.name;
+            Some(Err(CliError::failed(format!("{name} is {is}: something else was asked of it meanwhile"))))
         }
         _ => None,
     }
@@ -188,10 +194,21 @@ mod tests {
         assert_eq!(verdict(AppState::Running, 4, Goal::Running), None, "that is the state before the change");
         assert_eq!(verdict(AppState::Installing, 5, Goal::Running), None);
         assert_eq!(verdict(AppState::Running, 5, Goal::Running), Some(true));
-        assert_eq!(verdict(AppState::Running, 6, Goal::Stopped), None);
+        assert_eq!(verdict(AppState::Running, 5, Goal::Stopped), None, "it has not begun to stop");
         assert_eq!(verdict(AppState::Stopped, 6, Goal::Stopped), Some(true));
         assert_eq!(verdict(AppState::Failed, 5, Goal::Running), Some(false));
         assert_eq!(verdict(AppState::EngineUnreachable, 5, Goal::Gone), Some(false));
+    }
+
+    #[test]
+    fn who_waits_hears_of_a_later_change_that_wants_something_else() {
+        let error = |state, goal| judge(&status(state, 6), Generation(5), goal).unwrap().unwrap_err().message;
+        assert_eq!(
+            error(AppState::Stopped, Goal::Running),
+            "Blog is stopped: something else was asked of it meanwhile"
+        );
+        error(AppState::Running, Goal::Stopped);
+        error(AppState::Running, Goal::Gone);
     }
 
     #[test]

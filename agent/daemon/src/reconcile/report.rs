@@ -37,7 +37,13 @@ pub(super) async fn publish(state: &mut Loop, now: &InForce, view: &View, plan: 
             apps.entry(app.clone()).or_insert_with(|| status.clone());
         }
     }
-    for (app, status) in &apps {
+    let apps = Arc::new(apps);
+    // Replaced first: who subscribes and then asks for the states has a change from one of the two.
+    state
+        .hearth
+        .published
+        .send_replace(Published { generation: now.generation, apps: Arc::clone(&apps) });
+    for (app, status) in apps.iter() {
         if last.get(app) != Some(status) {
             state.hearth.tell(Event::App { app: Box::new(status.clone()) });
         }
@@ -46,7 +52,6 @@ pub(super) async fn publish(state: &mut Loop, now: &InForce, view: &View, plan: 
         state.evidence.forget(app);
         state.hearth.tell(Event::AppRemoved { id: app.clone() });
     }
-    state.hearth.published.send_replace(Published { generation: now.generation, apps: Arc::new(apps) });
 }
 
 async fn installed(
