@@ -2,12 +2,16 @@
 """Tests of the image's own build steps; nothing is fetched or built."""
 
 import hashlib
+import http.server
+import importlib.machinery
+import importlib.util
 import json
 import pathlib
 import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -19,6 +23,17 @@ import firmware  # noqa: E402
 import mirrors  # noqa: E402
 import unpack  # noqa: E402
 import wanted  # noqa: E402
+
+
+def program(name):
+    """The module of a program whose file has no ending."""
+    loader = importlib.machinery.SourceFileLoader(name, str(HERE / "debian" / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    loader.exec_module(module)
+    return module
+
+
+fetch = program("fetch")
 
 
 class Packages(unittest.TestCase):
@@ -67,8 +82,64 @@ class Unpacking(unittest.TestCase):
     def test_a_script_is_the_same_after_another_debhelper(self):
         script = b"#!/bin/sh\n# Automatically added by dh_installdeb/13.24.1\nrm /a\n"
         rebuilt = script.replace(b"13.24.1", b"13.24.2")
-        self.assertEqual(unpack.script_digest(script), unpack.script_digest(rebuilt))
-        self.assertNotEqual(unpack.script_digest(script), unpack.script_digest(script.replace(b"/a", b"/b")))
+        self.assertEqual(unpack.script_digest(script, "a"), unpack.script_digest(rebuilt, "a"))
+        self.assertNotEqual(unpack.script_digest(script, "a"), unpack.script_digest(script.replace(b"/a", b"/b"), "a"))
+
+    def test_a_script_is_the_same_in_another_release_of_the_kernel(self):
+        def digest(release):
+            return unpack.script_digest(f"depmod {release}\n".encode(), f"linux-image-{release}")
+
+        self.assertEqual(digest("6.12.117+deb13-amd64"), digest("6.12.118+deb13-amd64"))
+        self.assertEqual(unpack.family("linux-image-6.12.117+deb13-amd64"), "linux-image-RELEASE")
+        self.assertEqual(unpack.family("linux-image-amd64"), "linux-image-amd64")
+        self.assertEqual(unpack.family("bash"), "bash")
+
+
+class Fetching(unittest.TestCase):
+    """Against a mirror that answers each request with the next of `answers`: a body, a status, or by closing the connection."""
+
+    CONTENT = b"a package"
+    PIN = {"suite": "trixie", "path": "pool/a.deb", "sha256": hashlib.sha256(CONTENT).hexdigest()}
+
+    def download(self, *answers):
+        answers, asked = list(answers), []
+
+        class Mirror(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(self.path)
+                answer = answers.pop(0)
+                if answer is None:
+                    self.close_connection = True
+                elif isinstance(answer, int):
+                    self.send_error(answer)
+                else:
+                    self.send_response(200)
+                    self.send_header("Content-Length", str(len(answer)))
+                    self.end_headers()
+                    self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.HTTPServer(("127.0.0.1", 0), Mirror) as server, tempfile.TemporaryDirectory() as cache:
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            found = [{"debian": f"http://127.0.0.1:{server.server_port}"}]
+            result = fetch.download(self.PIN, found, pathlib.Path(cache), pauses=(0, 0))
+            server.shutdown()
+            if isinstance(result, pathlib.Path):
+                result = result.read_bytes()
+        self.assertEqual(answers, [])
+        return result
+
+    def test_a_mirror_that_fails_for_a_moment_is_asked_again(self):
+        self.assertEqual(self.download(None, 503, self.CONTENT), self.CONTENT)
+
+    def test_a_mirror_that_goes_on_failing_says_nothing_of_the_pin(self):
+        self.assertIsInstance(self.download(None, 503, None), fetch.Unreachable)
+
+    def test_a_pin_that_no_mirror_has_or_that_is_another_file_is_gone(self):
+        for answer in (404, 410, b"another"):
+            self.assertIsInstance(self.download(answer), fetch.Gone)
 
 
 class Archive(unittest.TestCase):

@@ -19,6 +19,8 @@ import tarfile
 
 # Scripts of removal never matter: nothing is ever removed from an image.
 SCRIPTS = ("preinst", "postinst")
+# A kernel's package, and its release: `linux-image-6.12.117+deb13-amd64`.
+KERNEL = re.compile(r"(linux-image-)(\d\S*)")
 # Debhelper's version in the comment that it leaves: a package that was only built anew does nothing else than before.
 BUILT_WITH = re.compile(rb"^(# Automatically added by \w+)/\S+$", re.MULTILINE)
 
@@ -43,7 +45,7 @@ def part(found, kind):
 
 
 def control(found):
-    """The package's name and the `script_digest` of each maintainer script."""
+    """The package's `family` and the `script_digest` of each maintainer script."""
     name, scripts = None, {}
     with part(found, "control") as archive:
         for entry in archive:
@@ -52,12 +54,19 @@ def control(found):
                 fields = archive.extractfile(entry).read().decode()
                 name = next(line[9:] for line in fields.splitlines() if line.startswith("Package: "))
             elif file in SCRIPTS:
-                scripts[file] = script_digest(archive.extractfile(entry).read())
-    return name, scripts
+                scripts[file] = archive.extractfile(entry).read()
+    return family(name), {file: script_digest(script, name) for file, script in scripts.items()}
 
 
-def script_digest(script):
-    """SHA-256 of a script, whichever debhelper wrote its share of it."""
+def family(name):
+    """The package's name, of a kernel without its release: each release is a package of its own."""
+    return KERNEL.sub(r"\1RELEASE", name)
+
+
+def script_digest(script, name):
+    """SHA-256 of a script of package `name`, whichever debhelper wrote its share of it, for whichever release of a kernel."""
+    if kernel := KERNEL.fullmatch(name):
+        script = script.replace(kernel[2].encode(), b"RELEASE")
     return hashlib.sha256(BUILT_WITH.sub(rb"\1", script)).hexdigest()
 
 
