@@ -42,12 +42,22 @@ pub enum Page {
     BreakingFolder(PathBuf, usize),
     /// Git repositories below a folder, by git's own program for that; the page's path ends with a slash.
     Git(PathBuf),
+    /// Another page, for requests with this `Authorization`; 401 for all others.
+    Authorized(String, Box<Page>),
 }
 
 impl Page {
     /// Returns a file without a tag.
     pub fn file(bytes: impl Into<Vec<u8>>) -> Self {
         Self::File { bytes: bytes.into(), etag: None }
+    }
+
+    fn is_folder(&self) -> bool {
+        match self {
+            Self::Folder(_) | Self::BreakingFolder(..) | Self::Git(_) => true,
+            Self::Authorized(_, page) => page.is_folder(),
+            _ => false,
+        }
     }
 }
 
@@ -151,11 +161,9 @@ fn answer(stream: &TcpStream, shared: &Shared) -> Result<()> {
     let request = Request::read(stream)?;
     let page = {
         let pages = shared.pages.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_folder =
-            |page: &Page| matches!(page, Page::Folder(_) | Page::BreakingFolder(..) | Page::Git(_));
         // A page of its own goes before the folder that it lies in, and an inner folder before an outer one.
         let found = pages.get_key_value(request.path.as_str()).or_else(|| {
-            let mut folders = pages.iter().rev().filter(|(_, page)| is_folder(page));
+            let mut folders = pages.iter().rev().filter(|(_, page)| page.is_folder());
             folders.find(|(path, _)| request.path.starts_with(path.as_str()))
         });
         found.map(|(path, page)| (path.clone(), page.clone()))
@@ -166,6 +174,14 @@ fn answer(stream: &TcpStream, shared: &Shared) -> Result<()> {
     };
     let (path, page) = page.unwrap_or((String::new(), Page::Status(404)));
     let below = request.path.strip_prefix(&path).unwrap_or_default();
+    let page = match page {
+        Page::Authorized(wanted, page) if request.headers.get("authorization") == Some(&wanted) => *page,
+        Page::Authorized(..) => {
+            log(401);
+            return send(stream, 401, "WWW-Authenticate: Basic realm=\"store\"\r\n", &[]);
+        }
+        page => page,
+    };
     match page {
         Page::File { bytes, etag } => {
             let tag = etag.map(|etag| format!("\"{etag}\""));
@@ -217,6 +233,7 @@ fn answer(stream: &TcpStream, shared: &Shared) -> Result<()> {
             log(200);
             git(stream, &request, &folder, below)
         }
+        Page::Authorized(..) => unreachable!("one lies in no other"),
     }
 }
 

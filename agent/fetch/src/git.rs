@@ -5,6 +5,8 @@
 
 /// What git may see and change.
 mod confined;
+/// What it signs in with.
+mod login;
 /// Processes that end with their owner.
 mod process;
 
@@ -14,6 +16,7 @@ use std::process::{Command, Stdio};
 use std::{fs, io};
 
 use confined::Access;
+use login::Login;
 use process::{Done, MAX_LIST_BYTES, Process};
 
 use crate::address::without_password;
@@ -44,21 +47,31 @@ const TRUST: [(&str, &str); 2] = [("SSL_CERT_FILE", "GIT_SSL_CAINFO"), ("SSL_CER
 /// A repository on a server, and the bare one that it is fetched into.
 pub(crate) struct Repository<'a> {
     folder: PathBuf,
-    url: &'a str,
+    /// Its address, without a password.
+    url: String,
+    login: Option<Login>,
     job: &'a Job<'a>,
 }
 
 impl<'a> Repository<'a> {
     /// `folder` does not exist yet.
-    pub(crate) fn new(folder: PathBuf, url: &'a str, job: &'a Job<'a>) -> Self {
-        Self { folder, url, job }
+    ///
+    /// # Errors
+    /// When the password in the address cannot be one.
+    pub(crate) fn new(folder: PathBuf, url: &str, job: &'a Job<'a>) -> Result<Self> {
+        let login = Login::of(url);
+        let url = without_password(url);
+        match login {
+            Ok(login) => Ok(Self { folder, url, login, job }),
+            Err(why) => Err(Error::Git { what: "read", url, why: why.to_owned() }),
+        }
     }
 
     /// Asks the server for the commit that a branch or tag, or its own choice, stands at.
     pub(crate) fn remote_commit(&self, branch: Option<&str>) -> Result<String> {
         self.job.tell(Phase::Fetching, 0, None);
         let mut list = self.git(Access::None)?;
-        list.args(["ls-remote", "--exit-code", "--", self.url]);
+        list.args(["ls-remote", "--exit-code", "--", &self.url]);
         match branch {
             Some(branch) => {
                 list.args([format!("refs/heads/{branch}"), format!("refs/tags/{branch}")]);
@@ -69,7 +82,7 @@ impl<'a> Repository<'a> {
         let done = self.run(list, "read")?;
         // "Exit with status 2 when no matching refs are found" (git-ls-remote).
         if done.status.code() == Some(2) {
-            let url = without_password(self.url);
+            let url = self.url.clone();
             return Err(Error::NoBranch { url, branch: branch.map(str::to_owned) });
         }
         self.expect(&done, "read")?;
@@ -131,7 +144,7 @@ impl<'a> Repository<'a> {
         if depth == Depth::One {
             fetch.arg("--depth=1");
         }
-        fetch.args(["--", self.url, branch.unwrap_or("HEAD")]);
+        fetch.args(["--", &self.url, branch.unwrap_or("HEAD")]);
         Ok(fetch)
     }
 
@@ -160,7 +173,6 @@ impl<'a> Repository<'a> {
             "core.packedGitLimit=64m".to_owned(),
             "gc.auto=0".to_owned(),
             "maintenance.auto=false".to_owned(),
-            "credential.helper=".to_owned(),
             "http.lowSpeedLimit=1".to_owned(),
             "http.lowSpeedTime=30".to_owned(),
         ] {
@@ -172,6 +184,9 @@ impl<'a> Repository<'a> {
             if let Some(value) = std::env::var_os(ours) {
                 command.env(its, value);
             }
+        }
+        if let Some(login) = &self.login {
+            command.envs(login.environment());
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own, so that its helpers end with it.
@@ -208,8 +223,7 @@ impl<'a> Repository<'a> {
     }
 
     fn failed(&self, what: &'static str, why: &str) -> Error {
-        let shown = without_password(self.url);
-        Error::Git { what, why: why.replace(self.url, &shown), url: shown }
+        Error::Git { what, why: why.to_owned(), url: self.url.clone() }
     }
 }
 

@@ -103,7 +103,7 @@ pub fn fetch(remote: &Remote, known: Option<&Revision>, scratch: &Path, job: &Jo
             }
         }
         Remote::Git { url, branch } => {
-            let repository = git::Repository::new(scratch.join("repository"), url, job);
+            let repository = git::Repository::new(scratch.join("repository"), url, job)?;
             let commit = repository.remote_commit(branch.as_deref())?;
             let revision = Revision::Git { commit };
             if known == Some(&revision) {

@@ -1,3 +1,4 @@
+use std::thread;
 use std::time::Duration;
 
 use hearth_tests::git::Repository as Source;
@@ -136,4 +137,57 @@ fn size_and_time_are_bounded() {
     let limits = Limits { time: Duration::from_millis(500), ..Limits::default() };
     let error = get(&server.url("/drip"), None, None, limits).1.expect_err("too slow");
     assert!(matches!(error, Error::TimedOut(_)), "{error}");
+}
+
+#[test]
+fn a_password_reaches_its_server_and_no_list_of_processes() {
+    let (folder, _source, server) = source();
+    // `ada`, and a password with what addresses write as escapes.
+    let page = Page::Git(folder.path().to_owned());
+    server.serve("/git/", Page::Authorized("Basic YWRhOnM6ZUAgY3JldC8=".to_owned(), Box::new(page)));
+    let url = server.url("/git/apps/.git").replace("http://", "http://ada:s%3Ae%40%20cret%2F@");
+    let (scratch, _) = fetched(&url, None);
+    assert!(scratch.path().join("tree/one").exists());
+
+    // A server that is slow leaves time to look at everything that runs.
+    server.serve("/drip/info/refs", Page::Drip);
+    let url = server.url("/drip").replace("http://", "http://ada:only-the-server-knows@");
+    let asks = thread::spawn(move || {
+        let limits = Limits { time: Duration::from_secs(3), ..Limits::default() };
+        get(&url, None, None, limits).1.expect_err("too slow")
+    });
+    let mut seen = String::new();
+    while !asks.is_finished() {
+        for line in command_lines() {
+            assert!(!line.contains("only-the-server-knows"), "{line}");
+            if line.contains("remote-http") && line.contains("/drip") {
+                seen = line;
+            }
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    asks.join().expect("no panic");
+    assert!(!seen.is_empty(), "git's helper was never seen");
+}
+
+#[test]
+fn a_password_is_not_given_to_another_server() {
+    let (folder, _source, server) = source();
+    let other = WebServer::start().expect("a server");
+    let page = Page::Git(folder.path().to_owned());
+    other.serve("/git/", Page::Authorized("Basic YWRhOnNlY3JldA==".to_owned(), Box::new(page)));
+    let there = other.url("/git/apps/.git/info/refs?service=git-upload-pack");
+    server.serve("/moved/info/refs", Page::Redirect(there));
+    let url = server.url("/moved").replace("http://", "http://ada:secret@");
+    let (_scratch, outcome) = get(&url, None, None, Limits::default());
+    outcome.expect_err("the other server wants a password that is not its own");
+    assert!(!other.requests().is_empty(), "the way there is followed");
+    assert!(other.requests().iter().all(|line| line.ends_with("401")), "{:?}", other.requests());
+}
+
+/// The command line of every process that can be seen, with spaces.
+fn command_lines() -> Vec<String> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(io::Result::ok);
+    let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).collect()
 }
