@@ -9,12 +9,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hearth-model", &[]),
     ("hearth-compose", &["hearth-model"]),
     ("hearth-adapters", &["hearth-model", "hearth-compose"]),
-    ("hearth-fetch", &[]),
+    ("hearth-seccomp", &[]),
+    ("hearth-fetch", &["hearth-seccomp"]),
     ("hearth-update", &["hearth-model", "hearth-fetch"]),
     ("hearth-release", &["hearth-model", "hearth-update"]),
     ("hearth-planner", &["hearth-model"]),
     ("hearth-docker", &["hearth-model"]),
-    ("hearth-host", &["hearth-model"]),
+    ("hearth-host", &["hearth-model", "hearth-seccomp"]),
     (
         "hearth-daemon",
         &[

@@ -9,8 +9,6 @@
 mod command;
 /// What is made for one run.
 mod scratch;
-/// Which system calls it may make.
-mod seccomp;
 /// Starts, waits, collects.
 mod supervise;
 

@@ -1,7 +1,12 @@
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::{Error, Result};
 
@@ -20,6 +25,8 @@ const ETC: [&str; 8] = [
     "resolv.conf",
     "ssl",
 ];
+/// Opens the files of the filters, and runs the rest.
+const OPEN_FILTERS: &str = "exec 8<\"$0\" 9<\"$1\"; shift; exec \"$@\"";
 /// Variables that name files with certificates.
 const CERTIFICATES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
@@ -35,23 +42,30 @@ pub(super) enum Access<'a> {
 }
 
 /// How git is kept from the rest of the box.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Means {
-    /// By [bubblewrap](https://github.com/containers/bubblewrap), at this path.
-    Bubblewrap(PathBuf),
+    /// By [bubblewrap](https://github.com/containers/bubblewrap), with filters of system calls.
+    Bubblewrap(Bubblewrap),
     /// By nothing but the rights of the agent's user, who is not root: this box gives such a user no sandbox.
     Rights,
 }
 
+#[derive(Debug)]
+struct Bubblewrap {
+    program: PathBuf,
+    /// The filters, in memory.
+    filters: [File; 2],
+}
+
 /// Returns the words before git's own: what a server sends cannot make git see or change anything but its repository and
-/// the host's programs, read-only; nor has it any of root's rights.
+/// the host's programs, read-only; nor has it any of root's rights, nor system calls that git has no use for.
 ///
 /// # Errors
 /// [`Error::NoGit`] when the agent is root and there is no bubblewrap: git never runs as root without.
 pub(super) fn prefix(access: Access<'_>) -> Result<Vec<OsString>> {
     static MEANS: OnceLock<Option<Means>> = OnceLock::new();
     match MEANS.get_or_init(means) {
-        Some(Means::Bubblewrap(program)) => Ok(sandbox(program, access)),
+        Some(Means::Bubblewrap(bubblewrap)) => Ok(sandbox(bubblewrap, access)),
         Some(Means::Rights) => Ok(Vec::new()),
         None => Err(Error::NoGit { command: "bwrap" }),
     }
@@ -59,11 +73,12 @@ pub(super) fn prefix(access: Access<'_>) -> Result<Vec<OsString>> {
 
 fn means() -> Option<Means> {
     let found = PROGRAMS.iter().map(|folder| Path::new(folder).join("bwrap")).find(|path| path.is_file());
+    let found = found.zip(filters().ok()).map(|(program, filters)| Bubblewrap { program, filters });
     if rustix::process::geteuid().is_root() {
         return found.map(Means::Bubblewrap);
     }
-    let works = |program: &PathBuf| {
-        let words = sandbox(program, Access::None);
+    let works = |bubblewrap: &Bubblewrap| {
+        let words = sandbox(bubblewrap, Access::None);
         let mut command = Command::new(&words[0]);
         command
             .args(&words[1..])
@@ -76,9 +91,24 @@ fn means() -> Option<Means> {
     Some(found.filter(works).map_or(Means::Rights, Means::Bubblewrap))
 }
 
-fn sandbox(program: &Path, access: Access<'_>) -> Vec<OsString> {
-    let mut line: Vec<OsString> = vec![program.into()];
+fn filters() -> io::Result<[File; 2]> {
+    let file = |filter: Vec<u8>| {
+        let mut file = File::from(memfd_create("hearth-filter", MemfdFlags::CLOEXEC)?);
+        file.write_all(&filter).map(|()| file)
+    };
+    let [refused, absent] = hearth_seccomp::filters()?;
+    Ok([file(refused)?, file(absent)?])
+}
+
+fn sandbox(bubblewrap: &Bubblewrap, access: Access<'_>) -> Vec<OsString> {
+    let mut line: Vec<OsString> = ["sh", "-c", OPEN_FILTERS].map(OsString::from).into();
+    // Each run opens them anew, since bubblewrap reads an open file from where the last reader left it.
+    let ours = std::process::id();
+    let opened = bubblewrap.filters.iter().map(|file| format!("/proc/{ours}/fd/{}", file.as_raw_fd()));
+    line.extend(opened.map(OsString::from));
+    line.push(bubblewrap.program.clone().into());
     let mut words = |words: &[&str]| line.extend(words.iter().map(OsString::from));
+    words(&["--add-seccomp-fd", "8", "--add-seccomp-fd", "9"]);
     words(&["--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]);
     words(&["--die-with-parent", "--new-session", "--cap-drop", "ALL"]);
     if !rustix::process::geteuid().is_root() {
@@ -136,7 +166,8 @@ mod tests {
         let (inside, outside) = (repository.display(), outer.path().display());
         let script = format!(
             "touch {inside}/mine && echo mine; cat {outside}/secret; touch {outside}/theirs; \
-             touch /usr/x /etc/x && echo usr; cat /etc/shadow; ls /home /root /var /run; grep CapEff /proc/self/status"
+             touch /usr/x /etc/x && echo usr; cat /etc/shadow; ls /home /root /var /run; \
+             unshare --user true && echo namespace; grep CapEff /proc/self/status"
         );
         let seen = run(Access::Write(&repository), &script);
         assert_eq!(seen, "mine\nCapEff:\t0000000000000000\n");

@@ -5,7 +5,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Content, Error, Sandbox, Script, seccomp};
+use super::{Content, Error, Sandbox, Script};
 
 /// Files that are made for one run and removed after it.
 #[derive(Debug)]
@@ -22,7 +22,9 @@ impl Scratch {
         make_folder(&folder)?;
         let scratch = Self { folder };
         write(&scratch.environment(), environment(sandbox).as_bytes(), 0o600)?;
-        for (path, filter) in scratch.filters().iter().zip(seccomp::filters()?) {
+        let filters = hearth_seccomp::filters();
+        let filters = filters.map_err(Error::at("make the filter of a script's system calls"))?;
+        for (path, filter) in scratch.filters().iter().zip(filters) {
             write(path, &filter, 0o600)?;
         }
         if let Script::Bash(text) = script {

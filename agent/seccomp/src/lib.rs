@@ -1,3 +1,8 @@
+//! Filters of system calls for programs that strangers write or talk to: scripts of packages, and git.
+//!
+//! Who runs such a program in [bubblewrap](https://github.com/containers/bubblewrap) gives it the filters, each as a file of
+//! its own.
+
 use std::collections::BTreeMap;
 use std::io;
 
@@ -7,10 +12,8 @@ use seccompiler::{
     TargetArch,
 };
 
-use super::Error;
-
-/// Calls that no script has a use for: those that change mounts and namespaces, load programs into the kernel, look into
-/// other processes, or set what belongs to the whole box. Most need rights that a script lacks; without the call there is
+/// Calls that no such program has a use for: those that change mounts and namespaces, load programs into the kernel, look into
+/// other processes, or set what belongs to the whole box. Most need rights that it lacks; without the call there is
 /// no fault in its handling to make use of either.
 const REFUSED: [c_long; 47] = [
     libc::SYS_acct,
@@ -61,7 +64,7 @@ const REFUSED: [c_long; 47] = [
     libc::SYS_userfaultfd,
     libc::SYS_vhangup,
 ];
-/// Flags of `clone` that make a namespace. A process of the script's own has none of them.
+/// Flags of `clone` that make a namespace. A process of its own has none of them.
 const NEW_NAMESPACES: [libc::c_int; 7] = [
     libc::CLONE_NEWCGROUP,
     libc::CLONE_NEWIPC,
@@ -72,11 +75,14 @@ const NEW_NAMESPACES: [libc::c_int; 7] = [
     libc::CLONE_NEWUTS,
 ];
 
-/// Returns the filters that a script runs under, as the kernel reads them.
+/// Returns the filters that a program runs under, as the kernel reads them.
 ///
 /// There are two, since a filter has one answer: `clone3` hides its flags from filters, and libc goes on with `clone` only
 /// where the answer is that there is no such call.
-pub(super) fn filters() -> Result<[Vec<u8>; 2], Error> {
+///
+/// # Errors
+/// On a processor that filters are not known for.
+pub fn filters() -> io::Result<[Vec<u8>; 2]> {
     let mut refused: BTreeMap<c_long, Vec<SeccompRule>> =
         REFUSED.iter().map(|call| (*call, Vec::new())).collect();
     refused.insert(libc::SYS_clone, NEW_NAMESPACES.iter().map(flag).collect::<Result<_, _>>()?);
@@ -85,13 +91,13 @@ pub(super) fn filters() -> Result<[Vec<u8>; 2], Error> {
 }
 
 /// Matches a `clone` that has a flag set.
-fn flag(flag: &libc::c_int) -> Result<SeccompRule, Error> {
+fn flag(flag: &libc::c_int) -> io::Result<SeccompRule> {
     let flag = u64::from(flag.cast_unsigned());
     let is_set = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(flag), flag);
     is_set.and_then(|is_set| SeccompRule::new(vec![is_set])).map_err(broken)
 }
 
-fn program(rules: BTreeMap<c_long, Vec<SeccompRule>>, answer: libc::c_int) -> Result<Vec<u8>, Error> {
+fn program(rules: BTreeMap<c_long, Vec<SeccompRule>>, answer: libc::c_int) -> io::Result<Vec<u8>> {
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(broken)?;
     let refuse = SeccompAction::Errno(answer.cast_unsigned());
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch).map_err(broken)?;
@@ -106,6 +112,6 @@ fn program(rules: BTreeMap<c_long, Vec<SeccompRule>>, answer: libc::c_int) -> Re
     Ok(bytes.collect())
 }
 
-fn broken(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::at("make the filter of a script's system calls")(io::Error::other(error))
+fn broken(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::other(error)
 }
