@@ -49,9 +49,9 @@ pub enum Error {
     /// A file of the channel has no end.
     #[error("the channel's file `{0}` is larger than it may be")]
     Endless(String),
-    /// The clock of the box went back.
+    /// The clock of the box is earlier than it was, or than its image was built.
     #[error(
-        "the clock of this box went back, so nothing can be said about dates; wait until its time is set again"
+        "the clock of this box went back or is earlier than its system was built, so nothing can be said about dates; wait until its time is set again"
     )]
     ClockWentBack,
     /// A file of the channel cannot be read.

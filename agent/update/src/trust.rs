@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use futures_util::stream;
 use hearth_model::os::{Channel, Release};
+use jiff::Timestamp;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
@@ -26,6 +27,8 @@ use crate::{Error, Result};
 const MAX_METADATA_BYTES: u64 = 4 * 1024 * 1024;
 /// Changes of root keys that are followed at once.
 const MAX_ROOT_UPDATES: u64 = 64;
+/// Where `tough` remembers the latest time that it has seen. A clock that is earlier is refused.
+const KNOWN_TIME: &str = "latest_known_time.json";
 /// A base that is never asked: only the path behind it counts.
 const BASE: &str = "http://channel.invalid/";
 
@@ -38,6 +41,9 @@ pub struct Trust {
     pub memory: PathBuf,
     /// Kind of this box: the name of a folder of `hardware/`.
     pub board: String,
+    /// When the image was built. A clock that is earlier is wrong, and would have metadata believed that expired since: a
+    /// neighbour who answers for the time server sets it so.
+    pub built_at: Timestamp,
 }
 
 /// A channel that was verified.
@@ -113,10 +119,18 @@ impl Trust {
             for file in fs::read_dir(&self.memory).into_iter().flatten().filter_map(std::result::Result::ok) {
                 fs::copy(file.path(), fresh.join(file.file_name()))?;
             }
-            Ok(())
+            self.raise_known_time(&fresh.join(KNOWN_TIME))
         });
         copied.map_err(|source| Error::Disk { what: "written", path: fresh.clone(), source })?;
         Ok(fresh)
+    }
+
+    fn raise_known_time(&self, path: &Path) -> std::io::Result<()> {
+        let known = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Timestamp>(&bytes).ok());
+        if known.is_some_and(|known| known >= self.built_at) {
+            return Ok(());
+        }
+        fs::write(path, serde_json::to_vec(&self.built_at)?)
     }
 
     /// Puts what was verified in the place of what was remembered, in one step: after a cut at any instant a box remembers
@@ -290,8 +304,12 @@ mod tests {
     #[test]
     fn what_is_remembered_is_there_at_every_instant() {
         let folder = tempfile::tempdir().unwrap();
-        let trust =
-            Trust { root: Vec::new(), memory: folder.path().join("memory"), board: "x86-64".to_owned() };
+        let trust = Trust {
+            root: Vec::new(),
+            memory: folder.path().join("memory"),
+            board: "x86-64".to_owned(),
+            built_at: Timestamp::UNIX_EPOCH,
+        };
         let keep = |number: u32| {
             let fresh = trust.copy_memory().unwrap();
             fs::write(fresh.join("timestamp.json"), number.to_string()).unwrap();

@@ -49,5 +49,5 @@ pub(super) fn ask(hearth: &Hearth) -> hearth_update::Result<Offer> {
         let failed = |source| hearth_update::Error::Disk { what: "written", path: parent.to_owned(), source };
         std::fs::create_dir_all(parent).map_err(failed)?;
     }
-    Trust { root, memory, board }.ask(&source, record.channel)
+    Trust { root, memory, board, built_at: places.built_at() }.ask(&source, record.channel)
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use hearth_model::os::ReleaseVersion;
 use hearth_update::release::FileRole;
+use jiff::Timestamp;
 use rustix::fs::{major, minor};
 
 /// Where an erofs has its magic number, and which that is
@@ -14,6 +15,8 @@ const EROFS_MAGIC: (usize, [u8; 4]) = (1024, [0xe2, 0xe1, 0xf5, 0xe0]);
 /// What a hash tree of dm-verity begins with
 /// ([cryptsetup](https://gitlab.com/cryptsetup/cryptsetup/-/wikis/DMVerity#verity-superblock-format)).
 const VERITY_MAGIC: [u8; 8] = *b"verity\0\0";
+/// The root of trust, in an image.
+const ROOT_OF_TRUST: &str = "usr/share/hearth/releases/root.json";
 /// Longest address of a channel, in bytes.
 const MAX_ADDRESS_BYTES: u64 = 4096;
 
@@ -46,7 +49,13 @@ impl Places {
 
     /// Reads the root of trust that came with the image; `None` when it has none.
     pub(crate) fn root_of_trust(&self) -> Option<Vec<u8>> {
-        fs::read(self.root.join("usr/share/hearth/releases/root.json")).ok()
+        fs::read(self.root.join(ROOT_OF_TRUST)).ok()
+    }
+
+    /// Reads when the image was built: every file of it is from then.
+    pub(crate) fn built_at(&self) -> Timestamp {
+        let modified = fs::metadata(self.root.join(ROOT_OF_TRUST)).and_then(|metadata| metadata.modified());
+        modified.ok().and_then(|time| Timestamp::try_from(time).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     /// Reads where the image says that releases come from.

@@ -82,7 +82,12 @@ impl Maker {
     pub(crate) fn new_box(&self) -> TestBox {
         let dir = tempfile::tempdir().expect("a folder");
         let root = fs::read(self.keys().root_path()).expect("a root");
-        let trust = Trust { root, memory: dir.path().join("trust"), board: BOARD.to_owned() };
+        let trust = Trust {
+            root,
+            memory: dir.path().join("trust"),
+            board: BOARD.to_owned(),
+            built_at: Timestamp::UNIX_EPOCH,
+        };
         TestBox { dir, trust, have: BTreeMap::new() }
     }
 }

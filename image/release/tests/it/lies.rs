@@ -100,6 +100,19 @@ fn a_channel_that_is_held_back_is_found_out_when_it_expires() {
 }
 
 #[test]
+fn a_clock_that_is_held_back_does_not_bring_expired_metadata_back() {
+    let mut stage = Stage::new();
+    // As the box sees it when its clock is a day behind its image.
+    let tomorrow = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
+    stage.hearth.trust.built_at = tomorrow;
+    let error = stage.refused();
+    assert!(matches!(error, Error::ClockWentBack) && error.is_passing(), "{error:?}");
+    // Once the clock is right it goes on.
+    stage.hearth.trust.built_at = jiff::Timestamp::now();
+    stage.hearth.ask(&web(&stage.server.url(""))).expect("an offer");
+}
+
+#[test]
 fn an_older_copy_of_the_channel_is_refused() {
     let stage = Stage::new();
     let old = stage.maker.dir.path().join("old");
