@@ -110,12 +110,6 @@ pub enum Error {
         /// What is wrong with it.
         detail: String,
     },
-    /// A step that is not for the engine was given to it.
-    #[error("the step \"{step}\" is not for the engine")]
-    NotForTheEngine {
-        /// The step, in words.
-        step: String,
-    },
 }
 
 /// Why an image could not be had.
@@ -202,7 +196,6 @@ impl Error {
                     "Docker gave an answer that Hearth cannot read when it was asked to {doing}: {detail}"
                 ),
             ),
-            Error::NotForTheEngine { .. } => Reason::new(ReasonCode::EngineRefused, self.to_string()),
         }
     }
 
@@ -223,8 +216,7 @@ impl Error {
             Error::NameTaken { .. }
             | Error::WrongProcessor { .. }
             | Error::InvalidName { .. }
-            | Error::Unreadable { .. }
-            | Error::NotForTheEngine { .. } => false,
+            | Error::Unreadable { .. } => false,
         }
     }
 }

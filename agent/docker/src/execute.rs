@@ -1,4 +1,4 @@
-use hearth_model::plan::Step;
+use hearth_model::EngineStep;
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -9,24 +9,23 @@ impl Engine {
     /// Does one step on the engine. A step that was done before, wholly or half, may be done again.
     ///
     /// `progress` is called while an image is fetched, whenever it came further. Dropping the future of a pull stops
-    /// it; other steps may go on in the engine. Steps on the app's folder are not for the engine and fail with
-    /// [`Error::NotForTheEngine`].
+    /// it; other steps may go on in the engine.
     pub async fn execute(
         &self,
-        step: &Step,
+        step: &EngineStep,
         progress: &(dyn Fn(PullProgress) + Send + Sync),
     ) -> Result<(), Error> {
         match step {
-            Step::PullImage { image, policy, platform } => {
+            EngineStep::PullImage { image, policy, platform } => {
                 self.pull_image(image, *policy, platform.as_deref(), progress).await
             }
-            Step::CreateNetwork { app, name, network } => {
+            EngineStep::CreateNetwork { app, name, network } => {
                 self.create_network(app.as_ref(), name, network).await
             }
-            Step::RemoveNetwork { name } => self.remove_network(name).await,
-            Step::CreateVolume { app, name, volume } => self.create_volume(app, name, volume).await,
-            Step::RemoveVolume { name } => self.remove_volume(name).await,
-            Step::CreateContainer { app, service, package_digest, restarts, container } => {
+            EngineStep::RemoveNetwork { name } => self.remove_network(name).await,
+            EngineStep::CreateVolume { app, name, volume } => self.create_volume(app, name, volume).await,
+            EngineStep::RemoveVolume { name } => self.remove_volume(name).await,
+            EngineStep::CreateContainer { app, service, package_digest, restarts, container } => {
                 let labels = ContainerLabels {
                     app: app.clone(),
                     service: service.clone(),
@@ -36,17 +35,9 @@ impl Engine {
                 };
                 self.create_container(&labels, container).await
             }
-            Step::StartContainer { name } => self.start_container(name).await,
-            Step::StopContainer { name } => self.stop_container(name).await,
-            Step::RemoveContainer { name } => self.remove_container(name).await,
-            Step::CreateData { .. }
-            | Step::WriteFiles { .. }
-            | Step::KeepVolumes { .. }
-            | Step::SnapshotData { .. }
-            | Step::RestoreData { .. }
-            | Step::RemoveSnapshot { .. }
-            | Step::RemoveData { .. }
-            | Step::RunHook { .. } => Err(Error::NotForTheEngine { step: step.describe() }),
+            EngineStep::StartContainer { name } => self.start_container(name).await,
+            EngineStep::StopContainer { name } => self.stop_container(name).await,
+            EngineStep::RemoveContainer { name } => self.remove_container(name).await,
         }
     }
 }

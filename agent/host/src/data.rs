@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 use hearth_model::container::{ContainerSpec, Mount};
 use hearth_model::id::AppId;
 use hearth_model::observed::DataState;
-use hearth_model::plan::Step;
+use hearth_model::plan::DataStep;
 use hearth_model::spec::VolumeSpec;
 
 pub use copy::{Borders, Watch};
@@ -105,20 +105,18 @@ impl AppData {
         self.apps.join(app.as_str())
     }
 
-    /// Does a step on an app's folder; steps for the engine fail with [`Error::NotForTheHost`]. Returns what a copy lacks
-    /// that the step made or put back.
-    pub fn execute(&self, step: &Step) -> Result<Vec<LeftOut>, Error> {
+    /// Does a step on an app's folder. Returns what a copy lacks that the step made or put back.
+    pub fn execute(&self, step: &DataStep) -> Result<Vec<LeftOut>, Error> {
         match step {
-            Step::CreateData { app } => self.create(app)?,
-            Step::WriteFiles { app, folders, files } => self.write_files(app, folders, files)?,
-            Step::SnapshotData { app, name } => return self.snapshot(app, name),
-            Step::RestoreData { app, name } => return self.restore(app, name),
-            Step::RemoveSnapshot { app, name } => self.remove_snapshot(app, name)?,
-            Step::RemoveData { app } => self.remove(app)?,
-            Step::KeepVolumes { app, service, container: _, started_at, volumes } => {
+            DataStep::CreateData { app } => self.create(app)?,
+            DataStep::WriteFiles { app, folders, files } => self.write_files(app, folders, files)?,
+            DataStep::SnapshotData { app, name } => return self.snapshot(app, name),
+            DataStep::RestoreData { app, name } => return self.restore(app, name),
+            DataStep::RemoveSnapshot { app, name } => self.remove_snapshot(app, name)?,
+            DataStep::RemoveData { app } => self.remove(app)?,
+            DataStep::KeepVolumes { app, service, container: _, started_at, volumes } => {
                 return self.keep_volumes(app, service, *started_at, volumes);
             }
-            _ => return Err(Error::NotForTheHost { step: step.describe() }),
         }
         Ok(Vec::new())
     }

@@ -60,7 +60,7 @@ pub use hook::Hook;
 pub use id::{AppId, Digest, Generation, ServiceName, StoreId};
 pub use image::ImageRef;
 pub use observed::Observed;
-pub use plan::{Plan, Step};
+pub use plan::{DataStep, EngineStep, Plan, Step};
 pub use spec::AppSpec;
 pub use subnet::Subnet;
 pub use time::Timestamp;

@@ -1,7 +1,5 @@
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use crate::condition::{AppState, Reason};
 use crate::container::{ContainerSpec, PullPolicy};
 use crate::hook::Hook;
@@ -15,12 +13,11 @@ use crate::time::Timestamp;
 ///
 /// A plan goes only as far as can be seen now: where an app waits for a container to get healthy, its plan says so
 /// in [`AppPlan::waiting`], and the next look goes on from there.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
     /// Steps that belong to no single app: networks that several share. They run one by one, before any app's; when
     /// one fails the apps' steps go ahead all the same.
-    #[serde(default)]
-    pub shared: Vec<Step>,
+    pub shared: Vec<EngineStep>,
     /// By app. An app with nothing to do is there with no stages, for its state.
     pub apps: BTreeMap<AppId, AppPlan>,
     /// When to look again although nothing happened, if a deadline or a retry is due.
@@ -40,7 +37,7 @@ impl Plan {
 }
 
 /// What must happen for one app.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct AppPlan {
     /// Stages in order; the steps of one stage may run at the same time. A failed step ends the app's turn, not
     /// that of other apps.
@@ -54,7 +51,7 @@ pub struct AppPlan {
 }
 
 /// A service that waits for another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     /// Who waits.
     pub service: ServiceName,
@@ -64,10 +61,27 @@ pub struct Waiting {
     pub until: String,
 }
 
-/// One call on the engine or on the app's folder. Every step may be repeated: done twice is as good as done once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "step")]
+/// One call on the engine, on the app's folder, or of a script. Every step may be repeated: done twice is as good as done
+/// once.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Step {
+    /// One for the engine.
+    Engine(EngineStep),
+    /// One for the app's folder.
+    Data(DataStep),
+    /// Runs a script of the package in its sandbox, where there is one of that name. A script that fails is told to the
+    /// owner and holds nothing up.
+    RunHook {
+        /// Whose.
+        app: AppId,
+        /// Which.
+        hook: Hook,
+    },
+}
+
+/// A step for the engine.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EngineStep {
     /// Fetches an image.
     PullImage {
         /// Which.
@@ -76,28 +90,6 @@ pub enum Step {
         policy: PullPolicy,
         /// `os/arch[/variant]`, the engine's own when `None`.
         platform: Option<String>,
-    },
-    /// Makes the app's folder with its marker, when it is [`crate::observed::DataState::New`].
-    CreateData {
-        /// Whose.
-        app: AppId,
-    },
-    /// Makes missing folders and writes files below the app's folder.
-    WriteFiles {
-        /// Whose.
-        app: AppId,
-        /// Folders by absolute path.
-        folders: BTreeMap<String, FolderSpec>,
-        /// Files by absolute path.
-        files: BTreeMap<String, FileSpec>,
-    },
-    /// Runs a script of the package in its sandbox, where there is one of that name. A script that fails is told to the
-    /// owner and holds nothing up.
-    RunHook {
-        /// Whose.
-        app: AppId,
-        /// Which.
-        hook: Hook,
     },
     /// Makes a network.
     CreateNetwork {
@@ -155,6 +147,25 @@ pub enum Step {
         /// Its name.
         name: String,
     },
+}
+
+/// A step for the app's folder and its snapshots.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DataStep {
+    /// Makes the app's folder with its marker, when it is [`crate::observed::DataState::New`].
+    CreateData {
+        /// Whose.
+        app: AppId,
+    },
+    /// Makes missing folders and writes files below the app's folder.
+    WriteFiles {
+        /// Whose.
+        app: AppId,
+        /// Folders by absolute path.
+        folders: BTreeMap<String, FolderSpec>,
+        /// Files by absolute path.
+        files: BTreeMap<String, FileSpec>,
+    },
     /// Copies what the anonymous volumes of a stopped container hold into the app's folder, before the container goes and
     /// takes them along. From then on the folder is what the service reads and writes.
     KeepVolumes {
@@ -202,27 +213,45 @@ impl Step {
     /// Returns the step in words, for a log line or a page: "fetch redis:7".
     pub fn describe(&self) -> String {
         match self {
-            Step::PullImage { image, .. } => format!("fetch {}", image.familiar()),
-            Step::CreateData { app } => format!("make the folder of {app}"),
-            Step::WriteFiles { files, folders, .. } => {
+            Step::Engine(step) => step.describe(),
+            Step::Data(step) => step.describe(),
+            Step::RunHook { app, hook } => format!("run the script {hook} of {app}"),
+        }
+    }
+}
+
+impl EngineStep {
+    /// Returns the step in words, as [`Step::describe`] does.
+    pub fn describe(&self) -> String {
+        match self {
+            EngineStep::PullImage { image, .. } => format!("fetch {}", image.familiar()),
+            EngineStep::CreateNetwork { name, .. } => format!("make network {name}"),
+            EngineStep::RemoveNetwork { name } => format!("remove network {name}"),
+            EngineStep::CreateVolume { name, .. } => format!("make volume {name}"),
+            EngineStep::RemoveVolume { name } => format!("remove volume {name}"),
+            EngineStep::CreateContainer { container, .. } => format!("create container {}", container.name),
+            EngineStep::StartContainer { name } => format!("start {name}"),
+            EngineStep::StopContainer { name } => format!("stop {name}"),
+            EngineStep::RemoveContainer { name } => format!("remove container {name}"),
+        }
+    }
+}
+
+impl DataStep {
+    /// Returns the step in words, as [`Step::describe`] does.
+    pub fn describe(&self) -> String {
+        match self {
+            DataStep::CreateData { app } => format!("make the folder of {app}"),
+            DataStep::WriteFiles { files, folders, .. } => {
                 format!("write {} files and {} folders", files.len(), folders.len())
             }
-            Step::RunHook { app, hook } => format!("run the script {hook} of {app}"),
-            Step::CreateNetwork { name, .. } => format!("make network {name}"),
-            Step::RemoveNetwork { name } => format!("remove network {name}"),
-            Step::CreateVolume { name, .. } => format!("make volume {name}"),
-            Step::RemoveVolume { name } => format!("remove volume {name}"),
-            Step::CreateContainer { container, .. } => format!("create container {}", container.name),
-            Step::StartContainer { name } => format!("start {name}"),
-            Step::StopContainer { name } => format!("stop {name}"),
-            Step::RemoveContainer { name } => format!("remove container {name}"),
-            Step::KeepVolumes { app, container, .. } => {
+            DataStep::KeepVolumes { app, container, .. } => {
                 format!("keep what {container} has in volumes in the folder of {app}")
             }
-            Step::SnapshotData { app, name } => format!("copy the data of {app} aside as {name}"),
-            Step::RestoreData { app, name } => format!("put the data of {app} back from {name}"),
-            Step::RemoveSnapshot { app, name } => format!("remove the copy {name} of {app}"),
-            Step::RemoveData { app } => format!("delete the data of {app}"),
+            DataStep::SnapshotData { app, name } => format!("copy the data of {app} aside as {name}"),
+            DataStep::RestoreData { app, name } => format!("put the data of {app} back from {name}"),
+            DataStep::RemoveSnapshot { app, name } => format!("remove the copy {name} of {app}"),
+            DataStep::RemoveData { app } => format!("delete the data of {app}"),
         }
     }
 }

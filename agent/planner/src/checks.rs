@@ -11,7 +11,7 @@ use hearth_model::desired::Run;
 use hearth_model::observed::{DataState, EngineState};
 use hearth_model::plan::AppPlan;
 use hearth_model::update::UpdatePhase;
-use hearth_model::{AppId, AppState, Plan, Step};
+use hearth_model::{AppId, AppState, DataStep, EngineStep, Plan, Step};
 
 use crate::Input;
 
@@ -28,7 +28,7 @@ pub fn problems(plan: &Plan, input: &Input<'_>) -> Vec<String> {
         whole_app(&mut own, app, app_plan, input);
         steps::walk(&mut own, app, app_plan, input);
         for step in app_plan.stages.iter().flatten() {
-            if let Step::CreateContainer { container, .. } = step
+            if let Step::Engine(EngineStep::CreateContainer { container, .. }) = step
                 && !created.insert(&container.name)
             {
                 own.push(format!("container {} is created twice", container.name));
@@ -44,8 +44,8 @@ pub fn problems(plan: &Plan, input: &Input<'_>) -> Vec<String> {
 fn shared(problems: &mut Vec<String>, plan: &Plan, input: &Input<'_>) {
     for step in &plan.shared {
         let fine = match step {
-            Step::CreateNetwork { app: None, network, .. } => network.shared && !network.external,
-            Step::RemoveNetwork { name } => {
+            EngineStep::CreateNetwork { app: None, network, .. } => network.shared && !network.external,
+            EngineStep::RemoveNetwork { name } => {
                 let seen = input.observed.networks.get(name);
                 seen.is_some_and(|seen| seen.ours && seen.app.is_none() && seen.connected.is_empty())
             }
@@ -60,9 +60,13 @@ fn shared(problems: &mut Vec<String>, plan: &Plan, input: &Input<'_>) {
 /// What holds of an app's plan as a whole.
 fn whole_app(problems: &mut Vec<String>, app: &AppId, plan: &AppPlan, input: &Input<'_>) {
     let steps = || plan.stages.iter().flatten();
-    let starts = steps().any(|step| matches!(step, Step::StartContainer { .. }));
+    let starts = steps().any(|step| matches!(step, Step::Engine(EngineStep::StartContainer { .. })));
     let makes = steps().any(|step| {
-        matches!(step, Step::CreateContainer { .. } | Step::CreateData { .. } | Step::WriteFiles { .. })
+        matches!(
+            step,
+            Step::Engine(EngineStep::CreateContainer { .. })
+                | Step::Data(DataStep::CreateData { .. } | DataStep::WriteFiles { .. })
+        )
     });
     if plan.stages.iter().any(Vec::is_empty) {
         problems.push("a stage is empty".to_owned());
@@ -83,21 +87,23 @@ fn whole_app(problems: &mut Vec<String>, app: &AppId, plan: &AppPlan, input: &In
     }
     let update = input.updates.get(app).filter(|_| entry.is_some());
     if update.is_some_and(|update| update.phase == UpdatePhase::Fetching)
-        && steps().any(|step| !matches!(step, Step::PullImage { .. }))
+        && steps().any(|step| !matches!(step, Step::Engine(EngineStep::PullImage { .. })))
     {
         problems.push("the old version is touched while the new one is fetched".to_owned());
     }
     for step in steps() {
         let fine = match step {
-            Step::SnapshotData { name, .. } => update
+            Step::Data(DataStep::SnapshotData { name, .. }) => update
                 .is_some_and(|update| update.phase == UpdatePhase::Switching && update.snapshot == *name),
-            Step::RestoreData { name, .. } => update.is_some_and(|update| {
+            Step::Data(DataStep::RestoreData { name, .. }) => update.is_some_and(|update| {
                 matches!(update.phase, UpdatePhase::Reverting { .. }) && update.snapshot == *name
             }),
-            Step::RemoveSnapshot { name, .. } => {
+            Step::Data(DataStep::RemoveSnapshot { name, .. }) => {
                 update.is_some_and(|update| update.phase.is_over() && update.snapshot != *name)
             }
-            Step::RemoveData { .. } => entry.is_none() && input.desired.deleted_data.contains(app),
+            Step::Data(DataStep::RemoveData { .. }) => {
+                entry.is_none() && input.desired.deleted_data.contains(app)
+            }
             _ => true,
         };
         if !fine {
@@ -115,7 +121,7 @@ fn ports(problems: &mut Vec<String>, plan: &Plan, input: &Input<'_>) {
     }
     holders.extend(input.observed.doors.iter().map(|(port, app)| ((Protocol::Tcp, *port), app)));
     for (app, step) in plan.steps() {
-        let Step::StartContainer { name } = step else { continue };
+        let Step::Engine(EngineStep::StartContainer { name }) = step else { continue };
         let spec = input.spec(app).and_then(|spec| {
             spec.services.values().map(|service| &service.container).find(|container| container.name == *name)
         });

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hearth_model::desired::DesiredApp;
 use hearth_model::observed::{ContainerState, DataState, ObservedContainer};
 use hearth_model::plan::{AppPlan, Waiting};
-use hearth_model::{AppSpec, AppState, Digest, Reason, ServiceName, Step};
+use hearth_model::{AppSpec, AppState, DataStep, Digest, EngineStep, Reason, ServiceName, Step};
 use jiff::SignedDuration;
 
 use crate::changed::{is_changed, is_done};
@@ -114,16 +114,22 @@ impl<'a> Converge<'a> {
     /// Adds the copy of the data that an update goes back to; made while everything of the old version is stopped.
     pub(crate) fn with_snapshot(mut self, name: &str) -> Self {
         if self.data_state() == Some(DataState::New) {
-            self.after_stop.push(vec![Step::CreateData { app: self.spec.app.clone() }]);
+            self.after_stop.push(vec![Step::Data(DataStep::CreateData { app: self.spec.app.clone() })]);
         }
-        self.after_stop.push(vec![Step::SnapshotData { app: self.spec.app.clone(), name: name.to_owned() }]);
+        self.after_stop.push(vec![Step::Data(DataStep::SnapshotData {
+            app: self.spec.app.clone(),
+            name: name.to_owned(),
+        })]);
         self
     }
 
     /// Adds the return of the data, once no container is left that could write to it or be taken for one that
     /// ended by itself.
     pub(crate) fn with_restore(mut self, name: &str) -> Self {
-        self.after_remove.push(vec![Step::RestoreData { app: self.spec.app.clone(), name: name.to_owned() }]);
+        self.after_remove.push(vec![Step::Data(DataStep::RestoreData {
+            app: self.spec.app.clone(),
+            name: name.to_owned(),
+        })]);
         self
     }
 
@@ -205,10 +211,12 @@ impl<'a> Converge<'a> {
     fn busy_state(&self, stages: &Stages) -> AppState {
         let ran =
             self.world.containers(&self.spec.app).iter().any(|seen| seen.container.started_at.is_some());
-        let is_first = stages
-            .iter()
-            .flatten()
-            .any(|step| matches!(step, Step::PullImage { .. } | Step::CreateData { .. }));
+        let is_first = stages.iter().flatten().any(|step| {
+            matches!(
+                step,
+                Step::Engine(EngineStep::PullImage { .. }) | Step::Data(DataStep::CreateData { .. })
+            )
+        });
         if is_first && !ran { AppState::Installing } else { AppState::Starting }
     }
 

@@ -1,4 +1,4 @@
-use hearth_model::{AppSpec, Hook, Step};
+use hearth_model::{AppSpec, DataStep, EngineStep, Hook, Step};
 
 use crate::decision::Decision;
 use crate::world::{World, is_active};
@@ -41,7 +41,10 @@ pub(crate) fn add(world: &World<'_>, spec: &AppSpec, decision: &mut Decision) {
             decision.plan.waiting.clear();
         }
         _ => {
-            let starts = stages.iter().flatten().any(|step| matches!(step, Step::StartContainer { .. }));
+            let starts = stages
+                .iter()
+                .flatten()
+                .any(|step| matches!(step, Step::Engine(EngineStep::StartContainer { .. })));
             if starts && decision.plan.waiting.is_empty() && spec.hooks.contains(&Hook::PostStart) {
                 stages.push(vec![run(spec, Hook::PostStart)]);
             }
@@ -56,12 +59,12 @@ pub(crate) fn add(world: &World<'_>, spec: &AppSpec, decision: &mut Decision) {
 /// Leaves out folders that only a mount asks for: the script that runs first may make a file there.
 fn leave_mounted_folders(stages: &mut Vec<Vec<Step>>) {
     for step in stages.iter_mut().flatten() {
-        if let Step::WriteFiles { folders, .. } = step {
+        if let Step::Data(DataStep::WriteFiles { folders, .. }) = step {
             folders.retain(|_, folder| !folder.mounted);
         }
     }
     let writes = |step: &Step| match step {
-        Step::WriteFiles { folders, files, .. } => !(folders.is_empty() && files.is_empty()),
+        Step::Data(DataStep::WriteFiles { folders, files, .. }) => !(folders.is_empty() && files.is_empty()),
         _ => true,
     };
     stages.iter_mut().for_each(|stage| stage.retain(writes));
@@ -86,7 +89,9 @@ fn after_all_runs(world: &World<'_>, spec: &AppSpec, decision: &mut Decision) {
 }
 
 fn around_snapshot(spec: &AppSpec, stages: &mut Vec<Vec<Step>>) {
-    let copies = |stage: &Vec<Step>| stage.iter().any(|step| matches!(step, Step::SnapshotData { .. }));
+    let copies = |stage: &Vec<Step>| {
+        stage.iter().any(|step| matches!(step, Step::Data(DataStep::SnapshotData { .. })))
+    };
     if spec.hooks.contains(&Hook::PreUpdate)
         && let Some(at) = stages.iter().position(copies)
     {
@@ -95,7 +100,9 @@ fn around_snapshot(spec: &AppSpec, stages: &mut Vec<Vec<Step>>) {
 }
 
 fn around_stop(spec: &AppSpec, stages: &mut Vec<Vec<Step>>) {
-    let stops = |stage: &Vec<Step>| stage.iter().any(|step| matches!(step, Step::StopContainer { .. }));
+    let stops = |stage: &Vec<Step>| {
+        stage.iter().any(|step| matches!(step, Step::Engine(EngineStep::StopContainer { .. })))
+    };
     let (Some(first), Some(last)) = (stages.iter().position(stops), stages.iter().rposition(stops)) else {
         return;
     };
@@ -116,9 +123,9 @@ fn done(world: &World<'_>, spec: &AppSpec, hook: Hook) -> bool {
 }
 
 fn makes(step: &Step) -> bool {
-    matches!(step, Step::CreateContainer { .. } | Step::StartContainer { .. })
+    matches!(step, Step::Engine(EngineStep::CreateContainer { .. } | EngineStep::StartContainer { .. }))
 }
 
 fn stops(step: &Step, container: &str) -> bool {
-    matches!(step, Step::StopContainer { name } if name == container)
+    matches!(step, Step::Engine(EngineStep::StopContainer { name }) if name == container)
 }

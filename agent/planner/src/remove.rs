@@ -1,7 +1,7 @@
 use hearth_model::condition::ReasonCode;
 use hearth_model::observed::{ContainerState, DataState};
 use hearth_model::plan::AppPlan;
-use hearth_model::{AppId, AppState, Observed, Reason, Step};
+use hearth_model::{AppId, AppState, DataStep, EngineStep, Observed, Reason, Step};
 
 use crate::converge::stop_all;
 use crate::decision::Decision;
@@ -27,7 +27,7 @@ pub(crate) fn decide(world: &World<'_>, app: &AppId) -> Decision {
     let mut unused = Vec::new();
     for name in world.networks(app) {
         if observed.networks[*name].connected.iter().all(|id| world.app_of_container(id) == Some(app)) {
-            unused.push(Step::RemoveNetwork { name: (*name).to_owned() });
+            unused.push(Step::Engine(EngineStep::RemoveNetwork { name: (*name).to_owned() }));
         } else {
             reason = Some(Reason::new(
                 ReasonCode::EngineRefused,
@@ -39,12 +39,12 @@ pub(crate) fn decide(world: &World<'_>, app: &AppId) -> Decision {
     }
     // A volume outside the app's folder is data too.
     let volumes = world.volumes(app).iter().filter(|name| deletes || observed.volumes[**name].in_app_folder);
-    unused.extend(volumes.map(|name| Step::RemoveVolume { name: (*name).to_owned() }));
+    unused.extend(volumes.map(|name| Step::Engine(EngineStep::RemoveVolume { name: (*name).to_owned() })));
     stages.push(unused);
     let settles =
         world.containers(app).iter().any(|seen| matches!(seen.container.state, ContainerState::Removing));
     if deletes && !settles && has_data(observed, app) {
-        stages.push(vec![Step::RemoveData { app: app.clone() }]);
+        stages.push(vec![Step::Data(DataStep::RemoveData { app: app.clone() })]);
     }
     stages.retain(|stage| !stage.is_empty());
     Decision {

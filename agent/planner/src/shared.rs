@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use hearth_model::Step;
+use hearth_model::EngineStep;
 use hearth_model::spec::NetworkSpec;
 
 use crate::Input;
 
 /// Makes networks that several apps share before the first app needs them, and removes them when none names them.
-pub(crate) fn steps(input: &Input<'_>) -> Vec<Step> {
+pub(crate) fn steps(input: &Input<'_>) -> Vec<EngineStep> {
     let mut wanted: BTreeMap<&str, &NetworkSpec> = BTreeMap::new();
     let mut all_known = true;
     for app in input.desired.apps.keys() {
@@ -30,11 +30,11 @@ pub(crate) fn steps(input: &Input<'_>) -> Vec<Step> {
         })
     });
     let outdated: BTreeSet<&str> = outdated.map(|(name, _)| *name).collect();
-    let mut steps: Vec<Step> =
-        outdated.iter().map(|name| Step::RemoveNetwork { name: (*name).to_owned() }).collect();
+    let mut steps: Vec<EngineStep> =
+        outdated.iter().map(|name| EngineStep::RemoveNetwork { name: (*name).to_owned() }).collect();
     let missing =
         wanted.iter().filter(|(name, _)| !observed.contains_key(**name) || outdated.contains(**name));
-    steps.extend(missing.map(|(name, network)| Step::CreateNetwork {
+    steps.extend(missing.map(|(name, network)| EngineStep::CreateNetwork {
         app: None,
         name: (*name).to_owned(),
         network: (*network).clone(),
@@ -47,7 +47,7 @@ pub(crate) fn steps(input: &Input<'_>) -> Vec<Step> {
                 && network.connected.is_empty()
                 && !wanted.contains_key(name.as_str())
         });
-        steps.extend(unused.map(|(name, _)| Step::RemoveNetwork { name: name.clone() }));
+        steps.extend(unused.map(|(name, _)| EngineStep::RemoveNetwork { name: name.clone() }));
     }
     steps
 }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use hearth_docker::PullProgress;
 use hearth_model::condition::{Progress, ReasonCode};
 use hearth_model::event::Event;
-use hearth_model::{AppId, Chain, ContainerSpec, Reason, Step};
+use hearth_model::{AppId, Chain, ContainerSpec, DataStep, EngineStep, Reason, Step};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -59,7 +59,21 @@ pub(crate) async fn one(
 ) -> Result<(), Reason> {
     tracing::debug!(app.id = %app, "{}", step.describe());
     match step {
-        Step::PullImage { .. } => {
+        Step::Engine(step) => engine(hearth, app, step, cancel).await,
+        Step::Data(step) => data(hearth, step).await,
+        Step::RunHook { app, hook } => hearth.run_hook(app, *hook, cancel).await,
+    }
+}
+
+/// Does a step on the engine. The app itself can write to its folder, so paths below it are checked just before.
+async fn engine(
+    hearth: &Hearth,
+    app: &AppId,
+    step: &EngineStep,
+    cancel: &CancellationToken,
+) -> Result<(), Reason> {
+    match step {
+        EngineStep::PullImage { .. } => {
             let report = |progress: PullProgress| hearth.set_image_progress(app, &progress);
             let _permit = hearth.pulls.acquire().await;
             tokio::select! {
@@ -68,30 +82,12 @@ pub(crate) async fn one(
                 result = hearth.engine.execute(step, &report) => result.map_err(|error| error.reason()),
             }
         }
-        Step::CreateData { app } => {
-            on_disk(hearth, step).await?;
-            recorded(db::data::set_created(&hearth.db, app, Timestamp::now()).await)?;
-            recorded(hearth.note_installed(app).await)
-        }
-        Step::RemoveData { app } => {
-            on_disk(hearth, step).await?;
-            hearth.janitor.wake();
-            recorded(hearth.forget_data(app).await)
-        }
-        Step::RunHook { app, hook } => hearth.run_hook(app, *hook, cancel).await,
-        Step::WriteFiles { .. } | Step::KeepVolumes { .. } => on_disk(hearth, step).await,
-        Step::SnapshotData { .. } | Step::RestoreData { .. } | Step::RemoveSnapshot { .. } => {
-            let done = on_disk(hearth, step).await;
-            // What a copy replaced is in the trash by now, even when the step failed later.
-            hearth.janitor.wake();
-            done
-        }
-        Step::CreateContainer { container, .. } => {
+        EngineStep::CreateContainer { container, .. } => {
             check_mounts(hearth, app, container).await?;
             on_engine(hearth, step).await
         }
-        Step::StartContainer { name } => start(hearth, app, name).await,
-        Step::CreateVolume { volume, .. } => {
+        EngineStep::StartContainer { name } => start(hearth, app, name).await,
+        EngineStep::CreateVolume { volume, .. } => {
             if let Some(folder) = volume.host_folder().map(PathBuf::from) {
                 let (data, app) = (hearth.data.clone(), app.clone());
                 blocking(move || match folder.starts_with(data.path(&app)) {
@@ -102,15 +98,38 @@ pub(crate) async fn one(
             }
             on_engine(hearth, step).await
         }
-        Step::CreateNetwork { .. }
-        | Step::RemoveNetwork { .. }
-        | Step::RemoveVolume { .. }
-        | Step::StopContainer { .. }
-        | Step::RemoveContainer { .. } => on_engine(hearth, step).await,
+        EngineStep::CreateNetwork { .. }
+        | EngineStep::RemoveNetwork { .. }
+        | EngineStep::RemoveVolume { .. }
+        | EngineStep::StopContainer { .. }
+        | EngineStep::RemoveContainer { .. } => on_engine(hearth, step).await,
     }
 }
 
-async fn on_engine(hearth: &Hearth, step: &Step) -> Result<(), Reason> {
+/// Does a step on an app's folder, and records it where the disk alone does not tell that it was done.
+async fn data(hearth: &Hearth, step: &DataStep) -> Result<(), Reason> {
+    match step {
+        DataStep::CreateData { app } => {
+            on_disk(hearth, step).await?;
+            recorded(db::data::set_created(&hearth.db, app, Timestamp::now()).await)?;
+            recorded(hearth.note_installed(app).await)
+        }
+        DataStep::RemoveData { app } => {
+            on_disk(hearth, step).await?;
+            hearth.janitor.wake();
+            recorded(hearth.forget_data(app).await)
+        }
+        DataStep::WriteFiles { .. } | DataStep::KeepVolumes { .. } => on_disk(hearth, step).await,
+        DataStep::SnapshotData { .. } | DataStep::RestoreData { .. } | DataStep::RemoveSnapshot { .. } => {
+            let done = on_disk(hearth, step).await;
+            // What a copy replaced is in the trash by now, even when the step failed later.
+            hearth.janitor.wake();
+            done
+        }
+    }
+}
+
+async fn on_engine(hearth: &Hearth, step: &EngineStep) -> Result<(), Reason> {
     hearth.engine.execute(step, &|_| {}).await.map_err(|error| error.reason())
 }
 
@@ -128,7 +147,7 @@ pub(crate) async fn check_mounts(
     blocking(move || data.check_mounts(&app, &container, &volumes)).await
 }
 
-async fn on_disk(hearth: &Hearth, step: &Step) -> Result<(), Reason> {
+async fn on_disk(hearth: &Hearth, step: &DataStep) -> Result<(), Reason> {
     let (data, step) = (hearth.data.clone(), step.clone());
     let what = step.describe();
     let left_out = blocking(move || data.execute(&step)).await?;
@@ -163,25 +182,26 @@ fn recorded(result: crate::error::Result<()>) -> Result<(), Reason> {
 /// Returns a stage in words for the owner.
 fn describe(stage: &[Step]) -> String {
     let text = match stage.first() {
-        Some(Step::PullImage { .. }) if stage.len() == 1 => "Fetching an image",
-        Some(Step::PullImage { .. }) => return format!("Fetching {} images", stage.len()),
-        Some(Step::CreateContainer { .. }) => "Making containers",
-        Some(Step::StartContainer { .. }) => "Starting",
-        Some(Step::StopContainer { .. }) => "Stopping",
-        Some(Step::RemoveContainer { .. }) => "Removing containers",
-        Some(Step::KeepVolumes { .. }) => "Copying data into the app's folder",
-        Some(Step::SnapshotData { .. }) => "Copying the data aside",
-        Some(Step::RestoreData { .. }) => "Putting the data back",
-        Some(Step::RunHook { .. }) => "Running a script of the package",
-        Some(Step::RemoveData { .. }) => "Deleting the data",
-        Some(Step::RemoveNetwork { .. } | Step::RemoveVolume { .. } | Step::RemoveSnapshot { .. }) => {
-            "Tidying up"
+        Some(Step::Engine(EngineStep::PullImage { .. })) if stage.len() == 1 => "Fetching an image",
+        Some(Step::Engine(EngineStep::PullImage { .. })) => {
+            return format!("Fetching {} images", stage.len());
         }
+        Some(Step::Engine(EngineStep::CreateContainer { .. })) => "Making containers",
+        Some(Step::Engine(EngineStep::StartContainer { .. })) => "Starting",
+        Some(Step::Engine(EngineStep::StopContainer { .. })) => "Stopping",
+        Some(Step::Engine(EngineStep::RemoveContainer { .. })) => "Removing containers",
+        Some(Step::Data(DataStep::KeepVolumes { .. })) => "Copying data into the app's folder",
+        Some(Step::Data(DataStep::SnapshotData { .. })) => "Copying the data aside",
+        Some(Step::Data(DataStep::RestoreData { .. })) => "Putting the data back",
+        Some(Step::RunHook { .. }) => "Running a script of the package",
+        Some(Step::Data(DataStep::RemoveData { .. })) => "Deleting the data",
         Some(
-            Step::CreateData { .. }
-            | Step::WriteFiles { .. }
-            | Step::CreateNetwork { .. }
-            | Step::CreateVolume { .. },
+            Step::Engine(EngineStep::RemoveNetwork { .. } | EngineStep::RemoveVolume { .. })
+            | Step::Data(DataStep::RemoveSnapshot { .. }),
+        ) => "Tidying up",
+        Some(
+            Step::Data(DataStep::CreateData { .. } | DataStep::WriteFiles { .. })
+            | Step::Engine(EngineStep::CreateNetwork { .. } | EngineStep::CreateVolume { .. }),
         )
         | None => "Preparing",
     };

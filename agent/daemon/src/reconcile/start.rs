@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use hearth_model::condition::ReasonCode;
 use hearth_model::observed::EngineState;
-use hearth_model::{AppId, AppSpec, Reason, Step};
+use hearth_model::{AppId, AppSpec, EngineStep, Reason};
 
 use super::run::check_mounts;
 use crate::hearth::Hearth;
@@ -25,7 +25,7 @@ pub(crate) struct Starts(tokio::sync::Mutex<()>);
 /// Why it does not run.
 pub(super) async fn start(hearth: &Hearth, app: &AppId, name: &str) -> Result<(), Reason> {
     let spec = hearth.known_spec(app);
-    let step = Step::StartContainer { name: name.to_owned() };
+    let step = EngineStep::StartContainer { name: name.to_owned() };
     let Some(spec) = spec.filter(|spec| may_be_exchanged(hearth, spec)) else {
         check(hearth, app, name).await?;
         return on_engine(hearth, &step).await;
@@ -56,7 +56,7 @@ async fn start_alone(
     app: &AppId,
     name: &str,
     spec: &AppSpec,
-    step: &Step,
+    step: &EngineStep,
 ) -> Result<(), Reason> {
     // A container that a script runs once mounts what the one of its service does.
     for service in spec.services.values() {
@@ -76,7 +76,7 @@ async fn check(hearth: &Hearth, app: &AppId, name: &str) -> Result<(), Reason> {
     }
 }
 
-async fn on_engine(hearth: &Hearth, step: &Step) -> Result<(), Reason> {
+async fn on_engine(hearth: &Hearth, step: &EngineStep) -> Result<(), Reason> {
     hearth.engine.execute(step, &|_| {}).await.map_err(|error| error.reason())
 }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use futures_util::StreamExt;
 use hearth_docker::{Attached, Exec, Written};
-use hearth_model::plan::Step;
+use hearth_model::plan::EngineStep;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::support::{Fixture, PATIENCE};
@@ -86,7 +86,7 @@ async fn a_container_that_is_removed_meanwhile_is_no_good_end() {
     fixture.create(&spec).await;
     let mut attached = fixture.engine.attach(&spec.name).await.expect("attached");
     fixture.start(&spec).await;
-    fixture.do_it(&Step::RemoveContainer { name: spec.name.clone() }).await;
+    fixture.do_it(&EngineStep::RemoveContainer { name: spec.name.clone() }).await;
     while attached.written.next().await.is_some() {}
     let error = fixture.engine.exit_code(&attached.program).await.expect_err("it is gone");
     assert!(error.to_string().contains("o such container"), "{error}");

@@ -8,7 +8,7 @@ use hearth_model::container::{
     Ulimit,
 };
 use hearth_model::observed::{ContainerState, Health};
-use hearth_model::plan::Step;
+use hearth_model::plan::EngineStep;
 use hearth_model::spec::{IpamPool, NetworkSpec};
 use serde_json::Value;
 
@@ -46,7 +46,7 @@ async fn each_step_done_twice_is_as_good_as_done_once() {
     fixture.create(&spec).await;
     assert_eq!(fixture.see(&spec).await.expect("there").id, created.id, "a running container was made anew");
     for _ in 0..2 {
-        fixture.do_it(&Step::StopContainer { name: name.clone() }).await;
+        fixture.do_it(&EngineStep::StopContainer { name: name.clone() }).await;
     }
     let stopped = fixture.see(&spec).await.expect("there");
     assert!(
@@ -54,10 +54,10 @@ async fn each_step_done_twice_is_as_good_as_done_once() {
         "{stopped:?}"
     );
     for _ in 0..2 {
-        fixture.do_it(&Step::RemoveContainer { name: name.clone() }).await;
+        fixture.do_it(&EngineStep::RemoveContainer { name: name.clone() }).await;
     }
     assert_eq!(fixture.see(&spec).await, None);
-    fixture.do_it(&Step::StopContainer { name }).await;
+    fixture.do_it(&EngineStep::StopContainer { name }).await;
 }
 
 #[tokio::test]
@@ -210,7 +210,7 @@ async fn every_word_of_the_spec_reaches_the_engine() {
     assert!(net[&first]["Aliases"].as_array().expect("a list").contains(&"web".into()));
 
     let volume = mount("/anonymous")["Name"].as_str().expect("a name").to_owned();
-    fixture.do_it(&Step::RemoveContainer { name: spec.name.clone() }).await;
+    fixture.do_it(&EngineStep::RemoveContainer { name: spec.name.clone() }).await;
     assert!(docker_may_fail(["volume", "ls", "-q", "--filter", &format!("name={volume}")]).is_empty());
 }
 
@@ -295,7 +295,7 @@ async fn a_changed_spec_makes_a_stopped_container_anew_and_spares_a_running_one(
     fixture.up(&old).await;
     let error = fixture.try_do(&fixture.creation(&new)).await.expect_err("it runs");
     assert_eq!(error.reason().code, ReasonCode::EngineRefused);
-    fixture.do_it(&Step::StopContainer { name: old.name.clone() }).await;
+    fixture.do_it(&EngineStep::StopContainer { name: old.name.clone() }).await;
     fixture.create(&new).await;
     assert_eq!(fixture.see(&new).await.expect("there").spec_hash, new.hash());
 }
@@ -308,9 +308,9 @@ async fn what_is_not_ours_is_never_touched() {
     let mine = ContainerSpec { name: theirs.name.clone(), ..fixture.sleeper("a") };
     for step in [
         fixture.creation(&mine),
-        Step::StartContainer { name: theirs.name.clone() },
-        Step::StopContainer { name: theirs.name.clone() },
-        Step::RemoveContainer { name: theirs.name.clone() },
+        EngineStep::StartContainer { name: theirs.name.clone() },
+        EngineStep::StopContainer { name: theirs.name.clone() },
+        EngineStep::RemoveContainer { name: theirs.name.clone() },
     ] {
         let error = fixture.try_do(&step).await.expect_err("not ours");
         assert_eq!(error.reason().code, ReasonCode::NameTaken, "{error}");
@@ -344,7 +344,7 @@ async fn a_taken_port_is_named() {
         let spec = publishing(name, port);
         fixture.create(&spec).await;
         let error =
-            fixture.try_do(&Step::StartContainer { name: spec.name.clone() }).await.expect_err("taken");
+            fixture.try_do(&EngineStep::StartContainer { name: spec.name.clone() }).await.expect_err("taken");
         assert!(matches!(error, Error::PortTaken { port: Some(found), .. } if found == port), "{error}");
         assert_eq!(error.reason().code, ReasonCode::PortTaken);
         let seen = fixture.see(&spec).await.expect("there");
@@ -364,7 +364,7 @@ async fn a_long_grace_period_is_waited_for_and_a_short_one_is_kept() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let start = Instant::now();
-    fixture.do_it(&Step::StopContainer { name: spec.name.clone() }).await;
+    fixture.do_it(&EngineStep::StopContainer { name: spec.name.clone() }).await;
     assert!(
         (Duration::from_millis(900)..Duration::from_secs(8)).contains(&start.elapsed()),
         "{:?}",
@@ -401,9 +401,9 @@ async fn a_name_that_is_the_beginning_of_an_id_is_not_that_container() {
     fixture.create(&spec).await;
     let id = fixture.see(&spec).await.expect("there").id;
     let prefix = id[..12].to_owned();
-    fixture.do_it(&Step::RemoveContainer { name: prefix.clone() }).await;
+    fixture.do_it(&EngineStep::RemoveContainer { name: prefix.clone() }).await;
     assert!(fixture.see(&spec).await.is_some(), "a container was removed by the beginning of its id");
-    let error = fixture.try_do(&Step::StartContainer { name: prefix }).await.expect_err("no such name");
+    let error = fixture.try_do(&EngineStep::StartContainer { name: prefix }).await.expect_err("no such name");
     assert!(error.to_string().contains("there is no container"), "{error}");
 }
 

@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use hearth_model::container::ContainerSpec;
 use hearth_model::id::ServiceName;
-use hearth_model::plan::Step;
+use hearth_model::plan::EngineStep;
 use hearth_model::spec::NetworkSpec;
 use hearth_model::{AppId, Digest};
 
@@ -19,7 +19,7 @@ async fn a_look_at_a_hundred_containers_is_quick() {
     // The engine has address ranges for about 30 networks: containers share one here.
     let net = fixture.name("net");
     fixture.network("net", NetworkSpec::default()).await;
-    let creations: Vec<(Step, Step)> = (0..CONTAINERS)
+    let creations: Vec<(EngineStep, EngineStep)> = (0..CONTAINERS)
         .map(|number| {
             let service: ServiceName = format!("s{number}").parse().expect("valid");
             let spec = ContainerSpec {
@@ -27,14 +27,14 @@ async fn a_look_at_a_hundred_containers_is_quick() {
                 ..fixture.shell(&format!("c{number}"), "exec /bin/busybox sleep 100000")
             };
             let name = spec.name.clone();
-            let create = Step::CreateContainer {
+            let create = EngineStep::CreateContainer {
                 app: app(number % APPS),
                 service,
                 package_digest: Digest::of(b"package"),
                 restarts: 0,
                 container: Box::new(spec),
             };
-            (create, Step::StartContainer { name })
+            (create, EngineStep::StartContainer { name })
         })
         .collect();
     for (create, start) in &creations {

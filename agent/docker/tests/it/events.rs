@@ -1,7 +1,7 @@
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use hearth_docker::EngineEvent;
-use hearth_model::plan::Step;
+use hearth_model::plan::EngineStep;
 
 use crate::support::{Fixture, PATIENCE};
 
@@ -34,8 +34,8 @@ async fn what_happens_to_ours_is_told_and_nothing_else() {
     fixture.up(&spec).await;
     wait_for(&mut events, &spec.name, "start").await;
     crate::support::docker(["exec", &spec.name, "/bin/busybox", "true"]);
-    fixture.do_it(&Step::StopContainer { name: spec.name.clone() }).await;
+    fixture.do_it(&EngineStep::StopContainer { name: spec.name.clone() }).await;
     wait_for(&mut events, &spec.name, "die").await;
-    fixture.do_it(&Step::RemoveContainer { name: spec.name.clone() }).await;
+    fixture.do_it(&EngineStep::RemoveContainer { name: spec.name.clone() }).await;
     wait_for(&mut events, &spec.name, "destroy").await;
 }

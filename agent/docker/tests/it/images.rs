@@ -5,14 +5,14 @@ use hearth_docker::{Error, ImageProblem, PullProgress, RegistryAuth, RegistryCre
 use hearth_model::condition::ReasonCode;
 use hearth_model::container::{ContainerSpec, NetworkMode, PullPolicy};
 use hearth_model::observed::ContainerState;
-use hearth_model::plan::Step;
+use hearth_model::plan::EngineStep;
 use hearth_model::{Digest, ImageRef};
 
 use crate::registry::Registry;
 use crate::support::{Cleanup, Fixture, docker, docker_may_fail};
 
-fn pull(image: &str, policy: PullPolicy) -> Step {
-    Step::PullImage { image: image.parse().expect("valid"), policy, platform: None }
+fn pull(image: &str, policy: PullPolicy) -> EngineStep {
+    EngineStep::PullImage { image: image.parse().expect("valid"), policy, platform: None }
 }
 
 fn problem(error: &Error) -> Option<ImageProblem> {
@@ -48,7 +48,7 @@ async fn a_pull_tells_how_far_it_is() {
     fixture.up(&container).await;
     let ended = fixture.wait_for_exit(&container).await;
     assert!(matches!(ended.state, ContainerState::Exited { exit_code: 0, .. }));
-    fixture.do_it(&Step::RemoveContainer { name: container.name.clone() }).await;
+    fixture.do_it(&EngineStep::RemoveContainer { name: container.name.clone() }).await;
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn an_image_by_digest_gets_its_name_too() {
         Cleanup(vec!["rmi".to_owned(), "-f".to_owned(), name])
     });
     let image: ImageRef = format!("{}@{}", one.name, one.digest).parse().expect("valid");
-    let step = Step::PullImage { image: image.clone(), policy: PullPolicy::Always, platform: None };
+    let step = EngineStep::PullImage { image: image.clone(), policy: PullPolicy::Always, platform: None };
     fixture.do_it(&step).await;
     assert!(one.is_on_engine(), "the tag is missing");
     let elsewhere: ImageRef = format!("{}@{}", two.name, one.digest).parse().expect("valid");
@@ -93,7 +93,7 @@ async fn an_image_by_digest_gets_its_name_too() {
     let spec = ContainerSpec { image, ..fixture.shell("a", "exit 0") };
     fixture.up(&spec).await;
     fixture.wait_for_exit(&spec).await;
-    fixture.do_it(&Step::RemoveContainer { name: spec.name.clone() }).await;
+    fixture.do_it(&EngineStep::RemoveContainer { name: spec.name.clone() }).await;
 }
 
 #[tokio::test]

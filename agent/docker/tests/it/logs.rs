@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt};
 use hearth_docker::LogOptions;
 use hearth_model::container::{ContainerSpec, Logging};
-use hearth_model::plan::Step;
+use hearth_model::plan::EngineStep;
 
 use crate::support::{Fixture, PATIENCE};
 
@@ -64,7 +64,7 @@ async fn a_silent_container_can_be_followed_and_let_go() {
         "it said something"
     );
     drop(lines);
-    fixture.do_it(&Step::RemoveContainer { name: spec.name.clone() }).await;
+    fixture.do_it(&EngineStep::RemoveContainer { name: spec.name.clone() }).await;
     assert!(fixture.engine.logs(&spec.name, ALL).await.is_err());
     assert!(fixture.engine.last_lines(&spec.name, 5).await.is_empty());
 }

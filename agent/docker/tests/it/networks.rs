@@ -3,7 +3,7 @@ use std::collections::{BTreeSet, HashMap};
 use bollard::models::NetworkCreateRequest;
 use hearth_docker::Error;
 use hearth_model::container::ContainerSpec;
-use hearth_model::plan::Step;
+use hearth_model::plan::EngineStep;
 use hearth_model::spec::NetworkSpec;
 
 use crate::support::{Cleanup, Fixture, SOCKET, busybox, docker, networks};
@@ -20,7 +20,7 @@ async fn a_network_is_made_once_and_removed_once() {
     assert_eq!((seen.app.as_ref(), seen.ours), (Some(&fixture.app), true));
     assert_eq!((seen.spec_hash, seen.connected), (Some(spec.hash()), BTreeSet::new()));
     for _ in 0..2 {
-        fixture.do_it(&Step::RemoveNetwork { name: name.clone() }).await;
+        fixture.do_it(&EngineStep::RemoveNetwork { name: name.clone() }).await;
     }
     assert!(!fixture.look().await.networks.contains_key(&name));
 }
@@ -30,7 +30,7 @@ async fn many_apps_that_share_a_network_make_one() {
     let fixture = Fixture::new("shared");
     let name = fixture.name("shared");
     let spec = NetworkSpec { shared: true, ..NetworkSpec::default() };
-    let step = Step::CreateNetwork { app: None, name: name.clone(), network: spec };
+    let step = EngineStep::CreateNetwork { app: None, name: name.clone(), network: spec };
     let steps = (0..8).map(|_| fixture.do_it(&step));
     futures_util::future::join_all(steps).await;
     let list = docker(["network", "ls", "-q", "--filter", &format!("name={name}")]);
@@ -108,11 +108,11 @@ async fn containers_of_others_keep_their_network() {
         "1000",
     ]);
     let cleanup = Cleanup(vec!["rm".to_owned(), "-f".to_owned(), other.clone()]);
-    let error = fixture.try_do(&Step::RemoveNetwork { name: net.clone() }).await.expect_err("in use");
+    let error = fixture.try_do(&EngineStep::RemoveNetwork { name: net.clone() }).await.expect_err("in use");
     assert!(matches!(error, Error::Refused { .. }), "{error}");
     assert!(fixture.look().await.networks.contains_key(&net));
     drop(cleanup);
-    fixture.do_it(&Step::RemoveNetwork { name: net }).await;
+    fixture.do_it(&EngineStep::RemoveNetwork { name: net }).await;
 }
 
 #[tokio::test]
@@ -121,14 +121,14 @@ async fn a_network_of_others_is_never_touched() {
     let name = fixture.name("net");
     docker(["network", "create", &name]);
     let _cleanup = Cleanup(vec!["network".to_owned(), "rm".to_owned(), name.clone()]);
-    let create = |external| Step::CreateNetwork {
+    let create = |external| EngineStep::CreateNetwork {
         app: Some(fixture.app.clone()),
         name: name.clone(),
         network: NetworkSpec { external, ..NetworkSpec::default() },
     };
     assert!(matches!(fixture.try_do(&create(false)).await, Err(Error::NameTaken { .. })));
     assert!(matches!(
-        fixture.try_do(&Step::RemoveNetwork { name: name.clone() }).await,
+        fixture.try_do(&EngineStep::RemoveNetwork { name: name.clone() }).await,
         Err(Error::NameTaken { .. })
     ));
     fixture.do_it(&create(true)).await;
@@ -138,7 +138,7 @@ async fn a_network_of_others_is_never_touched() {
 #[tokio::test]
 async fn an_external_network_that_is_not_there_is_named() {
     let fixture = Fixture::new("external");
-    let step = Step::CreateNetwork {
+    let step = EngineStep::CreateNetwork {
         app: None,
         name: fixture.name("net"),
         network: NetworkSpec { external: true, ..NetworkSpec::default() },

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use hearth_model::container::{ContainerSpec, Healthcheck, RestartPolicy};
 use hearth_model::observed::{ContainerState, EngineState, Health};
-use hearth_model::plan::Step;
+use hearth_model::plan::EngineStep;
 
 use crate::support::{Fixture, docker};
 
@@ -66,7 +66,7 @@ async fn health_is_told_as_it_changes() {
     fixture.wait_for(&spec, "healthy again", |seen| seen.health == Some(Health::Healthy)).await;
     docker(["pause", &spec.name]);
     fixture.wait_for(&spec, "paused", |seen| seen.state == ContainerState::Paused).await;
-    fixture.do_it(&Step::StopContainer { name: spec.name.clone() }).await;
+    fixture.do_it(&EngineStep::StopContainer { name: spec.name.clone() }).await;
     fixture.wait_for_exit(&spec).await;
 }
 

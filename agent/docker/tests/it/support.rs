@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use hearth_docker::{Engine, EngineView, Error, Options};
 use hearth_model::container::{ContainerSpec, Endpoint, NetworkMode};
 use hearth_model::observed::ObservedContainer;
-use hearth_model::plan::Step;
+use hearth_model::plan::EngineStep;
 use hearth_model::spec::NetworkSpec;
 use hearth_model::{AppId, Digest, ImageRef};
 
@@ -65,8 +65,8 @@ impl Fixture {
         self.shell(name, "trap 'exit 0' TERM; while :; do /bin/busybox sleep 1000 & wait $!; done")
     }
 
-    pub(crate) fn creation(&self, spec: &ContainerSpec) -> Step {
-        Step::CreateContainer {
+    pub(crate) fn creation(&self, spec: &ContainerSpec) -> EngineStep {
+        EngineStep::CreateContainer {
             app: self.app.clone(),
             service: "web".parse().expect("valid"),
             package_digest: Digest::of(b"package"),
@@ -75,11 +75,11 @@ impl Fixture {
         }
     }
 
-    pub(crate) async fn try_do(&self, step: &Step) -> Result<(), Error> {
+    pub(crate) async fn try_do(&self, step: &EngineStep) -> Result<(), Error> {
         self.engine.execute(step, &|_| {}).await
     }
 
-    pub(crate) async fn do_it(&self, step: &Step) {
+    pub(crate) async fn do_it(&self, step: &EngineStep) {
         self.try_do(step).await.unwrap_or_else(|error| panic!("{}: {error}", step.describe()));
     }
 
@@ -88,7 +88,7 @@ impl Fixture {
     }
 
     pub(crate) async fn start(&self, spec: &ContainerSpec) {
-        self.do_it(&Step::StartContainer { name: spec.name.clone() }).await;
+        self.do_it(&EngineStep::StartContainer { name: spec.name.clone() }).await;
     }
 
     pub(crate) async fn up(&self, spec: &ContainerSpec) {
@@ -98,7 +98,7 @@ impl Fixture {
 
     pub(crate) async fn network(&self, name: &str, network: NetworkSpec) {
         let name = self.name(name);
-        self.do_it(&Step::CreateNetwork { app: Some(self.app.clone()), name, network }).await;
+        self.do_it(&EngineStep::CreateNetwork { app: Some(self.app.clone()), name, network }).await;
     }
 
     pub(crate) async fn look(&self) -> EngineView {

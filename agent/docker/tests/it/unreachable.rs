@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use hearth_docker::{Engine, EngineEvent, Options};
 use hearth_model::condition::ReasonCode;
 use hearth_model::observed::EngineState;
-use hearth_model::plan::Step;
+use hearth_model::plan::EngineStep;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -53,8 +53,10 @@ async fn an_engine_that_is_not_there_is_told_and_comes_back() {
     assert!(reason.contains("docker.sock"), "{reason}");
     let error = engine.observe(&BTreeSet::new()).await.expect_err("not there");
     assert_eq!(error.reason().code, ReasonCode::EngineUnreachable);
-    let error =
-        engine.execute(&Step::StartContainer { name: "x".to_owned() }, &|_| {}).await.expect_err("not there");
+    let error = engine
+        .execute(&EngineStep::StartContainer { name: "x".to_owned() }, &|_| {})
+        .await
+        .expect_err("not there");
     assert_eq!(error.reason().code, ReasonCode::EngineUnreachable);
 
     let mut events = engine.events();

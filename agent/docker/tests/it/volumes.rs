@@ -5,7 +5,7 @@ use hearth_docker::Error;
 use hearth_model::Digest;
 use hearth_model::container::{ContainerSpec, Mount, VolumesFrom, anonymous_volume_folder};
 use hearth_model::observed::ContainerState;
-use hearth_model::plan::Step;
+use hearth_model::plan::EngineStep;
 use hearth_model::spec::VolumeSpec;
 
 use crate::support::{Cleanup, Fixture, docker, import};
@@ -29,7 +29,8 @@ async fn a_volume_in_the_apps_folder_gets_the_images_content_and_outlives_its_re
     let _cleanup = Cleanup(vec!["rmi".to_owned(), "-f".to_owned(), image.clone()]);
     let (name, folder) = (fixture.name("data"), fixture.dir.path().join("volumes/data"));
     let spec = VolumeSpec { folder: Some(folder.to_string_lossy().into_owned()), ..VolumeSpec::default() };
-    let create = Step::CreateVolume { app: fixture.app.clone(), name: name.clone(), volume: spec.clone() };
+    let create =
+        EngineStep::CreateVolume { app: fixture.app.clone(), name: name.clone(), volume: spec.clone() };
     for _ in 0..2 {
         fixture.do_it(&create).await;
     }
@@ -47,10 +48,10 @@ async fn a_volume_in_the_apps_folder_gets_the_images_content_and_outlives_its_re
     assert!(matches!(ended.state, ContainerState::Exited { exit_code: 0, .. }), "{ended:?}");
     assert_eq!(fs::read_to_string(folder.join("default.conf")).expect("copied up"), "from the image");
 
-    let remove = Step::RemoveVolume { name: name.clone() };
+    let remove = EngineStep::RemoveVolume { name: name.clone() };
     let error = fixture.try_do(&remove).await.expect_err("in use");
     assert!(matches!(error, Error::Refused { .. }), "{error}");
-    fixture.do_it(&Step::RemoveContainer { name: container.name.clone() }).await;
+    fixture.do_it(&EngineStep::RemoveContainer { name: container.name.clone() }).await;
     for _ in 0..2 {
         fixture.do_it(&remove).await;
     }
@@ -71,7 +72,9 @@ async fn a_volume_whose_folder_moved_is_recorded_anew() {
     for place in ["one", "two"] {
         let folder = fixture.dir.path().join(place).to_string_lossy().into_owned();
         let volume = VolumeSpec { folder: Some(folder.clone()), ..VolumeSpec::default() };
-        fixture.do_it(&Step::CreateVolume { app: fixture.app.clone(), name: name.clone(), volume }).await;
+        fixture
+            .do_it(&EngineStep::CreateVolume { app: fixture.app.clone(), name: name.clone(), volume })
+            .await;
         assert_eq!(docker(["volume", "inspect", "-f", "{{.Options.device}}", &name]), folder);
     }
 }
@@ -82,14 +85,14 @@ async fn a_volume_of_others_is_never_touched() {
     let name = fixture.name("data");
     docker(["volume", "create", &name]);
     let _cleanup = Cleanup(vec!["volume".to_owned(), "rm".to_owned(), name.clone()]);
-    let create = |external| Step::CreateVolume {
+    let create = |external| EngineStep::CreateVolume {
         app: fixture.app.clone(),
         name: name.clone(),
         volume: VolumeSpec { external, ..VolumeSpec::default() },
     };
     assert!(matches!(fixture.try_do(&create(false)).await, Err(Error::NameTaken { .. })));
     assert!(matches!(
-        fixture.try_do(&Step::RemoveVolume { name: name.clone() }).await,
+        fixture.try_do(&EngineStep::RemoveVolume { name: name.clone() }).await,
         Err(Error::NameTaken { .. })
     ));
     fixture.do_it(&create(true)).await;
@@ -101,7 +104,10 @@ async fn a_hostile_name_reaches_no_other_part_of_the_engine() {
     let spec = fixture.sleeper("a");
     fixture.create(&spec).await;
     let name = format!("../containers/{}", spec.name);
-    assert!(matches!(fixture.try_do(&Step::RemoveVolume { name }).await, Err(Error::InvalidName { .. })));
+    assert!(matches!(
+        fixture.try_do(&EngineStep::RemoveVolume { name }).await,
+        Err(Error::InvalidName { .. })
+    ));
     assert!(fixture.see(&spec).await.is_some());
 }
 
@@ -174,7 +180,7 @@ async fn what_a_container_keeps_without_a_name_stays_in_the_apps_folder() {
         let records = volumes_of(&container);
         assert_eq!(records.len(), 2, "{records:?}");
         for spec in [&other, &container] {
-            fixture.do_it(&Step::RemoveContainer { name: spec.name.clone() }).await;
+            fixture.do_it(&EngineStep::RemoveContainer { name: spec.name.clone() }).await;
         }
         let left = fixture.look().await.volumes;
         assert!(records.iter().all(|name| !left.contains_key(name)), "a record of the engine is left");

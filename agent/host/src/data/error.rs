@@ -128,12 +128,6 @@ pub enum Error {
         /// The app's folder.
         path: PathBuf,
     },
-    /// A step that is not for the host was given to it.
-    #[error("the step \"{step}\" is not for the host")]
-    NotForTheHost {
-        /// The step, in words.
-        step: String,
-    },
 }
 
 impl Error {
@@ -250,8 +244,7 @@ impl Error {
             | Error::GivenUp { .. }
             | Error::Taken { .. }
             | Error::InvalidName { .. }
-            | Error::NoExchange { .. }
-            | Error::NotForTheHost { .. } => {
+            | Error::NoExchange { .. } => {
                 Reason::new(ReasonCode::FileError, format!("Hearth could not go on: {self}."))
             }
         }

@@ -6,7 +6,7 @@ use hearth_host::data::Error;
 use hearth_model::ContainerSpec;
 use hearth_model::container::Mount;
 use hearth_model::observed::DataState;
-use hearth_model::plan::Step;
+use hearth_model::plan::DataStep;
 use hearth_model::spec::{FileSpec, FolderSpec};
 
 use crate::support::{State, app};
@@ -21,7 +21,7 @@ fn a_folder_is_new_then_present_then_missing() {
         let blog = app("blog");
         assert_eq!(state.data.state(&blog, false).expect("read"), DataState::New);
         for _ in 0..2 {
-            state.data.execute(&Step::CreateData { app: blog.clone() }).expect("made");
+            state.data.execute(&DataStep::CreateData { app: blog.clone() }).expect("made");
             assert_eq!(state.data.state(&blog, true).expect("read"), DataState::Present);
         }
         // The disk is gone: an empty folder in its place is not the app's.
@@ -162,13 +162,6 @@ fn removed_data_is_gone_with_its_snapshots_and_leftovers() {
         assert_eq!(fs::read_dir(state.dir.join("trash")).expect("there").count(), 0);
         assert_eq!(state.data.state(&blog, false).expect("read"), DataState::New);
     }
-}
-
-#[test]
-fn a_step_for_the_engine_is_refused() {
-    let error =
-        State::here().data.execute(&Step::StartContainer { name: "x".to_owned() }).expect_err("refused");
-    assert_eq!(error.to_string(), "the step \"start x\" is not for the host");
 }
 
 #[test]

@@ -2,7 +2,7 @@ use hearth_model::condition::ReasonCode;
 use hearth_model::desired::{DesiredApp, Run};
 use hearth_model::plan::AppPlan;
 use hearth_model::update::{AppUpdate, UpdatePhase};
-use hearth_model::{AppId, AppSpec, AppState, Reason, Step};
+use hearth_model::{AppId, AppSpec, AppState, DataStep, EngineStep, Reason, Step};
 
 use super::without_data;
 use crate::converge::{Converge, Keep, Starts, fetch};
@@ -68,7 +68,7 @@ fn fetching(world: &World<'_>, spec: &AppSpec) -> Decision {
         Ok(pulls) => pulls,
         Err(reason) => return Decision::failed(reason),
     };
-    pulls.retain(|step| !matches!(step, Step::PullImage { image, .. } if observed.images.contains(image)));
+    pulls.retain(|step| !matches!(step, Step::Engine(EngineStep::PullImage { image, .. }) if observed.images.contains(image)));
     let stages = if pulls.is_empty() { Vec::new() } else { vec![pulls] };
     Decision { plan: AppPlan { stages, ..AppPlan::default() }, look_again_at: None, all_up: false }
 }
@@ -103,7 +103,9 @@ pub(super) fn old_snapshots(input: &Input<'_>, app: &AppId, update: &AppUpdate) 
         .get(app)?
         .iter()
         .filter(|snapshot| !snapshot.name.starts_with(&update.snapshot))
-        .map(|snapshot| Step::RemoveSnapshot { app: app.clone(), name: snapshot.name.clone() })
+        .map(|snapshot| {
+            Step::Data(DataStep::RemoveSnapshot { app: app.clone(), name: snapshot.name.clone() })
+        })
         .collect();
     (!old.is_empty()).then_some(old)
 }

@@ -4,7 +4,7 @@ use hearth_model::container::{NetworkMode, PullPolicy};
 use hearth_model::observed::{DataState, Health, ObservedContainer};
 use hearth_model::plan::AppPlan;
 use hearth_model::spec::DependencyCondition;
-use hearth_model::{AppId, ContainerSpec, ServiceName, Step};
+use hearth_model::{AppId, ContainerSpec, DataStep, EngineStep, ServiceName, Step};
 
 use crate::Input;
 use crate::order::Order;
@@ -61,12 +61,18 @@ pub(super) fn walk(problems: &mut Vec<String>, app: &AppId, plan: &AppPlan, inpu
 impl<'a> Walk<'a> {
     fn allow(&self, stage: usize, step: &'a Step) -> Result<(), String> {
         match step {
-            Step::PullImage { policy, .. } => rule(*policy != PullPolicy::Never, "its policy forbids that"),
-            Step::CreateData { app } | Step::SnapshotData { app, .. } | Step::RemoveSnapshot { app, .. } => {
+            Step::Engine(EngineStep::PullImage { policy, .. }) => {
+                rule(*policy != PullPolicy::Never, "its policy forbids that")
+            }
+            Step::Data(
+                DataStep::CreateData { app }
+                | DataStep::SnapshotData { app, .. }
+                | DataStep::RemoveSnapshot { app, .. },
+            ) => {
                 rule(app == self.app, "it is another app's")?;
                 let running = self.running();
                 rule(
-                    !matches!(step, Step::SnapshotData { .. }) || running.is_empty(),
+                    !matches!(step, Step::Data(DataStep::SnapshotData { .. })) || running.is_empty(),
                     "a container still runs",
                 )?;
                 let left_out = self.seen.iter().find(|(name, container)| {
@@ -75,11 +81,11 @@ impl<'a> Walk<'a> {
                         && !self.removed.contains_key(*name)
                 });
                 rule(
-                    !matches!(step, Step::SnapshotData { .. }) || left_out.is_none(),
+                    !matches!(step, Step::Data(DataStep::SnapshotData { .. })) || left_out.is_none(),
                     "what a container holds outside the folder would be left out",
                 )
             }
-            Step::KeepVolumes { app, container, volumes, started_at, .. } => {
+            Step::Data(DataStep::KeepVolumes { app, container, volumes, started_at, .. }) => {
                 rule(app == self.app, "it is another app's")?;
                 let seen = self.ours(container)?;
                 rule(!self.running().contains(&container.as_str()), "it still runs")?;
@@ -88,33 +94,33 @@ impl<'a> Walk<'a> {
                     "it is not what the container holds",
                 )
             }
-            Step::WriteFiles { app, .. } | Step::RunHook { app, .. } => {
+            Step::Data(DataStep::WriteFiles { app, .. }) | Step::RunHook { app, .. } => {
                 rule(app == self.app, "it is another app's")?;
                 rule(self.has_data, "the app's folder is not there yet")
             }
-            Step::CreateNetwork { app, name, network } => {
+            Step::Engine(EngineStep::CreateNetwork { app, name, network }) => {
                 rule(app.as_ref() == Some(self.app), "it is not this app's")?;
                 rule(!network.external && !network.shared, "the app must not make it")?;
                 rule(!self.networks.contains(name.as_str()), "it is there")
             }
-            Step::RemoveNetwork { name } => self.allow_remove_network(name),
-            Step::CreateVolume { app, volume, .. } => {
+            Step::Engine(EngineStep::RemoveNetwork { name }) => self.allow_remove_network(name),
+            Step::Engine(EngineStep::CreateVolume { app, volume, .. }) => {
                 rule(app == self.app && !volume.external, "the app must not make it")
             }
-            Step::RemoveVolume { name } => {
+            Step::Engine(EngineStep::RemoveVolume { name }) => {
                 let seen =
                     self.input.observed.volumes.get(name).filter(|seen| seen.app.as_ref() == Some(self.app));
                 let seen = seen.ok_or("it is not this app's")?;
                 let deleted = self.input.desired.deleted_data.contains(self.app);
                 rule(seen.in_app_folder || deleted, "its data would go and nobody asked for that")
             }
-            Step::CreateContainer { app, container, .. } => {
+            Step::Engine(EngineStep::CreateContainer { app, container, .. }) => {
                 rule(app == self.app, "it is another app's")?;
                 self.allow_create(container)
             }
-            Step::StartContainer { name } => self.allow_start(name),
-            Step::StopContainer { name } => self.ours(name).map(|_| ()),
-            Step::RemoveContainer { name } => {
+            Step::Engine(EngineStep::StartContainer { name }) => self.allow_start(name),
+            Step::Engine(EngineStep::StopContainer { name }) => self.ours(name).map(|_| ()),
+            Step::Engine(EngineStep::RemoveContainer { name }) => {
                 let container = self.ours(name)?;
                 rule(
                     !is_active(container) || self.stopped.contains_key(name.as_str()),
@@ -126,7 +132,7 @@ impl<'a> Walk<'a> {
                     "what it holds outside the app's folder would go",
                 )
             }
-            Step::RestoreData { app, .. } | Step::RemoveData { app } => {
+            Step::Data(DataStep::RestoreData { app, .. } | DataStep::RemoveData { app }) => {
                 rule(app == self.app, "it is another app's")?;
                 rule(stage > 0 || self.seen.is_empty(), "containers come first")?;
                 let left = self.seen.keys().find(|name| !self.removed.contains_key(*name));
@@ -137,39 +143,40 @@ impl<'a> Walk<'a> {
 
     fn note(&mut self, stage: usize, step: &'a Step) {
         match step {
-            Step::PullImage { image, .. } => {
+            Step::Engine(EngineStep::PullImage { image, .. }) => {
                 self.images.insert(image.to_string());
             }
-            Step::CreateData { .. } => self.has_data = true,
-            Step::CreateNetwork { name, .. } => {
+            Step::Data(DataStep::CreateData { .. }) => self.has_data = true,
+            Step::Engine(EngineStep::CreateNetwork { name, .. }) => {
                 self.networks.insert(name);
             }
-            Step::RemoveNetwork { name } => {
+            Step::Engine(EngineStep::RemoveNetwork { name }) => {
                 self.networks.remove(name.as_str());
             }
-            Step::CreateContainer { container, .. } => {
+            Step::Engine(EngineStep::CreateContainer { container, .. }) => {
                 self.created.insert(&container.name, stage);
             }
-            Step::StartContainer { name } => {
+            Step::Engine(EngineStep::StartContainer { name }) => {
                 self.started.insert(name, stage);
             }
-            Step::StopContainer { name } => {
+            Step::Engine(EngineStep::StopContainer { name }) => {
                 self.stopped.insert(name, stage);
             }
-            Step::RemoveContainer { name } => {
+            Step::Engine(EngineStep::RemoveContainer { name }) => {
                 self.removed.insert(name, stage);
             }
-            Step::KeepVolumes { container, .. } => {
+            Step::Data(DataStep::KeepVolumes { container, .. }) => {
                 self.kept.insert(container);
             }
-            Step::WriteFiles { .. }
+            Step::Data(DataStep::WriteFiles { .. })
             | Step::RunHook { .. }
-            | Step::CreateVolume { .. }
-            | Step::RemoveVolume { .. }
-            | Step::SnapshotData { .. }
-            | Step::RestoreData { .. }
-            | Step::RemoveSnapshot { .. }
-            | Step::RemoveData { .. } => {}
+            | Step::Engine(EngineStep::CreateVolume { .. } | EngineStep::RemoveVolume { .. })
+            | Step::Data(
+                DataStep::SnapshotData { .. }
+                | DataStep::RestoreData { .. }
+                | DataStep::RemoveSnapshot { .. }
+                | DataStep::RemoveData { .. },
+            ) => {}
         }
     }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use hearth_model::condition::ReasonCode;
 use hearth_model::container::PullPolicy;
 use hearth_model::observed::DataState;
-use hearth_model::{AppSpec, ImageRef, Observed, Reason, ServiceName, Step};
+use hearth_model::{AppSpec, DataStep, EngineStep, ImageRef, Observed, Reason, ServiceName, Step};
 
 use super::{Converge, Stages};
 
@@ -31,7 +31,7 @@ impl Converge<'_> {
         // Networks need nothing of the folder, and the engine takes its time for them.
         let mut first = self.networks();
         if self.data_state() == Some(DataState::New) && self.after_stop.is_empty() {
-            first.insert(0, Step::CreateData { app: app.clone() });
+            first.insert(0, Step::Data(DataStep::CreateData { app: app.clone() }));
         }
         let mut make: Stages = vec![first];
         let creates: Stages = self
@@ -42,11 +42,11 @@ impl Converge<'_> {
             .collect();
         let makes_something = starts_something || creates.iter().any(|stage| !stage.is_empty());
         if makes_something && !(self.spec.files.is_empty() && self.spec.folders.is_empty()) {
-            make.push(vec![Step::WriteFiles {
+            make.push(vec![Step::Data(DataStep::WriteFiles {
                 app: app.clone(),
                 folders: self.spec.folders.clone(),
                 files: self.spec.files.clone(),
-            }]);
+            })]);
         }
         make.push(self.volumes());
         make.extend(creates);
@@ -55,13 +55,13 @@ impl Converge<'_> {
     }
 
     fn create(&self, service: &ServiceName) -> Step {
-        Step::CreateContainer {
+        Step::Engine(EngineStep::CreateContainer {
             app: self.spec.app.clone(),
             service: service.clone(),
             package_digest: self.spec.package_digest.clone(),
             restarts: self.entry.restarts,
             container: Box::new(self.spec.services[service].container.clone()),
-        }
+        })
     }
 
     fn networks(&self) -> Vec<Step> {
@@ -71,10 +71,12 @@ impl Converge<'_> {
             missing && !network.external && !network.shared
         });
         networks
-            .map(|(name, network)| Step::CreateNetwork {
-                app: Some(self.spec.app.clone()),
-                name: name.clone(),
-                network: network.clone(),
+            .map(|(name, network)| {
+                Step::Engine(EngineStep::CreateNetwork {
+                    app: Some(self.spec.app.clone()),
+                    name: name.clone(),
+                    network: network.clone(),
+                })
             })
             .collect()
     }
@@ -87,10 +89,12 @@ impl Converge<'_> {
             .iter()
             .filter(|(name, volume)| !volume.external && !observed.volumes.contains_key(*name));
         volumes
-            .map(|(name, volume)| Step::CreateVolume {
-                app: self.spec.app.clone(),
-                name: name.clone(),
-                volume: volume.clone(),
+            .map(|(name, volume)| {
+                Step::Engine(EngineStep::CreateVolume {
+                    app: self.spec.app.clone(),
+                    name: name.clone(),
+                    volume: volume.clone(),
+                })
             })
             .collect()
     }
@@ -130,10 +134,8 @@ pub(crate) fn fetch<'a>(
             }
         }
     }
-    let pulls = pulls.into_iter().map(|((image, platform), policy)| Step::PullImage {
-        image: image.clone(),
-        policy,
-        platform: platform.cloned(),
+    let pulls = pulls.into_iter().map(|((image, platform), policy)| {
+        Step::Engine(EngineStep::PullImage { image: image.clone(), policy, platform: platform.cloned() })
     });
     Ok(pulls.collect())
 }

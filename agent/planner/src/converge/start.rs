@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hearth_model::observed::ContainerState;
 use hearth_model::plan::Waiting;
 use hearth_model::spec::{Dependency, DependencyCondition};
-use hearth_model::{Reason, ServiceName, Step};
+use hearth_model::{EngineStep, Reason, ServiceName, Step};
 use jiff::Timestamp;
 
 use super::{Converge, Stages, waiting};
@@ -53,7 +53,7 @@ impl<'a> Converge<'a> {
                 started.stages.resize_with(stage + 1, Vec::new);
             }
             let name = self.spec.services[service].container.name.clone();
-            started.stages[stage].push(Step::StartContainer { name });
+            started.stages[stage].push(Step::Engine(EngineStep::StartContainer { name }));
         }
         started
     }

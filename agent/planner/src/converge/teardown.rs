@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 
 use hearth_model::condition::ReasonCode;
 use hearth_model::observed::{ContainerState, DataState};
-use hearth_model::{AppId, AppSpec, Reason, ServiceName, Step};
+use hearth_model::{AppId, AppSpec, DataStep, EngineStep, Reason, ServiceName, Step};
 
 use super::{Converge, Stages};
 use crate::order::Order;
@@ -43,7 +43,11 @@ impl<'a> Converge<'a> {
                 .iter()
                 .filter(|service| self.replaced.contains(*service) || self.restarted.contains_key(*service));
             let active = stopped.filter(|service| self.container(service).is_some_and(is_active));
-            stages.push(active.map(|service| Step::StopContainer { name: self.name(service) }).collect());
+            stages.push(
+                active
+                    .map(|service| Step::Engine(EngineStep::StopContainer { name: self.name(service) }))
+                    .collect(),
+            );
         }
         stages.retain(|stage| !stage.is_empty());
         stages
@@ -62,7 +66,7 @@ impl<'a> Converge<'a> {
         }
         let mut stages = Stages::new();
         if self.data_state() == Some(DataState::New) {
-            stages.push(vec![Step::CreateData { app: self.spec.app.clone() }]);
+            stages.push(vec![Step::Data(DataStep::CreateData { app: self.spec.app.clone() })]);
         }
         stages.push(keeps);
         stages
@@ -73,7 +77,10 @@ impl<'a> Converge<'a> {
         let mut stages = vec![remove_steps(&self.orphans)];
         for layer in self.going_layers() {
             stages.push(
-                layer.iter().map(|service| Step::RemoveContainer { name: self.name(service) }).collect(),
+                layer
+                    .iter()
+                    .map(|service| Step::Engine(EngineStep::RemoveContainer { name: self.name(service) }))
+                    .collect(),
             );
         }
         stages.push(self.unused());
@@ -93,7 +100,10 @@ impl<'a> Converge<'a> {
     /// Networks and volumes that go once the containers are gone.
     fn unused(&self) -> Vec<Step> {
         let (world, app) = (self.world, &self.spec.app);
-        let remade = self.remade.iter().map(|name| Step::RemoveNetwork { name: (*name).to_owned() });
+        let remade = self
+            .remade
+            .iter()
+            .map(|name| Step::Engine(EngineStep::RemoveNetwork { name: (*name).to_owned() }));
         let going: BTreeSet<&str> = self
             .orphans
             .iter()
@@ -108,8 +118,8 @@ impl<'a> Converge<'a> {
             !self.spec.volumes.contains_key(**name) && world.input.observed.volumes[**name].in_app_folder
         });
         remade
-            .chain(free.map(|name| Step::RemoveNetwork { name: (*name).to_owned() }))
-            .chain(volumes.map(|name| Step::RemoveVolume { name: (*name).to_owned() }))
+            .chain(free.map(|name| Step::Engine(EngineStep::RemoveNetwork { name: (*name).to_owned() })))
+            .chain(volumes.map(|name| Step::Engine(EngineStep::RemoveVolume { name: (*name).to_owned() })))
             .collect()
     }
 }
@@ -140,7 +150,7 @@ fn stop_known(order: &Order<'_>, spec: &AppSpec, known: &[Seen<'_>]) -> Stages {
     let layers = order.layers.iter().rev().map(|layer| {
         let names = layer.iter().map(|service| &spec.services[*service].container.name);
         let stops = names.filter(|name| active.contains(name.as_str()));
-        stops.map(|name| Step::StopContainer { name: name.clone() }).collect::<Vec<_>>()
+        stops.map(|name| Step::Engine(EngineStep::StopContainer { name: name.clone() })).collect::<Vec<_>>()
     });
     layers.filter(|stage| !stage.is_empty()).collect()
 }
@@ -155,19 +165,21 @@ pub(crate) fn newest_first<'a>(seen: &[Seen<'a>]) -> Vec<Seen<'a>> {
 /// Returns stages that stop containers one after another.
 pub(crate) fn stop_stages(seen: &[Seen<'_>]) -> Stages {
     let active = seen.iter().filter(|seen| is_active(seen.container));
-    active.map(|seen| vec![Step::StopContainer { name: seen.name.to_owned() }]).collect()
+    active.map(|seen| vec![Step::Engine(EngineStep::StopContainer { name: seen.name.to_owned() })]).collect()
 }
 
 /// Returns steps that keep what stopped containers hold in volumes outside the app's folder; they may run at the same time.
 pub(crate) fn keep_steps(seen: &[Seen<'_>]) -> Vec<Step> {
     let holding = seen.iter().filter(|seen| !seen.container.outside_volumes.is_empty());
     holding
-        .map(|seen| Step::KeepVolumes {
-            app: seen.container.app.clone(),
-            service: seen.container.service.clone(),
-            container: seen.name.to_owned(),
-            started_at: seen.container.started_at,
-            volumes: seen.container.outside_volumes.clone(),
+        .map(|seen| {
+            Step::Data(DataStep::KeepVolumes {
+                app: seen.container.app.clone(),
+                service: seen.container.service.clone(),
+                container: seen.name.to_owned(),
+                started_at: seen.container.started_at,
+                volumes: seen.container.outside_volumes.clone(),
+            })
         })
         .collect()
 }
@@ -175,5 +187,5 @@ pub(crate) fn keep_steps(seen: &[Seen<'_>]) -> Vec<Step> {
 /// Returns steps that remove containers which were stopped before; they may run at the same time.
 pub(crate) fn remove_steps(seen: &[Seen<'_>]) -> Vec<Step> {
     let there = seen.iter().filter(|seen| !matches!(seen.container.state, ContainerState::Removing));
-    there.map(|seen| Step::RemoveContainer { name: seen.name.to_owned() }).collect()
+    there.map(|seen| Step::Engine(EngineStep::RemoveContainer { name: seen.name.to_owned() })).collect()
 }

@@ -5,7 +5,7 @@ use hearth_model::condition::ReasonCode;
 use hearth_model::observed::{
     ContainerState, DataState, EngineState, ObservedContainer, ObservedNetwork, ObservedVolume, OutsideVolume,
 };
-use hearth_model::{AppId, Digest, Hook, ImageRef, Reason, ServiceName, Step};
+use hearth_model::{AppId, DataStep, Digest, EngineStep, Hook, ImageRef, Reason, ServiceName, Step};
 
 use super::Sim;
 use super::container::{SimContainer, networks};
@@ -17,12 +17,12 @@ impl Sim {
             return Err(Reason::new(ReasonCode::EngineUnreachable, "the engine does not answer"));
         }
         match step {
-            Step::PullImage { image, .. } => self.pull(image),
-            Step::CreateData { app } => {
+            Step::Engine(EngineStep::PullImage { image, .. }) => self.pull(image),
+            Step::Data(DataStep::CreateData { app }) => {
                 self.disk.create(app);
                 Ok(())
             }
-            Step::WriteFiles { app, .. } => match self.disk.state(app) {
+            Step::Data(DataStep::WriteFiles { app, .. }) => match self.disk.state(app) {
                 DataState::Present => Ok(()),
                 state => Err(Reason::new(
                     ReasonCode::FileError,
@@ -36,7 +36,7 @@ impl Sim {
                 }
                 Ok(())
             }
-            Step::CreateNetwork { app, name, network } => {
+            Step::Engine(EngineStep::CreateNetwork { app, name, network }) => {
                 let id = self.next_id();
                 self.networks.entry(name.clone()).or_insert_with(|| ObservedNetwork {
                     id,
@@ -47,37 +47,39 @@ impl Sim {
                 });
                 Ok(())
             }
-            Step::RemoveNetwork { name } => self.remove_network(name),
-            Step::CreateVolume { app, name, volume } => {
+            Step::Engine(EngineStep::RemoveNetwork { name }) => self.remove_network(name),
+            Step::Engine(EngineStep::CreateVolume { app, name, volume }) => {
                 let seen = ObservedVolume { app: Some(app.clone()), in_app_folder: volume.folder.is_some() };
                 self.volumes.entry(name.clone()).or_insert(seen);
                 Ok(())
             }
-            Step::RemoveVolume { name } => {
+            Step::Engine(EngineStep::RemoveVolume { name }) => {
                 self.volumes.remove(name);
                 Ok(())
             }
-            Step::CreateContainer { .. } => self.create(step),
-            Step::StartContainer { name } => {
+            Step::Engine(EngineStep::CreateContainer { .. }) => self.create(step),
+            Step::Engine(EngineStep::StartContainer { name }) => {
                 if let Some(container) = self.containers.get(name) {
                     self.prepared.remove(&container.seen.app);
                 }
                 self.start(name)
             }
-            Step::StopContainer { name } => {
+            Step::Engine(EngineStep::StopContainer { name }) => {
                 if let Some(container) = self.containers.get_mut(name) {
                     container.stop(self.now);
                 }
                 Ok(())
             }
-            Step::RemoveContainer { name } => self.remove_container(name),
-            Step::KeepVolumes { app, service, container, .. } => self.keep_volumes(app, service, container),
-            Step::SnapshotData { app, name } => {
+            Step::Engine(EngineStep::RemoveContainer { name }) => self.remove_container(name),
+            Step::Data(DataStep::KeepVolumes { app, service, container, .. }) => {
+                self.keep_volumes(app, service, container)
+            }
+            Step::Data(DataStep::SnapshotData { app, name }) => {
                 self.check_nothing_writes(step, app);
                 self.disk.snapshot(app, name, self.now);
                 Ok(())
             }
-            Step::RestoreData { app, name } => {
+            Step::Data(DataStep::RestoreData { app, name }) => {
                 self.check_nothing_writes(step, app);
                 if self.disk.restore(app, name) {
                     Ok(())
@@ -85,11 +87,11 @@ impl Sim {
                     Err(Reason::new(ReasonCode::FileError, format!("there is no snapshot {name}")))
                 }
             }
-            Step::RemoveSnapshot { app, name } => {
+            Step::Data(DataStep::RemoveSnapshot { app, name }) => {
                 self.disk.remove_snapshot(app, name);
                 Ok(())
             }
-            Step::RemoveData { app } => {
+            Step::Data(DataStep::RemoveData { app }) => {
                 self.check_nothing_writes(step, app);
                 self.disk.remove(app);
                 Ok(())
@@ -118,7 +120,14 @@ impl Sim {
     }
 
     fn create(&mut self, step: &Step) -> Result<(), Reason> {
-        let Step::CreateContainer { app, service, package_digest, restarts, container: spec } = step else {
+        let Step::Engine(EngineStep::CreateContainer {
+            app,
+            service,
+            package_digest,
+            restarts,
+            container: spec,
+        }) = step
+        else {
             return Err(refused("not a step that creates".to_owned()));
         };
         let hash = spec.hash();

@@ -188,7 +188,7 @@ impl Agent {
         for step in &plan.shared {
             self.act()?;
             // What fails here is planned again by the next look; the apps' steps go ahead.
-            let _ = self.sim.execute(step);
+            let _ = self.sim.execute(&hearth_model::Step::Engine(step.clone()));
         }
         for (app, app_plan) in &plan.apps {
             let mut failed = None;

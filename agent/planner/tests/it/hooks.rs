@@ -1,7 +1,7 @@
 use hearth_model::desired::Run;
 use hearth_model::plan::Plan;
 use hearth_model::spec::FolderSpec;
-use hearth_model::{Hook, Step};
+use hearth_model::{DataStep, Hook, Step};
 use insta::assert_snapshot;
 
 use crate::driver::Agent;
@@ -39,7 +39,9 @@ fn what_only_a_mount_asks_for_is_made_after_the_script_that_may_make_a_file_of_i
         let mut folders = Vec::new();
         for (_, step) in plan.steps() {
             match step {
-                Step::WriteFiles { folders: made, .. } => folders.push(made.len().to_string()),
+                Step::Data(DataStep::WriteFiles { folders: made, .. }) => {
+                    folders.push(made.len().to_string());
+                }
                 Step::RunHook { hook, .. } => folders.push(hook.to_string()),
                 _ => {}
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use hearth_docker::{Attached, Exec, Written};
 use hearth_model::container::{ContainerSpec, Endpoint, Mount, NetworkMode, RestartPolicy, one_off_name};
-use hearth_model::{AppId, AppSpec, Hook, Observed, Reason, ServiceName, Step};
+use hearth_model::{AppId, AppSpec, DataStep, EngineStep, Hook, Observed, Reason, ServiceName, Step};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -87,7 +87,7 @@ impl Caller {
                 }
                 let container = one_off(container, exec, entrypoint)?;
                 let ended = self.run(&spec, container.clone(), answer).await;
-                let remove = Step::RemoveContainer { name: container.name };
+                let remove = Step::Engine(EngineStep::RemoveContainer { name: container.name });
                 // What stays after all is removed by the next look: no service of the app has it.
                 let removed = tokio::time::timeout(REMOVAL, self.step(&remove)).await;
                 let problem = removed.unwrap_or_else(|_| Err("the engine is slow".to_owned())).err();
@@ -123,7 +123,7 @@ impl Caller {
         let meant = order.services.iter().rev().filter(|one| services.is_empty() || services.contains(**one));
         for service in meant {
             let name = spec.services[*service].container.name.clone();
-            self.step(&Step::StopContainer { name }).await?;
+            self.step(&Step::Engine(EngineStep::StopContainer { name })).await?;
         }
         // What a script stopped did not end by itself: it is wanted again from now on.
         self.hearth.wake.reresolve(&self.app);
@@ -153,16 +153,21 @@ impl Caller {
     ) -> Result<u8, String> {
         let name = container.name.clone();
         let (image, policy) = (container.image.clone(), container.pull_policy);
-        self.step(&Step::PullImage { image, policy, platform: container.platform.clone() }).await?;
+        self.step(&Step::Engine(EngineStep::PullImage {
+            image,
+            policy,
+            platform: container.platform.clone(),
+        }))
+        .await?;
         let service = name.replace(|sign: char| !sign.is_ascii_alphanumeric(), "-");
         self.step(&mounted_folders(&self.app, spec, &container)).await?;
-        let create = Step::CreateContainer {
+        let create = Step::Engine(EngineStep::CreateContainer {
             app: self.app.clone(),
             service: service.parse().map_err(|_| format!("{service} is not a name"))?,
             package_digest: spec.package_digest.clone(),
             restarts: 0,
             container: Box::new(container.clone()),
-        };
+        });
         self.step(&create).await?;
         let attached = self.hearth.engine.attach(&name).await.map_err(|error| said(&error))?;
         // The script itself may have put a link where a mount was.
@@ -171,7 +176,7 @@ impl Caller {
         if self.ended.is_cancelled() {
             return Err("the script has ended".to_owned());
         }
-        self.step(&Step::StartContainer { name }).await?;
+        self.step(&Step::Engine(EngineStep::StartContainer { name })).await?;
         self.hand_over(attached, None::<tokio::io::Empty>, answer).await
     }
 
@@ -243,11 +248,11 @@ fn mounted_folders(app: &AppId, spec: &AppSpec, container: &ContainerSpec) -> St
         container.mounts.iter().any(|mount| matches!(mount, Mount::Bind { source, .. } if source == path))
     };
     let folders = spec.folders.iter().filter(|(path, folder)| folder.mounted && is_mounted(path));
-    Step::WriteFiles {
+    Step::Data(DataStep::WriteFiles {
         app: app.clone(),
         folders: folders.map(|(path, folder)| (path.clone(), *folder)).collect(),
         files: BTreeMap::new(),
-    }
+    })
 }
 
 fn container_of<'a>(spec: &'a AppSpec, service: &ServiceName) -> Result<&'a ContainerSpec, String> {
