@@ -241,4 +241,6 @@ fn remove_if_present(path: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
+mod statements;
+#[cfg(test)]
 mod tests;

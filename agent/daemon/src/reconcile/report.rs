@@ -39,10 +39,7 @@ pub(super) async fn publish(state: &mut Loop, now: &InForce, view: &View, plan: 
     }
     let apps = Arc::new(apps);
     // Replaced first: who subscribes and then asks for the states has a change from one of the two.
-    state
-        .hearth
-        .published
-        .send_replace(Published { generation: now.generation, apps: Arc::clone(&apps) });
+    state.hearth.published.send_replace(Published { generation: now.generation, apps: Arc::clone(&apps) });
     for (app, status) in apps.iter() {
         if last.get(app) != Some(status) {
             state.hearth.tell(Event::App { app: Box::new(status.clone()) });
