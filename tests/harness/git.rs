@@ -47,17 +47,14 @@ impl Repository {
     /// When it fails.
     pub fn git(&self, arguments: &[&str]) -> Result<String> {
         let mut command = Command::new("git");
-        command
-            .args(arguments)
-            .current_dir(&self.folder)
-            .envs([
-                ("GIT_CONFIG_GLOBAL", "/dev/null"),
-                ("GIT_CONFIG_NOSYSTEM", "1"),
-                ("GIT_AUTHOR_NAME", "Ada"),
-                ("GIT_AUTHOR_EMAIL", "ada@example.org"),
-                ("GIT_COMMITTER_NAME", "Ada"),
-                ("GIT_COMMITTER_EMAIL", "ada@example.org"),
-            ]);
+        command.args(arguments).current_dir(&self.folder).envs([
+            ("GIT_CONFIG_GLOBAL", "/dev/null"),
+            ("GIT_CONFIG_NOSYSTEM", "1"),
+            ("GIT_AUTHOR_NAME", "Ada"),
+            ("GIT_AUTHOR_EMAIL", "ada@example.org"),
+            ("GIT_COMMITTER_NAME", "Ada"),
+            ("GIT_COMMITTER_EMAIL", "ada@example.org"),
+        ]);
         let output = output_of(command).context("`.ci/setup tests` installs git")?;
         let words = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "`git {}` failed: {words}", arguments.join(" "));

@@ -113,8 +113,7 @@ pub fn output_of(mut command: Command) -> Result<Output> {
     let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
     command.stdin(Stdio::null()).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
     let mut child = command.spawn().with_context(|| format!("failed to start {command:?}"))?;
-    let ended =
-        wait_for("its end", COMMAND_LIMIT, || Ok(Answer::some(child.try_wait()?, "it runs")));
+    let ended = wait_for("its end", COMMAND_LIMIT, || Ok(Answer::some(child.try_wait()?, "it runs")));
     if ended.is_err() {
         // Fails only when it has ended just now.
         let _ended = child.kill();
