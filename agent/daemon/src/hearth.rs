@@ -58,7 +58,8 @@ use crate::error::{Error, Result};
 use crate::hearth::icons::IconKey;
 use crate::import::Imports;
 use crate::janitor::Janitor;
-use crate::os_update::{self, OsUpdates};
+use crate::os::{DbStore, Probe};
+use crate::os_update::OsUpdates;
 use crate::reconcile;
 use crate::reconcile::pages::Pages;
 use crate::reconcile::run::Reported;
@@ -204,7 +205,9 @@ impl Hearth {
         let engine = Engine::connect(&options.docker_socket, engine);
         let shelf = options.state_dir.join("stores");
         let catalog = Arc::new(Catalog::new(options.stores.clone(), shelf, Limits::default()));
-        let os = OsUpdates::open(&options, &db).await?;
+        let events = broadcast::Sender::new(EVENTS);
+        let os =
+            OsUpdates::open(options.update_paths(), DbStore::shared(&options, &db), events.clone()).await?;
         let hearth = Self(Arc::new(Inner {
             db,
             engine,
@@ -234,7 +237,7 @@ impl Hearth {
             doors: Doors::default(),
             starts: Starts::default(),
             pulls: Semaphore::new(PULLS),
-            events: broadcast::Sender::new(EVENTS),
+            events,
             checks: checks::Checks::default(),
             pages: Pages::default(),
             wake: Wakeups::default(),
@@ -265,7 +268,7 @@ impl Hearth {
             reconcile::run(self.clone(), shutdown.clone()),
             fresh::keep_fresh(self.clone(), shutdown.clone()),
             self.janitor.run(shutdown.clone(), || self.tell(Event::Reload)),
-            os_update::driver::drive(self.clone(), shutdown.clone())
+            self.os.run(Arc::new(Probe::of(self.clone())), shutdown.clone())
         );
         Ok(())
     }

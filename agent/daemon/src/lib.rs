@@ -31,8 +31,10 @@ pub(crate) mod janitor;
 pub(crate) mod logs;
 /// Onion services' keys and addresses.
 mod onion;
+/// Ties updates of the operating system to the database and the core.
+mod os;
 /// Updates of the operating system.
-pub(crate) mod os_update;
+pub mod os_update;
 /// The loop: observe, plan, execute, publish.
 pub(crate) mod reconcile;
 /// From what is wanted to what an app is made of.

@@ -1,190 +1,166 @@
 //! Updates of the operating system, on a box with Hearth's own image: what `hearth_planner::os_update` decides is stored here
-//! before its work is done. On any other system nothing runs and every wish is refused.
+//! before its work is done. On any other system nothing runs and every request is refused.
 
 /// Asks the channel.
 mod check;
 /// When something is due by itself.
 mod clock;
 /// Copies of Hearth's own data.
-pub(crate) mod copies;
+mod copies;
 /// The task that does the work.
-pub(crate) mod driver;
+mod driver;
+/// What goes wrong.
+mod error;
 /// Fetches a release, and lays it out.
 mod fetch;
 /// Whether a release on trial is healthy.
 mod health;
 /// The log of the boot before.
 mod journal;
-/// What is remembered besides the record.
-pub(crate) mod memory;
-/// Where things are.
-mod places;
+/// What the box remembers besides the record.
+mod metadata;
+/// Files and folders.
+mod paths;
+/// What updates ask of the rest of the agent.
+mod probe;
 /// How far the present step is.
 mod progress;
+/// What the owner asks for.
+mod requests;
 /// The restart of the box.
 mod restart;
 /// Tasks on the slots, by the unit that may.
 mod slots;
 /// What the owner sees.
 mod status;
+/// What updates need of the database.
+mod store;
 /// A channel that the owner sends.
 mod upload;
-/// What the owner wants.
-mod wishes;
 /// Pieces of work.
 mod work;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hearth_host::os::Os;
-use hearth_model::event::Event as Told;
-use hearth_model::os::{Boot, UpdateRecord, UpdateState};
+use hearth_model::event::Event as Published;
+use hearth_model::os::{Boot, UpdateState};
 use hearth_planner::os_update::{Event, Unfit, next};
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
-use crate::db::{self, Db};
-use crate::error::{Error, Result};
-use crate::hearth::{Hearth, Options};
+pub use copies::{PutBack, due_put_back};
+pub use error::{Error, Result, StoreError};
+pub use metadata::{KnownRelease, UpdateMetadata};
+pub use paths::UpdatePaths;
+pub use probe::HealthProbe;
+pub use restart::PreRebootSnapshot;
+pub use store::{Store, StoredState};
 
-use memory::Memory;
-use places::Places;
-use progress::Shown;
+use paths::Unmanaged;
+use progress::ShownProgress;
 
-/// What is remembered, as it stands in the database.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Held {
-    pub(crate) record: UpdateRecord,
-    pub(crate) memory: Memory,
-}
-
-/// What every part of updates shares.
-#[derive(Debug)]
-pub(crate) struct OsUpdates {
-    places: Places,
-    held: watch::Sender<Held>,
-    /// Held while what is remembered is changed, so that changes come one after another.
-    changing: tokio::sync::Mutex<()>,
+/// Updates of the operating system. Clones share everything.
+#[derive(Clone)]
+pub struct OsUpdates {
+    paths: UpdatePaths,
+    store: Arc<dyn Store>,
+    events: broadcast::Sender<Published>,
+    stored: watch::Sender<StoredState>,
+    /// Held while what is stored is changed, so that changes come one after another.
+    changing: Arc<tokio::sync::Mutex<()>>,
     /// Held while the channel is asked: its memory is one folder.
-    asking: Mutex<()>,
+    asking: Arc<Mutex<()>>,
     /// Held while the owner sends a channel.
-    uploading: tokio::sync::Mutex<()>,
-    shown: Mutex<Shown>,
+    uploading: Arc<tokio::sync::Mutex<()>>,
+    shown: Arc<Mutex<ShownProgress>>,
 }
 
 impl OsUpdates {
-    /// Reads what is remembered.
+    /// Reads what is stored. Every change is announced on `events`.
     ///
     /// # Errors
-    /// When the database cannot be read.
-    pub(crate) async fn open(options: &Options, db: &Db) -> Result<Self> {
-        let (record, memory) = db::os_update::get(db).await?;
+    /// When the store cannot be read.
+    pub async fn open(
+        paths: UpdatePaths,
+        store: Arc<dyn Store>,
+        events: broadcast::Sender<Published>,
+    ) -> Result<Self> {
+        let stored = store.load().await?;
         Ok(Self {
-            places: Places::new(&options.os_root, &options.state_dir),
-            held: watch::Sender::new(Held { record, memory }),
-            changing: tokio::sync::Mutex::default(),
-            asking: Mutex::default(),
-            uploading: tokio::sync::Mutex::default(),
-            shown: Mutex::default(),
+            paths,
+            store,
+            events,
+            stored: watch::Sender::new(stored),
+            changing: Arc::default(),
+            asking: Arc::default(),
+            uploading: Arc::default(),
+            shown: Arc::default(),
         })
     }
 
-    /// Returns what is remembered.
-    pub(crate) fn held(&self) -> Held {
-        self.held.borrow().clone()
+    /// Tells whether Hearth updates the operating system.
+    pub async fn is_managed(&self) -> bool {
+        self.boot().await.is_ok()
     }
 
-    /// Looks at the system that runs.
-    async fn observe(&self) -> Os {
-        let root = self.places.root.clone();
-        let look = move || hearth_host::os::observe(&root);
-        tokio::task::spawn_blocking(look).await.unwrap_or_else(|_| Os {
-            name: "Linux".to_owned(),
-            image_version: None,
-            board: None,
-            entries: Vec::new(),
-        })
+    /// Returns what is stored.
+    fn stored(&self) -> StoredState {
+        self.stored.borrow().clone()
     }
 
-    /// Returns what the boot loader and the kernel say, of a system that Hearth updates.
     async fn boot(&self) -> std::result::Result<Boot, Unmanaged> {
-        let Os { name: _, image_version, board, entries } = self.observe().await;
-        let Some(version) = image_version else { return Err(Unmanaged::NotOurs) };
-        if board.is_none() || self.places.root_of_trust().is_none() {
-            return Err(Unmanaged::NothingTrusted);
-        }
-        let entry = entries.iter().find(|entry| entry.version == version);
-        let on_trial = entry.is_some_and(|entry| entry.tries_left.is_some());
-        Ok(Boot { id: self.places.boot_id(), version, on_trial, entries })
+        self.paths.boot().await
     }
 
-    fn shown(&self) -> std::sync::MutexGuard<'_, Shown> {
+    fn shown(&self) -> MutexGuard<'_, ShownProgress> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// Why Hearth does not update the system, for the owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-enum Unmanaged {
-    #[error(
-        "Hearth did not install the operating system of this box and does not update it: keep it up to date with its own tools. \
-         Your apps are updated here as everywhere."
-    )]
-    NotOurs,
-    #[error(
-        "This is Hearth's own system, built without a root of trust for releases, so it cannot tell a real release from a false \
-         one and takes none: flash an image that was built with one."
-    )]
-    NothingTrusted,
-}
-
-impl From<Unmanaged> for Error {
-    fn from(unmanaged: Unmanaged) -> Self {
-        Self::Conflict(unmanaged.to_string())
+    /// Announces a change. It does not matter whether anybody listens.
+    fn publish(&self) {
+        let _ = self.events.send(Published::Os);
     }
-}
 
-impl Hearth {
-    /// Applies an event, stores what comes of it, and tells everybody. The record is stored before anything is done for it.
+    /// Applies an event, stores what comes of it, and announces it. The record is stored before anything is done for it.
     ///
     /// # Errors
     /// Says why the event does not fit; then nothing changes.
-    async fn os_happened(&self, event: Event, note: impl FnOnce(&mut Memory)) -> Result<()> {
-        let _changing = self.os.changing.lock().await;
-        let boot = self.os.boot().await?;
-        let Held { record, mut memory } = self.os.held();
+    async fn apply(&self, event: Event, note: impl FnOnce(&mut UpdateMetadata)) -> Result<()> {
+        let _changing = self.changing.lock().await;
+        let boot = self.boot().await?;
+        let StoredState { record, mut metadata } = self.stored();
         let before = record.state.name();
         let record =
             next(&record, &boot, event, Timestamp::now()).map_err(|Unfit(text)| Error::Conflict(text))?;
-        note(&mut memory);
+        note(&mut metadata);
         if let Some(release) = record.state.release() {
-            memory.learn(release);
+            metadata.learn(release);
         }
         if !matches!(record.state, UpdateState::GoingBack { .. }) {
-            memory.put_back = None;
+            metadata.put_back = None;
         }
         let after = record.state.name();
-        self.os_keep(Held { record, memory }).await?;
+        self.save(StoredState { record, metadata }).await?;
         if before != after {
             tracing::info!("the update of the operating system went from {before} to {after}");
-            self.os.shown().forget();
+            self.shown().forget();
         }
         Ok(())
     }
 
-    /// Changes what is remembered besides the record.
-    async fn os_note(&self, note: impl FnOnce(&mut Memory)) -> Result<()> {
-        let _changing = self.os.changing.lock().await;
-        let Held { record, mut memory } = self.os.held();
-        note(&mut memory);
-        self.os_keep(Held { record, memory }).await
+    /// Changes what is stored besides the record.
+    async fn update_metadata(&self, note: impl FnOnce(&mut UpdateMetadata)) -> Result<()> {
+        let _changing = self.changing.lock().await;
+        let StoredState { record, mut metadata } = self.stored();
+        note(&mut metadata);
+        self.save(StoredState { record, metadata }).await
     }
 
-    /// Stores what is remembered; the caller holds [`OsUpdates::changing`].
-    async fn os_keep(&self, held: Held) -> Result<()> {
-        db::os_update::set(&self.db, &held.record, &held.memory).await?;
-        self.os.held.send_replace(held);
-        self.tell(Told::Os);
+    /// Stores and announces a state; the caller holds [`OsUpdates::changing`].
+    async fn save(&self, state: StoredState) -> Result<()> {
+        self.store.save(&state).await?;
+        self.stored.send_replace(state);
+        self.publish();
         Ok(())
     }
 }

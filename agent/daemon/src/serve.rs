@@ -32,8 +32,7 @@ use crate::db::{self, Db};
 use crate::doors;
 use crate::hearth::{Hearth, Options};
 use crate::hosts;
-use crate::os_update::OsUpdates;
-use crate::os_update::copies::put_back_if_due;
+use crate::os;
 
 use connections::Connections;
 use lock::StateLock;
@@ -150,8 +149,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 async fn open_database(options: &Options) -> anyhow::Result<Db> {
     let path = options.state_dir.join(db::FILE);
     let db = Db::open(&path).await?;
-    let updates = OsUpdates::open(options, &db).await.context("failed to open the state")?;
-    let was_closed = put_back_if_due(&updates, &db, &path).await.context("failed to open the state")?;
+    let was_closed = os::put_back_if_due(options, &db).await.context("failed to open the state")?;
     Ok(if was_closed { Db::open(&path).await? } else { db })
 }
 

@@ -1,7 +1,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use hearth_model::os::UpdateRecord;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use sqlx::Connection;
 use sqlx::migrate::Migrate;
@@ -9,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
 
 use super::{Db, MIGRATIONS_TABLE, newest_migration, os_update, remove_if_present, with_suffix};
 use crate::error::Result;
-use crate::os_update::memory::Memory;
+use crate::os_update::StoredState;
 
 /// Returns where the copy lies that was made before migrations later than `newest` were applied.
 pub(crate) fn copy_path(path: &Path, newest: i64) -> PathBuf {
@@ -23,7 +22,7 @@ pub(crate) async fn has_later_migrations(db: &Db) -> Result<bool> {
     Ok(applied.iter().any(|migration| migration.version > newest_migration()))
 }
 
-/// Puts a copy in the place of the database, with what is remembered of updates, and closes the database. What was in its
+/// Puts a copy in the place of the database, with the state of updates, and closes the database. What was in its
 /// place is kept beside it; returns where. Cut off at any point, one of the two is in its place, whole.
 ///
 /// # Errors
@@ -32,15 +31,14 @@ pub(crate) async fn put_back(
     db: &Db,
     path: &Path,
     copy: &Path,
-    record: &UpdateRecord,
-    memory: &Memory,
+    state: &StoredState,
 ) -> anyhow::Result<PathBuf> {
     // Without a write-ahead log the copy is one file, as the database is once it is closed.
     let options = SqliteConnectOptions::new().filename(copy).journal_mode(SqliteJournalMode::Delete);
     let mut connection =
         SqliteConnection::connect_with(&options).await.context("the copy cannot be opened")?;
     super::check_integrity(&mut connection).await.context("the copy is damaged")?;
-    os_update::set_on(&mut connection, record, memory).await.context("the copy cannot be written")?;
+    os_update::set_on(&mut connection, state).await.context("the copy cannot be written")?;
     connection.close().await.context("the copy cannot be written")?;
     db.close().await;
     for suffix in ["-wal", "-shm"] {

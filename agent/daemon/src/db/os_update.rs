@@ -5,30 +5,28 @@ use sqlx::{Row, SqliteConnection};
 
 use crate::db::Db;
 use crate::error::{Error, Result, corrupt};
-use crate::os_update::memory::Memory;
+use crate::os_update::{StoredState, UpdateMetadata};
 
-/// Returns what is remembered of updates of the operating system; the defaults when nothing is.
-pub(crate) async fn get(db: &Db) -> Result<(UpdateRecord, Memory)> {
+/// Returns the state of updates of the operating system; the defaults when none is stored.
+pub(crate) async fn get(db: &Db) -> Result<StoredState> {
     let row = sqlx::query("SELECT record, memory FROM os_update").fetch_optional(&db.reader).await?;
-    let Some(row) = row else { return Ok(Default::default()) };
-    Ok((read(row.get("record"))?, read(row.get("memory"))?))
+    let Some(row) = row else { return Ok(StoredState::default()) };
+    let record: UpdateRecord = read(row.get("record"))?;
+    let metadata: UpdateMetadata = read(row.get("memory"))?;
+    Ok(StoredState { record, metadata })
 }
 
-/// Remembers all of it.
-pub(crate) async fn set(db: &Db, record: &UpdateRecord, memory: &Memory) -> Result<()> {
+/// Stores the state of updates.
+pub(crate) async fn set(db: &Db, state: &StoredState) -> Result<()> {
     let mut connection = db.writer.acquire().await?;
-    set_on(&mut connection, record, memory).await
+    set_on(&mut connection, state).await
 }
 
-/// Remembers all of it in a database that is not the one in use.
-pub(crate) async fn set_on(
-    connection: &mut SqliteConnection,
-    record: &UpdateRecord,
-    memory: &Memory,
-) -> Result<()> {
+/// Stores the state of updates in a database that is not the one in use.
+pub(crate) async fn set_on(connection: &mut SqliteConnection, state: &StoredState) -> Result<()> {
     sqlx::query("INSERT INTO os_update (id, record, memory) VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record, memory = excluded.memory")
-        .bind(write(record)?)
-        .bind(write(memory)?)
+        .bind(write(&state.record)?)
+        .bind(write(&state.metadata)?)
         .execute(connection)
         .await?;
     Ok(())

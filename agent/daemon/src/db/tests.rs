@@ -144,11 +144,12 @@ async fn a_copy_takes_the_place_of_what_a_newer_release_wrote() {
     sqlx::query("DELETE FROM accounts").execute(&db.writer).await.unwrap();
     assert!(has_later_migrations(&db).await.unwrap());
 
-    let memory = crate::os_update::memory::Memory { bytes_per_second: Some(7), ..Default::default() };
-    let kept = put_back(&db, &path, &copy, &Default::default(), &memory).await.unwrap();
+    let mut state = crate::os_update::StoredState::default();
+    state.metadata.bytes_per_second = Some(7);
+    let kept = put_back(&db, &path, &copy, &state).await.unwrap();
     let db = open(&folder).await;
     assert!(accounts::any(&db).await.unwrap() && !has_later_migrations(&db).await.unwrap());
-    assert_eq!(os_update::get(&db).await.unwrap().1, memory);
+    assert_eq!(os_update::get(&db).await.unwrap(), state);
     assert!(kept.is_file() && !copy.exists(), "{}", kept.display());
 }
 
@@ -160,7 +161,7 @@ async fn a_damaged_copy_is_left_where_it_is() {
     accounts::add_first(&db, "ada", "hash", at(1)).await.unwrap().unwrap();
     let copy = copy_path(&path, newest_migration());
     std::fs::write(&copy, "this is no database, although it is long enough to be one").unwrap();
-    let error = put_back(&db, &path, &copy, &Default::default(), &Default::default()).await.unwrap_err();
+    let error = put_back(&db, &path, &copy, &Default::default()).await.unwrap_err();
     assert!(format!("{error:#}").contains("copy"), "{error:#}");
     assert!(accounts::any(&open(&folder).await).await.unwrap());
 }

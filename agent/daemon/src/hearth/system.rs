@@ -23,7 +23,7 @@ impl Hearth {
             generation: now.generation,
             warnings,
             trash,
-            os_managed: self.is_os_managed().await,
+            os_managed: self.os.is_managed().await,
         }
     }
 }

@@ -4,7 +4,7 @@ use hearth_model::os::{Boot, UpdateState};
 use hearth_planner::os_update::Event;
 use jiff::{SignedDuration, Timestamp};
 
-use super::Held;
+use super::StoredState;
 
 /// How long a channel may go without being asked.
 const ASK_EVERY: SignedDuration = SignedDuration::from_hours(24);
@@ -29,16 +29,16 @@ pub(super) struct Clock<'a> {
 }
 
 /// Returns what is wanted by itself.
-pub(super) fn due(held: &Held, boot: &Boot, clock: Clock<'_>) -> Option<Event> {
-    let is_resting = match &held.record.state {
+pub(super) fn due(stored: &StoredState, boot: &Boot, clock: Clock<'_>) -> Option<Event> {
+    let is_resting = match &stored.record.state {
         // The stick that it came from may be gone; the owner has it in hand.
-        UpdateState::Available { .. } => held.memory.from.is_none(),
+        UpdateState::Available { .. } => stored.metadata.from.is_none(),
         UpdateState::Idle
         | UpdateState::Blessed { .. }
         | UpdateState::WentBack { .. }
         | UpdateState::Refused { .. } => true,
         UpdateState::ReadyToReboot { .. } => {
-            let window = held.memory.restart_window?;
+            let window = stored.metadata.restart_window?;
             return is_inside(window, clock.local_hour).then_some(Event::RebootWanted);
         }
         UpdateState::Checking { .. }
@@ -51,12 +51,12 @@ pub(super) fn due(held: &Held, boot: &Boot, clock: Clock<'_>) -> Option<Event> {
         | UpdateState::Failing { .. }
         | UpdateState::GoingBack { .. } => false,
     };
-    (is_resting && !boot.on_trial && ask_at(held, clock) <= clock.now).then_some(Event::CheckWanted)
+    (is_resting && !boot.on_trial && ask_at(stored, clock) <= clock.now).then_some(Event::CheckWanted)
 }
 
-fn ask_at(held: &Held, clock: Clock<'_>) -> Timestamp {
-    let Some(tried_at) = held.memory.tried_at else { return after(clock.started, FIRST_AFTER) };
-    let has_failed = held.record.checked_at.is_none_or(|checked_at| checked_at < tried_at);
+fn ask_at(stored: &StoredState, clock: Clock<'_>) -> Timestamp {
+    let Some(tried_at) = stored.metadata.tried_at else { return after(clock.started, FIRST_AFTER) };
+    let has_failed = stored.record.checked_at.is_none_or(|checked_at| checked_at < tried_at);
     let wait = if has_failed { AGAIN_AFTER } else { ASK_EVERY };
     let share = u32::from_str_radix(&Digest::of(clock.seed.as_bytes()).short()[..4], 16).unwrap_or(0);
     after(after(tried_at, wait), JITTER * i32::try_from(share).unwrap_or(0) / 0x1_0000)
@@ -118,30 +118,30 @@ mod tests {
             notes: String::new(),
             size_bytes: 1,
         };
-        let mut held = Held::default();
-        held.record.state = UpdateState::ReadyToReboot { release };
-        assert_eq!(due(&held, &boot(), clock("2026-01-01T03:10:00Z")), None);
-        held.memory.restart_window = Some(RestartWindow { from_hour: 3, to_hour: 5 });
-        assert_eq!(due(&held, &boot(), clock("2026-01-01T03:10:00Z")), Some(Event::RebootWanted));
-        held.memory.restart_window = Some(RestartWindow { from_hour: 4, to_hour: 5 });
-        assert_eq!(due(&held, &boot(), clock("2026-01-01T03:10:00Z")), None);
+        let mut stored = StoredState::default();
+        stored.record.state = UpdateState::ReadyToReboot { release };
+        assert_eq!(due(&stored, &boot(), clock("2026-01-01T03:10:00Z")), None);
+        stored.metadata.restart_window = Some(RestartWindow { from_hour: 3, to_hour: 5 });
+        assert_eq!(due(&stored, &boot(), clock("2026-01-01T03:10:00Z")), Some(Event::RebootWanted));
+        stored.metadata.restart_window = Some(RestartWindow { from_hour: 4, to_hour: 5 });
+        assert_eq!(due(&stored, &boot(), clock("2026-01-01T03:10:00Z")), None);
     }
 
     #[test]
     fn the_channel_is_asked_once_a_day_and_sooner_after_a_failure() {
-        let mut held = Held::default();
-        assert_eq!(due(&held, &boot(), clock("2026-01-01T00:09:00Z")), None);
-        assert_eq!(due(&held, &boot(), clock("2026-01-01T00:11:00Z")), Some(Event::CheckWanted));
+        let mut stored = StoredState::default();
+        assert_eq!(due(&stored, &boot(), clock("2026-01-01T00:09:00Z")), None);
+        assert_eq!(due(&stored, &boot(), clock("2026-01-01T00:11:00Z")), Some(Event::CheckWanted));
 
-        held.memory.tried_at = Some(at("2026-01-02T00:00:00Z"));
-        held.record.checked_at = Some(at("2026-01-02T00:00:05Z"));
-        assert_eq!(due(&held, &boot(), clock("2026-01-02T23:59:00Z")), None);
-        assert_eq!(due(&held, &boot(), clock("2026-01-03T03:00:00Z")), Some(Event::CheckWanted));
+        stored.metadata.tried_at = Some(at("2026-01-02T00:00:00Z"));
+        stored.record.checked_at = Some(at("2026-01-02T00:00:05Z"));
+        assert_eq!(due(&stored, &boot(), clock("2026-01-02T23:59:00Z")), None);
+        assert_eq!(due(&stored, &boot(), clock("2026-01-03T03:00:00Z")), Some(Event::CheckWanted));
         let trial = Boot { on_trial: true, ..boot() };
-        assert_eq!(due(&held, &trial, clock("2026-01-03T03:00:00Z")), None);
+        assert_eq!(due(&stored, &trial, clock("2026-01-03T03:00:00Z")), None);
 
-        held.record.checked_at = Some(at("2026-01-01T00:00:05Z"));
-        assert_eq!(due(&held, &boot(), clock("2026-01-02T00:50:00Z")), None);
-        assert_eq!(due(&held, &boot(), clock("2026-01-02T04:00:00Z")), Some(Event::CheckWanted));
+        stored.record.checked_at = Some(at("2026-01-01T00:00:05Z"));
+        assert_eq!(due(&stored, &boot(), clock("2026-01-02T00:50:00Z")), None);
+        assert_eq!(due(&stored, &boot(), clock("2026-01-02T04:00:00Z")), Some(Event::CheckWanted));
     }
 }

@@ -1,52 +1,52 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hearth_model::Chain;
 use hearth_model::os::{Boot, UpdateState};
 use hearth_planner::os_update::{Event, Work, work};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::{Clock, due};
-use super::memory::Memory;
-use super::places::Places;
-use super::restart::Before;
-use super::work::{Ended, run};
-use super::{Held, fetch, journal};
-use crate::db;
-use crate::error::{Error, Result};
-use crate::hearth::Hearth;
+use super::metadata::UpdateMetadata;
+use super::paths::UpdatePaths;
+use super::restart::PreRebootSnapshot;
+use super::work::{WorkOutcome, run};
+use super::{Error, HealthProbe, OsUpdates, Result, StoredState, fetch, journal};
 
 /// Longest rest: a box that was suspended, or whose clock was set, is not late by more.
 const LONGEST_REST: Duration = Duration::from_secs(5 * 60);
 /// The wait after work that failed and has to be done all the same; it doubles with each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Does the work of updates until the token is cancelled; on a system that Hearth does not update there is none.
-pub(crate) async fn drive(hearth: Hearth, shutdown: CancellationToken) {
-    if hearth.os.boot().await.is_err() {
-        return;
-    }
-    let held = hearth.os.held.subscribe();
-    let mut driver = Driver { hearth, held, shutdown, started: Timestamp::now(), failures: 0 };
-    while let Err(error) = driver.start().await {
-        tracing::error!("the state of updates cannot be kept: {}", Chain(&error));
-        driver.rest(LONGEST_REST).await;
-        if driver.shutdown.is_cancelled() {
+impl OsUpdates {
+    /// Does the work of updates until the token is cancelled; on a system that Hearth does not update there is none.
+    pub async fn run(&self, probe: Arc<dyn HealthProbe>, shutdown: CancellationToken) {
+        if !self.is_managed().await {
             return;
         }
-    }
-    while !driver.shutdown.is_cancelled() {
-        driver.turn().await;
+        let (os, changes) = (self.clone(), self.stored.subscribe());
+        let mut driver = Driver { os, probe, changes, shutdown, started: Timestamp::now(), failures: 0 };
+        while let Err(error) = driver.start().await {
+            tracing::error!("the state of updates cannot be stored: {}", Chain(&error));
+            driver.rest(LONGEST_REST).await;
+            if driver.shutdown.is_cancelled() {
+                return;
+            }
+        }
+        while !driver.shutdown.is_cancelled() {
+            driver.turn().await;
+        }
     }
 }
 
 struct Driver {
-    hearth: Hearth,
+    os: OsUpdates,
+    probe: Arc<dyn HealthProbe>,
     /// Tells of changes since the last turn began.
-    held: watch::Receiver<Held>,
+    changes: watch::Receiver<StoredState>,
     shutdown: CancellationToken,
     started: Timestamp,
     /// Pieces of work in a row that failed.
@@ -56,38 +56,39 @@ struct Driver {
 impl Driver {
     /// Takes up what was left, and what the boot loader says.
     async fn start(&self) -> Result<()> {
-        let before = self.hearth.os.held().record;
-        let version = self.hearth.os.boot().await?.version;
-        self.hearth
-            .os_happened(Event::Started, |memory| {
-                memory.releases.entry(version).or_default().schema = Some(db::newest_migration());
+        let before = self.os.stored().record;
+        let version = self.os.boot().await?.version;
+        let schema = self.os.store.schema();
+        self.os
+            .apply(Event::Started, |metadata| {
+                metadata.releases.entry(version).or_default().schema = Some(schema);
             })
             .await?;
-        let now = self.hearth.os.held().record.state;
+        let now = self.os.stored().record.state;
         if matches!(now, UpdateState::WentBack { .. }) && before.state != now {
             let log = journal::of_trial(&before).await;
-            self.hearth.os_note(|memory| memory.log = log).await?;
+            self.os.update_metadata(|metadata| metadata.log = log).await?;
         }
         Ok(())
     }
 
     /// Does one piece of work, or rests.
     async fn turn(&mut self) {
-        let held = self.held.borrow_and_update().clone();
-        let Ok(boot) = self.hearth.os.boot().await else { return self.rest(LONGEST_REST).await };
-        match work(&held.record, &boot, Timestamp::now()) {
-            Work::Nothing => self.idle(&held, &boot).await,
+        let stored = self.changes.borrow_and_update().clone();
+        let Ok(boot) = self.os.boot().await else { return self.rest(LONGEST_REST).await };
+        match work(&stored.record, &boot, Timestamp::now()) {
+            Work::Nothing => self.idle(&stored, &boot).await,
             Work::WaitUntil(until) => {
                 let wait = Duration::try_from(Timestamp::now().duration_until(until)).unwrap_or_default();
                 self.rest(wait.clamp(Duration::from_millis(50), LONGEST_REST)).await;
             }
-            todo => match self.act(&todo, &held).await {
-                Ended::Quietly => self.failures = 0,
-                Ended::With(event) => {
+            todo => match self.act(&todo, &stored).await {
+                WorkOutcome::Quietly => self.failures = 0,
+                WorkOutcome::With(event) => {
                     self.failures = 0;
-                    self.tell(event).await;
+                    self.record(event).await;
                 }
-                Ended::Again(reason) => {
+                WorkOutcome::Again(reason) => {
                     tracing::warn!("{reason}");
                     let pause = FIRST_PAUSE * 2_u32.saturating_pow(self.failures.min(6));
                     self.failures += 1;
@@ -97,57 +98,56 @@ impl Driver {
         }
     }
 
-    /// Tells what came of work. What came too late is nobody's any more.
-    async fn tell(&mut self, event: Event) {
-        let installed = match (&event, &self.hearth.os.held().record.state) {
+    /// Feeds the result of work to the state machine; one that no longer fits the state is dropped.
+    async fn record(&mut self, event: Event) {
+        let installed = match (&event, &self.os.stored().record.state) {
             (Event::Installed, UpdateState::Installing { release }) => Some(release.version),
             _ => None,
         };
-        let before = Before::look(&self.hearth);
-        let note = |memory: &mut Memory| {
+        let before = PreRebootSnapshot::take(&self.os, &*self.probe);
+        let note = |metadata: &mut UpdateMetadata| {
             if let Some(version) = installed {
-                memory.releases.entry(version).or_default().installed_at = Some(Timestamp::now());
-                // Whoever restarts the box by its switch asks nobody.
-                memory.before = Some(before);
+                metadata.releases.entry(version).or_default().installed_at = Some(Timestamp::now());
+                // A restart by the power button gives no later chance to record it.
+                metadata.before = Some(before);
             }
         };
-        match self.hearth.os_happened(event, note).await {
+        match self.os.apply(event, note).await {
             Ok(()) => {}
             Err(Error::Conflict(text)) => tracing::debug!("{text}"),
             Err(error) => {
-                tracing::error!("the state of the update cannot be kept: {}", Chain(&error));
+                tracing::error!("the state of the update cannot be stored: {}", Chain(&error));
                 self.rest(FIRST_PAUSE).await;
             }
         }
     }
 
-    /// Nothing has to be done: something may be wanted by itself.
-    async fn idle(&mut self, held: &Held, boot: &Boot) {
+    /// Starts scheduled work when some is due, and rests otherwise.
+    async fn idle(&mut self, stored: &StoredState, boot: &Boot) {
         if matches!(
-            held.record.state,
+            stored.record.state,
             UpdateState::Idle | UpdateState::Blessed { .. } | UpdateState::WentBack { .. }
         ) {
-            self.tidy(held).await;
+            self.tidy(stored).await;
         }
-        let surroundings = self.hearth.surroundings(&self.hearth.in_force().desired);
         let now = Timestamp::now();
-        let zone = TimeZone::get(&surroundings.time_zone.name).unwrap_or(TimeZone::UTC);
-        let local_hour = u8::try_from(now.to_zoned(zone).hour()).unwrap_or(0);
-        let seed = surroundings.seeds.of_box();
-        match due(held, boot, Clock { now, local_hour, started: self.started, seed }) {
-            Some(Event::CheckWanted) => drop(self.hearth.os_check(None).await),
-            Some(event) => self.tell(event).await,
+        let local_hour = u8::try_from(now.to_zoned(self.probe.time_zone()).hour()).unwrap_or(0);
+        let seed = self.probe.seed();
+        match due(stored, boot, Clock { now, local_hour, started: self.started, seed: &seed }) {
+            Some(Event::CheckWanted) => drop(self.os.check(None).await),
+            Some(event) => self.record(event).await,
             None => self.rest(LONGEST_REST).await,
         }
     }
 
     /// Removes files that nothing needs any more.
-    async fn tidy(&self, held: &Held) {
-        let Places { root: _, partial, staged, trust: _, uploads } = self.hearth.os.places.clone();
+    async fn tidy(&self, stored: &StoredState) {
+        let UpdatePaths { root: _, partial, staged, trust: _, uploads } = self.os.paths.clone();
         let mut folders = vec![partial, staged];
-        let is_asked = held.memory.from.as_ref().is_some_and(|from| Path::new(from).starts_with(&uploads));
+        let is_asked =
+            stored.metadata.from.as_ref().is_some_and(|from| Path::new(from).starts_with(&uploads));
         // What is being sent is not there yet.
-        let uploading = self.hearth.os.uploading.try_lock();
+        let uploading = self.os.uploading.try_lock();
         if uploading.is_ok() && !is_asked {
             folders.push(uploads);
         }
@@ -159,37 +159,37 @@ impl Driver {
         // All arms are cancel-safe: a change is still there when it is looked for again, and a sleep has nothing to lose.
         tokio::select! {
             () = self.shutdown.cancelled() => {}
-            _ = self.held.changed() => {}
+            _ = self.changes.changed() => {}
             () = tokio::time::sleep(at_most) => {}
         }
     }
 
     /// Does a piece of work to its end, and stops it when something else is wanted meanwhile.
-    async fn act(&self, todo: &Work, held: &Held) -> Ended {
+    async fn act(&self, todo: &Work, begun: &StoredState) -> WorkOutcome {
         let stop = CancellationToken::new();
-        let mut doing = std::pin::pin!(run(&self.hearth, todo, &stop));
-        let mut other = std::pin::pin!(self.something_else(todo, held));
+        let mut doing = std::pin::pin!(run(&self.os, &*self.probe, todo, &stop));
+        let mut other = std::pin::pin!(self.something_else(todo, begun));
         loop {
             tokio::select! {
                 ended = &mut doing => return ended,
                 () = &mut other, if !stop.is_cancelled() => stop.cancel(),
                 // The next start takes it up again.
-                () = self.shutdown.cancelled() => return Ended::Quietly,
+                () = self.shutdown.cancelled() => return WorkOutcome::Quietly,
             }
         }
     }
 
     /// Resolves when something else than `todo` has to be done, or in another way.
-    async fn something_else(&self, todo: &Work, begun: &Held) {
-        let mut held = self.hearth.os.held.subscribe();
+    async fn something_else(&self, todo: &Work, begun: &StoredState) {
+        let mut changes = self.os.stored.subscribe();
         loop {
-            let now = held.borrow_and_update().clone();
-            let is_other = now.memory.bytes_per_second != begun.memory.bytes_per_second
-                || match self.hearth.os.boot().await {
+            let now = changes.borrow_and_update().clone();
+            let is_other = now.metadata.bytes_per_second != begun.metadata.bytes_per_second
+                || match self.os.boot().await {
                     Ok(boot) => work(&now.record, &boot, Timestamp::now()) != *todo,
                     Err(_) => true,
                 };
-            if is_other || held.changed().await.is_err() {
+            if is_other || changes.changed().await.is_err() {
                 return;
             }
         }

@@ -15,20 +15,20 @@ use hearth_update::release::{Description, FileRole};
 use hearth_update::{Error, Result};
 use tokio_util::sync::CancellationToken;
 
+use super::OsUpdates;
 use super::check::ask;
-use crate::hearth::Hearth;
 
 /// How often a download says how far it is, at most: a chunk is 4 KiB.
 const SHOW_EVERY: Duration = Duration::from_millis(250);
 
 /// Fetches what is missing of a release. `None` when it was stopped; what is there stays.
-pub(super) async fn fetch(hearth: &Hearth, release: &Release, stop: &CancellationToken) -> Option<Event> {
+pub(super) async fn fetch(os: &OsUpdates, release: &Release, stop: &CancellationToken) -> Option<Event> {
     let cancel = Cancel::default();
     let work = tokio::task::spawn_blocking({
-        let (hearth, release, cancel) = (hearth.clone(), release.clone(), cancel.clone());
+        let (os, release, cancel) = (os.clone(), release.clone(), cancel.clone());
         move || {
             let progressed = Cell::new(false);
-            let result = fetch_now(&hearth, &release, cancel, &progressed);
+            let result = fetch_now(&os, &release, cancel, &progressed);
             (result, progressed.get())
         }
     });
@@ -65,28 +65,28 @@ enum Outcome {
     Replaced(ReleaseVersion),
 }
 
-fn fetch_now(hearth: &Hearth, release: &Release, cancel: Cancel, progressed: &Cell<bool>) -> Result<Outcome> {
-    let places = &hearth.os.places;
-    let offer = ask(hearth)?;
+fn fetch_now(os: &OsUpdates, release: &Release, cancel: Cancel, progressed: &Cell<bool>) -> Result<Outcome> {
+    let paths = &os.paths;
+    let offer = ask(os)?;
     if offer.release.digest != release.digest {
         return Ok(Outcome::Replaced(offer.release.version));
     }
-    unstage(&places.staged, &places.partial, release.version)?;
-    let running = hearth_host::os::observe(&places.root).image_version;
+    unstage(&paths.staged, &paths.partial, release.version)?;
+    let running = hearth_host::os::observe(&paths.root).image_version;
     let shown: Cell<Option<Instant>> = Cell::new(None);
     let show = |progress: Progress| {
         let Progress { done_bytes, total_bytes, fetched_bytes, fetch_bytes } = progress;
         progressed.set(fetched_bytes > 0);
         if shown.get().is_none_or(|at| at.elapsed() >= SHOW_EVERY) || done_bytes == total_bytes {
             shown.set(Some(Instant::now()));
-            hearth.os_progress(OsProgress { done_bytes, total_bytes, fetched_bytes, fetch_bytes });
+            os.show_progress(OsProgress { done_bytes, total_bytes, fetched_bytes, fetch_bytes });
         }
     };
     let done = download(&Job {
         offer: &offer,
-        folder: &places.partial,
-        have: &running.map(|version| places.running(version)).unwrap_or_default(),
-        rate: hearth.os.held().memory.bytes_per_second,
+        folder: &paths.partial,
+        have: &running.map(|version| paths.running(version)).unwrap_or_default(),
+        rate: os.stored().metadata.bytes_per_second,
         cancel,
         progress: &show,
     })?;
@@ -95,7 +95,7 @@ fn fetch_now(hearth: &Hearth, release: &Release, cancel: Cancel, progressed: &Ce
         "release {} is there: {fetched_bytes} of {total_bytes} bytes were fetched this time",
         release.version
     );
-    write_description(&places.partial, &offer.description)?;
+    write_description(&paths.partial, &offer.description)?;
     Ok(Outcome::Whole)
 }
 

@@ -6,8 +6,8 @@ use hearth_model::{AppId, AppState, Chain};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::slots::sentence;
-use crate::hearth::Hearth;
+use super::OsUpdates;
+use super::probe::HealthProbe;
 
 /// How long a restart may take to end the agent, which systemd does before it stops apps.
 const GONE_WITHIN: Duration = Duration::from_secs(5 * 60);
@@ -15,32 +15,32 @@ const GONE_WITHIN: Duration = Duration::from_secs(5 * 60);
 /// How the box was before a restart: the release that comes has to bring it there again.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Before {
+pub struct PreRebootSnapshot {
     /// When it was looked at, UTC.
-    pub(crate) at: Option<Timestamp>,
+    pub at: Option<Timestamp>,
     /// Apps that ran and were healthy.
-    pub(crate) healthy: BTreeSet<AppId>,
+    pub healthy: BTreeSet<AppId>,
     /// Network cards over which there was a way out of the home network: hardware address, and what it was called.
-    pub(crate) ways_out: BTreeMap<String, String>,
+    pub ways_out: BTreeMap<String, String>,
 }
 
-impl Before {
-    /// Looks at the box as it is.
-    pub(super) fn look(hearth: &Hearth) -> Self {
-        let apps = hearth.published.borrow().apps.clone();
+impl PreRebootSnapshot {
+    /// Records how the box is now.
+    pub(super) fn take(os: &OsUpdates, probe: &dyn HealthProbe) -> Self {
+        let apps = probe.apps();
         let healthy = apps.iter().filter(|(_, status)| status.state == AppState::Running);
         Self {
             at: Some(Timestamp::now()),
             healthy: healthy.map(|(id, _)| id.clone()).collect(),
-            ways_out: hearth_host::network::ways_out(&hearth.os.places.root),
+            ways_out: hearth_host::network::ways_out(&os.paths.root),
         }
     }
 }
 
 /// Restarts the box into a release that has to show that it works. Resolves only when the restart did not come, and says why.
-pub(super) async fn restart_to_try(hearth: &Hearth) -> String {
-    let before = Before::look(hearth);
-    if let Err(error) = hearth.os_note(|memory| memory.before = Some(before)).await {
+pub(super) async fn restart_to_try(os: &OsUpdates, probe: &dyn HealthProbe) -> String {
+    let before = PreRebootSnapshot::take(os, probe);
+    if let Err(error) = os.update_metadata(|metadata| metadata.before = Some(before)).await {
         tracing::error!("how the box was before its restart cannot be kept: {}", Chain(&error));
     }
     restart().await
@@ -52,7 +52,7 @@ pub(super) async fn restart() -> String {
     tracing::info!("the box restarts");
     let asked = async { Systemd::connect().await?.reboot().await };
     if let Err(error) = asked.await {
-        return sentence(&error);
+        return format!("{}.", Chain(&error));
     }
     tokio::time::sleep(GONE_WITHIN).await;
     format!("The box did not restart within {} s.", GONE_WITHIN.as_secs())

@@ -8,7 +8,7 @@ use hearth_model::api::os::OsProgress;
 use hearth_model::os::{ReleaseVersion, SlotAnswer, SlotProgress, SlotTask, SlotVerb};
 use tokio_util::sync::CancellationToken;
 
-use crate::hearth::Hearth;
+use super::OsUpdates;
 
 /// Where the answers are, below the root.
 const ANSWERS: &str = "run/hearth/slot";
@@ -17,26 +17,26 @@ const WRITE_WITHIN: Duration = Duration::from_secs(60 * 60);
 /// How long the other tasks may take: files of the boot partition.
 const OTHERS_WITHIN: Duration = Duration::from_secs(5 * 60);
 /// How often the progress of writing is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const POLL_EVERY: Duration = Duration::from_millis(500);
 
 /// Does something to the slots, by the unit that may.
 ///
 /// # Errors
 /// Says what went wrong, in a sentence for the owner.
-pub(super) async fn run(hearth: &Hearth, verb: SlotVerb, version: ReleaseVersion) -> Result<(), String> {
+pub(super) async fn run(os: &OsUpdates, verb: SlotVerb, version: ReleaseVersion) -> Result<(), String> {
     let task = SlotTask { verb, version };
-    let folder = hearth.os.places.root.join(ANSWERS);
+    let folder = os.paths.root.join(ANSWERS);
     let path = folder.join(format!("{}.json", verb.name()));
     // The answer of an earlier run must not be taken for this one's, not even when systemd never starts the unit.
     let _absent = fs::remove_file(&path);
     let within = if verb == SlotVerb::Write { WRITE_WITHIN } else { OTHERS_WITHIN };
-    let systemd = Systemd::connect().await.map_err(|error| sentence(&error))?;
-    let run = async { systemd.run(&task.unit(), within).await.map_err(|error| sentence(&error)) };
+    let systemd = Systemd::connect().await.map_err(in_words)?;
+    let run = async { systemd.run(&task.unit(), within).await.map_err(in_words) };
     let watch = async {
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_EVERY).await;
             if let Some(progress) = progress(&folder) {
-                hearth.os_progress(progress);
+                os.show_progress(progress);
             }
         }
     };
@@ -49,12 +49,12 @@ pub(super) async fn run(hearth: &Hearth, verb: SlotVerb, version: ReleaseVersion
 
 /// Does something that may be given up half-way, because it can be undone or done again. `None` when it was stopped.
 pub(super) async fn run_until(
-    hearth: &Hearth,
+    os: &OsUpdates,
     verb: SlotVerb,
     version: ReleaseVersion,
     stop: &CancellationToken,
 ) -> Option<Result<(), String>> {
-    if let Some(ended) = stop.run_until_cancelled(run(hearth, verb, version)).await {
+    if let Some(ended) = stop.run_until_cancelled(run(os, verb, version)).await {
         return Some(ended);
     }
     let stopped = async { Systemd::connect().await?.stop(&SlotTask { verb, version }.unit()).await };
@@ -78,27 +78,15 @@ fn answer(path: &Path, task: SlotTask) -> Result<(), String> {
     if ok { Ok(()) } else { Err(reason.unwrap_or_else(|| format!("{unit} failed without a reason; {look}"))) }
 }
 
+/// Writes an error with its causes as a sentence for the owner.
+fn in_words(error: hearth_host::systemd::Error) -> String {
+    format!("{}.", Chain(&error))
+}
+
 fn progress(folder: &Path) -> Option<OsProgress> {
     let path: PathBuf = folder.join("progress.json");
     let SlotProgress { done_bytes, total_bytes } = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
     Some(OsProgress { done_bytes, total_bytes, fetched_bytes: 0, fetch_bytes: 0 })
-}
-
-/// Writes an error with its causes as a sentence.
-pub(super) fn sentence(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // Some errors say their cause themselves.
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text.push('.');
-    text
 }
 
 #[cfg(test)]

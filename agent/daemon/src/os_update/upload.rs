@@ -1,10 +1,10 @@
+use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use hearth_fetch::{Cancel, Job, Limits};
 use hearth_host::data::delete_tree;
 use hearth_model::api::os::OsStatus;
@@ -13,8 +13,7 @@ use jiff::Timestamp;
 use rustix::fs::statvfs;
 use tokio::io::AsyncWriteExt;
 
-use crate::error::{Error, Result};
-use crate::hearth::Hearth;
+use super::{Error, OsUpdates, Result};
 
 /// Largest channel that is taken, in bytes: one release, and what stands beside it.
 const MOST_BYTES: u64 = 4 * 1024 * 1024 * 1024;
@@ -27,29 +26,33 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Free space that stays free.
 const SPARE_BYTES: u64 = 64 * 1024 * 1024;
 
-impl Hearth {
+impl OsUpdates {
     /// Takes a channel as a tar archive of its folder, and asks it as it would ask a USB stick.
     ///
     /// # Errors
     /// When something is under way, the archive is none or too large, or the disk is full; nothing of it stays then.
-    pub(crate) async fn os_upload(&self, body: Body) -> Result<OsStatus> {
-        let boot = self.os.boot().await?;
+    pub async fn upload<B, E>(&self, body: impl Stream<Item = std::result::Result<B, E>>) -> Result<OsStatus>
+    where
+        B: AsRef<[u8]>,
+        E: Display,
+    {
+        let boot = self.boot().await?;
         // What is under way may use what was sent before.
-        next(&self.os.held().record, &boot, Event::CheckWanted, Timestamp::now())
+        next(&self.stored().record, &boot, Event::CheckWanted, Timestamp::now())
             .map_err(|Unfit(text)| Error::Conflict(text))?;
         // One upload after another: they share a folder.
-        let _uploading = self.os.uploading.try_lock().map_err(|_| {
+        let _uploading = self.uploading.try_lock().map_err(|_| {
             Error::Conflict("a release is being uploaded already; wait until that is done".to_owned())
         })?;
-        let places = self.os.places.clone();
-        let (archive, tree) = (places.uploads.join("archive"), places.uploads.join("tree"));
+        let paths = self.paths.clone();
+        let (archive, tree) = (paths.uploads.join("archive"), paths.uploads.join("tree"));
         let result = async {
             blocking({
-                let uploads = places.uploads.clone();
+                let uploads = paths.uploads.clone();
                 move || empty(&uploads)
             })
             .await?;
-            receive(body.into_data_stream(), &archive).await?;
+            receive(body, &archive).await?;
             blocking({
                 let (archive, tree) = (archive.clone(), tree.clone());
                 move || unpack(&archive, &tree)
@@ -57,17 +60,22 @@ impl Hearth {
             .await?;
             let channel = channel_in(&tree)?;
             // From here on the folder is in use, and goes when the question came to nothing.
-            self.os_check(Some(channel.display().to_string())).await
+            self.check(Some(channel.display().to_string())).await
         };
         let result = result.await;
-        let leftover = if result.is_ok() { archive } else { places.uploads };
+        let leftover = if result.is_ok() { archive } else { paths.uploads };
         let _ = blocking(move || remove(&leftover)).await;
         result
     }
 }
 
 /// Writes what is sent to a file, as far as it may be.
-async fn receive(mut body: BodyDataStream, archive: &Path) -> Result<()> {
+async fn receive<B, E>(body: impl Stream<Item = std::result::Result<B, E>>, archive: &Path) -> Result<()>
+where
+    B: AsRef<[u8]>,
+    E: Display,
+{
+    let mut body = std::pin::pin!(body);
     let failed = |error: io::Error| unwritable(archive, &error);
     let mut file = tokio::fs::File::create_new(archive).await.map_err(failed)?;
     let free = statvfs(archive).map_err(|error| failed(error.into()))?;
@@ -87,6 +95,7 @@ async fn receive(mut body: BodyDataStream, archive: &Path) -> Result<()> {
                 return Err(Error::Refused(format!("nothing was sent for {secs} s; send it again")));
             }
         };
+        let piece = piece.as_ref();
         bytes += piece.len() as u64;
         if bytes > MOST_BYTES {
             return Err(Error::Refused(format!("it is larger than the {MOST_BYTES} bytes that are taken")));
@@ -96,7 +105,7 @@ async fn receive(mut body: BodyDataStream, archive: &Path) -> Result<()> {
                 format!("the disk has room for an upload of {room} bytes: make room and send it again");
             return Err(Error::Refused(text));
         }
-        file.write_all(&piece).await.map_err(failed)?;
+        file.write_all(piece).await.map_err(failed)?;
     }
     file.flush().await.map_err(failed)
 }

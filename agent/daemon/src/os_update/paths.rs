@@ -4,10 +4,13 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use hearth_model::os::ReleaseVersion;
+use hearth_host::os::Os;
+use hearth_model::os::{Boot, ReleaseVersion};
 use hearth_update::release::FileRole;
 use jiff::Timestamp;
 use rustix::fs::{major, minor};
+
+use super::error::Error;
 
 /// Where an erofs has its magic number, and which that is
 /// ([kernel](https://docs.kernel.org/filesystems/erofs.html#on-disk-details)).
@@ -20,9 +23,9 @@ const ROOT_OF_TRUST: &str = "usr/share/hearth/releases/root.json";
 /// Longest address of a channel, in bytes.
 const MAX_ADDRESS_BYTES: u64 = 4096;
 
-/// Where things are: of the system that runs, and of updates.
+/// The files and folders that updates use: those of the running system, and those of Hearth's own.
 #[derive(Debug, Clone)]
-pub(crate) struct Places {
+pub struct UpdatePaths {
     /// The root of the system, `/` on a device.
     pub(crate) root: PathBuf,
     /// Files of a release under way.
@@ -35,8 +38,30 @@ pub(crate) struct Places {
     pub(crate) uploads: PathBuf,
 }
 
-impl Places {
-    pub(crate) fn new(root: &Path, state_dir: &Path) -> Self {
+/// Why Hearth does not update the system, for the owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unmanaged {
+    #[error(
+        "Hearth did not install the operating system of this box and does not update it: keep it up to date with its own tools. \
+         Your apps are updated here as everywhere."
+    )]
+    NotOurs,
+    #[error(
+        "This is Hearth's own system, built without a root of trust for releases, so it cannot tell a real release from a false \
+         one and takes none: flash an image that was built with one."
+    )]
+    NothingTrusted,
+}
+
+impl From<Unmanaged> for Error {
+    fn from(unmanaged: Unmanaged) -> Self {
+        Self::Conflict(unmanaged.to_string())
+    }
+}
+
+impl UpdatePaths {
+    /// Returns the paths below the root of a system, `/` on a device, and below Hearth's state folder.
+    pub fn new(root: &Path, state_dir: &Path) -> Self {
         let updates = state_dir.join("updates");
         Self {
             root: root.to_owned(),
@@ -45,6 +70,30 @@ impl Places {
             trust: updates.join("trust"),
             uploads: updates.join("uploads"),
         }
+    }
+
+    /// Looks at the system that runs.
+    pub(crate) async fn observe(&self) -> Os {
+        let root = self.root.clone();
+        let observe = move || hearth_host::os::observe(&root);
+        tokio::task::spawn_blocking(observe).await.unwrap_or_else(|_| Os {
+            name: "Linux".to_owned(),
+            image_version: None,
+            board: None,
+            entries: Vec::new(),
+        })
+    }
+
+    /// Returns what the boot loader and the kernel say, of a system that Hearth updates.
+    pub(crate) async fn boot(&self) -> Result<Boot, Unmanaged> {
+        let Os { name: _, image_version, board, entries } = self.observe().await;
+        let Some(version) = image_version else { return Err(Unmanaged::NotOurs) };
+        if board.is_none() || self.root_of_trust().is_none() {
+            return Err(Unmanaged::NothingTrusted);
+        }
+        let entry = entries.iter().find(|entry| entry.version == version);
+        let on_trial = entry.is_some_and(|entry| entry.tries_left.is_some());
+        Ok(Boot { id: self.boot_id(), version, on_trial, entries })
     }
 
     /// Reads the root of trust that came with the image; `None` when it has none.
@@ -117,9 +166,9 @@ mod tests {
     fn what_runs_is_found_by_what_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
-        let places = Places::new(root, Path::new("/var/lib/hearth"));
+        let paths = UpdatePaths::new(root, Path::new("/var/lib/hearth"));
         let version = ReleaseVersion::new(1, 2, 3);
-        assert!(places.running(version).is_empty());
+        assert!(paths.running(version).is_empty());
 
         let labels = root.join("dev/disk/by-partlabel");
         let entries = root.join(hearth_host::os::ENTRIES);
@@ -131,12 +180,12 @@ mod tests {
         for name in ["hearth_1.2.30.efi", "hearth_1.2.3+2-1.efi", "hearth_1.2.4.efi"] {
             fs::write(entries.join(name), "").unwrap();
         }
-        let found = places.running(version);
+        let found = paths.running(version);
         assert_eq!(found[&FileRole::Root], labels.join("hearth_1.2.3"));
         assert_eq!(found[&FileRole::Uki], entries.join("hearth_1.2.3+2-1.efi"));
 
         // The label may lead to the hash tree as well.
         fs::write(labels.join("hearth_1.2.3"), [&VERITY_MAGIC[..], &[0; 4096]].concat()).unwrap();
-        assert_eq!(places.running(version).keys().next(), Some(&FileRole::Verity));
+        assert_eq!(paths.running(version).keys().next(), Some(&FileRole::Verity));
     }
 }

@@ -2,25 +2,23 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use hearth_model::desired::Run;
 use hearth_model::observed::EngineState;
 use hearth_model::{AppId, AppState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::db;
-use crate::hearth::Hearth;
-use crate::os_update::restart::Before;
-use crate::serve::ADDRESS_FILE;
+use crate::os_update::OsUpdates;
+use crate::os_update::probe::HealthProbe;
+use crate::os_update::restart::PreRebootSnapshot;
 
-/// How long one look may take.
-const LOOK_WITHIN: Duration = Duration::from_secs(10);
+/// How long one check may take.
+const CHECK_WITHIN: Duration = Duration::from_secs(10);
 /// Most of an answer that is looked at, in bytes: its first line.
 const HEAD_BYTES: usize = 64;
 
 /// One thing that has to be as it was before the restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum Check {
     /// The agent's data.
     Database,
     /// The engine.
@@ -30,7 +28,7 @@ pub(super) enum Look {
         /// Network cards that had one: hardware address, and what it was called.
         before: BTreeMap<String, String>,
     },
-    /// The dashboard, over its own door.
+    /// The dashboard, at its own address.
     Dashboard,
     /// An app that was healthy.
     App {
@@ -41,22 +39,20 @@ pub(super) enum Look {
     },
 }
 
-impl Look {
+impl Check {
     /// Returns everything that has to hold, given how the box was.
-    pub(super) async fn all(hearth: &Hearth, before: &Before) -> Vec<Self> {
-        let mut looks = vec![Self::Database, Self::Docker, Self::Dashboard];
+    pub(super) async fn all(probe: &dyn HealthProbe, before: &PreRebootSnapshot) -> Vec<Self> {
+        let mut checks = vec![Self::Database, Self::Docker, Self::Dashboard];
         if !before.ways_out.is_empty() {
-            looks.push(Self::Network { before: before.ways_out.clone() });
+            checks.push(Self::Network { before: before.ways_out.clone() });
         }
         // What is not wanted to run any more need not.
-        let desired = hearth.in_force().desired;
-        let wanted = |id: &&AppId| desired.apps.get(*id).is_some_and(|app| matches!(app.run, Run::Running));
-        let known = hearth.apps().await;
-        looks.extend(before.healthy.iter().filter(wanted).map(|id| {
-            let name = known.iter().find(|app| app.id == *id).map(|app| app.name.clone());
-            Self::App { id: id.clone(), name: name.unwrap_or_else(|| id.to_string()) }
+        let wanted = probe.wanted_apps().await;
+        checks.extend(before.healthy.iter().filter_map(|id| {
+            let name = wanted.get(id)?;
+            Some(Self::App { id: id.clone(), name: name.clone() })
         }));
-        looks
+        checks
     }
 
     /// Returns what is looked at, for the owner.
@@ -83,29 +79,27 @@ impl Look {
         Duration::from_secs(60 * mins)
     }
 
-    /// Looks.
+    /// Checks it once.
     ///
     /// # Errors
     /// Says what was found instead, in a sentence.
-    pub(super) async fn now(&self, hearth: &Hearth) -> Result<(), String> {
-        let look = async {
+    pub(super) async fn run(&self, os: &OsUpdates, probe: &dyn HealthProbe) -> Result<(), String> {
+        let check = async {
             match self {
-                Self::Database => database(hearth).await,
-                Self::Docker => match hearth.engine_state() {
+                Self::Database => database(os).await,
+                Self::Docker => match probe.engine_state() {
                     EngineState::Ready { .. } => Ok(()),
                     EngineState::Unknown => Err("Docker was not asked yet.".to_owned()),
                     EngineState::Starting => Err("Docker is still starting.".to_owned()),
                     EngineState::Unreachable { reason } => Err(format!("Docker does not answer: {reason}")),
                 },
-                Self::Network { before } => {
-                    network(before, &hearth_host::network::ways_out(&hearth.os.places.root))
-                }
-                Self::Dashboard => dashboard(hearth).await,
-                Self::App { id, name } => app(hearth, id, name),
+                Self::Network { before } => network(before, &hearth_host::network::ways_out(&os.paths.root)),
+                Self::Dashboard => dashboard(probe).await,
+                Self::App { id, name } => app(probe, id, name),
             }
         };
-        let late = |_| Err(format!("It did not answer within {} s.", LOOK_WITHIN.as_secs()));
-        tokio::time::timeout(LOOK_WITHIN, look).await.unwrap_or_else(late)
+        let late = |_| Err(format!("It did not answer within {} s.", CHECK_WITHIN.as_secs()));
+        tokio::time::timeout(CHECK_WITHIN, check).await.unwrap_or_else(late)
     }
 }
 
@@ -123,21 +117,18 @@ fn network(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) ->
 }
 
 /// Writes what is remembered, and reads it back.
-async fn database(hearth: &Hearth) -> Result<(), String> {
-    let failed = |error: crate::error::Error| format!("{error}.");
-    hearth.os_note(|_| {}).await.map_err(failed)?;
-    let (record, memory) = db::os_update::get(&hearth.db).await.map_err(failed)?;
-    let held = hearth.os.held();
-    if record == held.record && memory == held.memory {
+async fn database(os: &OsUpdates) -> Result<(), String> {
+    let failed = |error: crate::os_update::Error| format!("{error}.");
+    os.update_metadata(|_| {}).await.map_err(failed)?;
+    if os.store.load().await.map_err(failed)? == os.stored() {
         return Ok(());
     }
     Err("What was written cannot be read back.".to_owned())
 }
 
 /// Asks for the page as a browser would, at the address that the service listens on.
-async fn dashboard(hearth: &Hearth) -> Result<(), String> {
-    let file = hearth.options.state_dir.join(ADDRESS_FILE);
-    let text = std::fs::read_to_string(&file)
+async fn dashboard(probe: &dyn HealthProbe) -> Result<(), String> {
+    let text = std::fs::read_to_string(probe.address_file())
         .map_err(|error| format!("Where the dashboard listens is not known: {error}."))?;
     let mut address: SocketAddr =
         text.trim().parse().map_err(|error| format!("`{}` is no address: {error}.", text.trim()))?;
@@ -161,8 +152,8 @@ async fn dashboard(hearth: &Hearth) -> Result<(), String> {
     Err(format!("{address} answers `{answer}` in place of the page."))
 }
 
-fn app(hearth: &Hearth, id: &AppId, name: &str) -> Result<(), String> {
-    let apps = hearth.published.borrow().apps.clone();
+fn app(probe: &dyn HealthProbe, id: &AppId, name: &str) -> Result<(), String> {
+    let apps = probe.apps();
     let Some(status) = apps.get(id) else { return Err(format!("{name} was not looked at yet.")) };
     if status.state == AppState::Running {
         return Ok(());

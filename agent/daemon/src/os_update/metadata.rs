@@ -5,48 +5,48 @@ use hearth_model::os::{Release, ReleaseVersion};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::restart::Before;
+use super::restart::PreRebootSnapshot;
 
 /// Releases that are remembered: those in slots, and some of before.
 const MOST_RELEASES: usize = 12;
 
-/// What is remembered of updates besides how far they are. Fields may be added; an older release ignores them.
+/// What the box remembers of updates besides their state. Fields may be added, because an older release ignores them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Memory {
+pub struct UpdateMetadata {
     /// When an installed release may restart the box by itself.
-    pub(crate) restart_window: Option<RestartWindow>,
+    pub restart_window: Option<RestartWindow>,
     /// Most bytes a second that a download takes.
-    pub(crate) bytes_per_second: Option<u64>,
+    pub bytes_per_second: Option<u64>,
     /// Where the owner says that the channel is; `None`: where the image says.
-    pub(crate) from: Option<String>,
+    pub from: Option<String>,
     /// When the channel was asked last, whatever came of it, UTC.
-    pub(crate) tried_at: Option<Timestamp>,
+    pub tried_at: Option<Timestamp>,
     /// How the box was before its last restart.
-    pub(crate) before: Option<Before>,
+    pub before: Option<PreRebootSnapshot>,
     /// The release that is to put the data back to the copy that it left behind, because its owner goes back to it.
-    pub(crate) put_back: Option<ReleaseVersion>,
+    pub put_back: Option<ReleaseVersion>,
     /// What is known of releases.
-    pub(crate) releases: BTreeMap<ReleaseVersion, Known>,
+    pub releases: BTreeMap<ReleaseVersion, KnownRelease>,
     /// What was looked at while the newest release was on trial.
-    pub(crate) checks: Vec<HealthCheck>,
+    pub checks: Vec<HealthCheck>,
     /// Lines of the log that show why a release was not kept.
-    pub(crate) log: Vec<String>,
+    pub log: Vec<String>,
 }
 
 /// What is known of a release.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Known {
+pub struct KnownRelease {
     /// When this box installed it, UTC; `None` for the one that it was flashed with.
-    pub(crate) installed_at: Option<Timestamp>,
+    pub installed_at: Option<Timestamp>,
     /// What was new in it, in Markdown.
-    pub(crate) notes: String,
+    pub notes: String,
     /// The newest migration of the database that it knows; `None` as long as it never ran.
-    pub(crate) schema: Option<i64>,
+    pub schema: Option<i64>,
 }
 
-impl Memory {
+impl UpdateMetadata {
     /// Notes what a release says of itself.
     pub(crate) fn learn(&mut self, release: &Release) {
         self.releases.entry(release.version).or_default().notes.clone_from(&release.notes);
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn the_oldest_releases_are_forgotten() {
-        let mut memory = Memory::default();
+        let mut memory = UpdateMetadata::default();
         for patch in 0..30 {
             memory.learn(&Release {
                 version: ReleaseVersion::new(1, 0, patch),
@@ -78,8 +78,8 @@ mod tests {
 
     #[test]
     fn what_an_older_release_wrote_is_read() {
-        assert_eq!(serde_json::from_str::<Memory>("{}").unwrap(), Memory::default());
+        assert_eq!(serde_json::from_str::<UpdateMetadata>("{}").unwrap(), UpdateMetadata::default());
         let newer = r#"{"tried_at":null,"later":1}"#;
-        assert_eq!(serde_json::from_str::<Memory>(newer).unwrap(), Memory::default());
+        assert_eq!(serde_json::from_str::<UpdateMetadata>(newer).unwrap(), UpdateMetadata::default());
     }
 }
