@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hearth-planner", &["hearth-model"]),
     ("hearth-docker", &["hearth-model"]),
     ("hearth-host", &["hearth-model", "hearth-seccomp"]),
+    ("hearth-os-update", &["hearth-model", "hearth-fetch", "hearth-update", "hearth-planner", "hearth-host"]),
     (
         "hearth-daemon",
         &[
@@ -27,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hearth-planner",
             "hearth-docker",
             "hearth-host",
+            "hearth-os-update",
         ],
     ),
     ("hearth-dashboard", &["hearth-model"]),
@@ -53,7 +55,15 @@ const WALLS: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["hearth-release"]),
     (
         "tokio",
-        &["hearth-docker", "hearth-host", "hearth-update", "hearth-release", "hearth-daemon", "hearth-tests"],
+        &[
+            "hearth-docker",
+            "hearth-host",
+            "hearth-update",
+            "hearth-os-update",
+            "hearth-release",
+            "hearth-daemon",
+            "hearth-tests",
+        ],
     ),
 ];
 

@@ -33,8 +33,6 @@ pub(crate) mod logs;
 mod onion;
 /// Ties updates of the operating system to the database and the core.
 mod os;
-/// Updates of the operating system.
-pub mod os_update;
 /// The loop: observe, plan, execute, publish.
 pub(crate) mod reconcile;
 /// From what is wanted to what an app is made of.

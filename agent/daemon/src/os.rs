@@ -7,12 +7,12 @@ use futures_util::future::BoxFuture;
 use hearth_model::desired::{GenerationInfo, Run};
 use hearth_model::observed::EngineState;
 use hearth_model::{AppId, AppStatus};
+use hearth_os_update::{HealthProbe, PutBack, Store, StoredState, UpdatePaths, due_put_back};
 use jiff::tz::TimeZone;
 
 use crate::db::{self, Db};
 use crate::error::{Error, Result};
 use crate::hearth::{Hearth, Options};
-use crate::os_update::{self, HealthProbe, PutBack, Store, StoredState, UpdatePaths, due_put_back};
 use crate::serve::ADDRESS_FILE;
 
 impl Options {
@@ -35,11 +35,11 @@ impl DbStore {
 }
 
 impl Store for DbStore {
-    fn load(&self) -> BoxFuture<'_, os_update::Result<StoredState>> {
+    fn load(&self) -> BoxFuture<'_, hearth_os_update::Result<StoredState>> {
         db::os_update::get(&self.db).map(|result| result.map_err(stored)).boxed()
     }
 
-    fn save<'a>(&'a self, state: &'a StoredState) -> BoxFuture<'a, os_update::Result<()>> {
+    fn save<'a>(&'a self, state: &'a StoredState) -> BoxFuture<'a, hearth_os_update::Result<()>> {
         db::os_update::set(&self.db, state).map(|result| result.map_err(stored)).boxed()
     }
 
@@ -51,26 +51,26 @@ impl Store for DbStore {
         db::copy_path(&self.path, schema)
     }
 
-    fn has_later_migrations(&self) -> BoxFuture<'_, os_update::Result<bool>> {
+    fn has_later_migrations(&self) -> BoxFuture<'_, hearth_os_update::Result<bool>> {
         db::has_later_migrations(&self.db).map(|result| result.map_err(stored)).boxed()
     }
 
-    fn changes(&self) -> BoxFuture<'_, os_update::Result<Vec<GenerationInfo>>> {
+    fn changes(&self) -> BoxFuture<'_, hearth_os_update::Result<Vec<GenerationInfo>>> {
         db::generations::all(&self.db).map(|result| result.map_err(stored)).boxed()
     }
 }
 
-fn stored(error: Error) -> os_update::Error {
-    os_update::Error::Store(Box::new(error))
+fn stored(error: Error) -> hearth_os_update::Error {
+    hearth_os_update::Error::Store(Box::new(error))
 }
 
-impl From<os_update::Error> for Error {
-    fn from(error: os_update::Error) -> Self {
+impl From<hearth_os_update::Error> for Error {
+    fn from(error: hearth_os_update::Error) -> Self {
         match error {
-            os_update::Error::Conflict(text) => Self::Conflict(text),
-            os_update::Error::Refused(text) => Self::Refused(text),
-            os_update::Error::Internal(text) => Self::Internal(text),
-            os_update::Error::Store(error) => match error.downcast::<Self>() {
+            hearth_os_update::Error::Conflict(text) => Self::Conflict(text),
+            hearth_os_update::Error::Refused(text) => Self::Refused(text),
+            hearth_os_update::Error::Internal(text) => Self::Internal(text),
+            hearth_os_update::Error::Store(error) => match error.downcast::<Self>() {
                 Ok(ours) => *ours,
                 Err(other) => Self::Internal(other.to_string()),
             },

@@ -9,7 +9,6 @@ use hearth_model::form::FieldError;
 use crate::auth;
 use crate::db::Cause;
 use crate::error::Error;
-use crate::os_update;
 
 /// An error as the client sees it ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
 #[derive(Debug)]
@@ -162,8 +161,8 @@ impl From<Error> for ApiError {
     }
 }
 
-impl From<os_update::Error> for ApiError {
-    fn from(error: os_update::Error) -> Self {
+impl From<hearth_os_update::Error> for ApiError {
+    fn from(error: hearth_os_update::Error) -> Self {
         Error::from(error).into()
     }
 }

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use hearth_os_update::StoredState;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use sqlx::Connection;
 use sqlx::migrate::Migrate;
@@ -8,7 +9,6 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
 
 use super::{Db, MIGRATIONS_TABLE, newest_migration, os_update, remove_if_present, with_suffix};
 use crate::error::Result;
-use crate::os_update::StoredState;
 
 /// Returns where the copy lies that was made before migrations later than `newest` were applied.
 pub(crate) fn copy_path(path: &Path, newest: i64) -> PathBuf {

@@ -1,11 +1,11 @@
 use hearth_model::os::UpdateRecord;
+use hearth_os_update::{StoredState, UpdateMetadata};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::{Row, SqliteConnection};
 
 use crate::db::Db;
 use crate::error::{Error, Result, corrupt};
-use crate::os_update::{StoredState, UpdateMetadata};
 
 /// Returns the state of updates of the operating system; the defaults when none is stored.
 pub(crate) async fn get(db: &Db) -> Result<StoredState> {

@@ -144,7 +144,7 @@ async fn a_copy_takes_the_place_of_what_a_newer_release_wrote() {
     sqlx::query("DELETE FROM accounts").execute(&db.writer).await.unwrap();
     assert!(has_later_migrations(&db).await.unwrap());
 
-    let mut state = crate::os_update::StoredState::default();
+    let mut state = hearth_os_update::StoredState::default();
     state.metadata.bytes_per_second = Some(7);
     let kept = put_back(&db, &path, &copy, &state).await.unwrap();
     let db = open(&folder).await;

@@ -2,28 +2,28 @@ use std::time::{Duration, Instant};
 
 use hearth_model::api::os::OsProgress;
 
-use super::OsUpdates;
+use crate::OsUpdates;
 
 /// How often listeners hear how far a step is.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
 /// How far the present step is, with the moment listeners heard of it last.
 #[derive(Debug, Default)]
-pub(super) struct ShownProgress {
-    pub(super) progress: Option<OsProgress>,
+pub(crate) struct ShownProgress {
+    pub(crate) progress: Option<OsProgress>,
     published: Option<Instant>,
 }
 
 impl ShownProgress {
     /// Forgets the step: another one comes.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         *self = Self::default();
     }
 }
 
 impl OsUpdates {
     /// Shows how far the present step is.
-    pub(super) fn show_progress(&self, progress: OsProgress) {
+    pub(crate) fn show_progress(&self, progress: OsProgress) {
         let mut shown = self.shown();
         shown.progress = Some(progress);
         if shown.published.is_none_or(|published| published.elapsed() >= PUBLISH_EVERY) {

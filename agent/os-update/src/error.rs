@@ -15,7 +15,7 @@ pub enum Error {
     Internal(String),
 }
 
-/// What a [`Store`](crate::os_update::Store) reports when it fails; the agent knows what it is.
+/// What a [`Store`](crate::Store) reports when it fails; the agent knows what it is.
 pub type StoreError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The result of what is asked of updates.

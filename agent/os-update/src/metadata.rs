@@ -5,7 +5,7 @@ use hearth_model::os::{Release, ReleaseVersion};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::restart::PreRebootSnapshot;
+use crate::restart::PreRebootSnapshot;
 
 /// Releases that are remembered: those in slots, and some of before.
 const MOST_RELEASES: usize = 12;

@@ -5,10 +5,10 @@ use hearth_update::source::Source;
 use hearth_update::trust::{Offer, Trust};
 use tokio_util::sync::CancellationToken;
 
-use super::{OsUpdates, StoredState};
+use crate::{OsUpdates, StoredState};
 
 /// Asks the channel which release is the newest. `None` when it was stopped.
-pub(super) async fn check(os: &OsUpdates, stop: &CancellationToken) -> Option<Event> {
+pub(crate) async fn check(os: &OsUpdates, stop: &CancellationToken) -> Option<Event> {
     let asking = tokio::task::spawn_blocking({
         let os = os.clone();
         move || ask(&os)
@@ -30,7 +30,7 @@ pub(super) async fn check(os: &OsUpdates, stop: &CancellationToken) -> Option<Ev
 ///
 /// # Errors
 /// When it is not reached, or not to be trusted.
-pub(super) fn ask(os: &OsUpdates) -> hearth_update::Result<Offer> {
+pub(crate) fn ask(os: &OsUpdates) -> hearth_update::Result<Offer> {
     let _asking = os.asking.lock().unwrap_or_else(PoisonError::into_inner);
     let paths = &os.paths;
     let StoredState { record, metadata } = os.stored();

@@ -2,11 +2,11 @@ use hearth_model::os::{ReleaseVersion, SlotVerb};
 use hearth_planner::os_update::{Event, Work};
 use tokio_util::sync::CancellationToken;
 
-use super::probe::HealthProbe;
-use super::{OsUpdates, check, fetch, health, restart, slots};
+use crate::probe::HealthProbe;
+use crate::{OsUpdates, check, fetch, health, restart, slots};
 
 /// How a piece of work ended.
-pub(super) enum WorkOutcome {
+pub(crate) enum WorkOutcome {
     /// This comes of it.
     With(Event),
     /// It was stopped, or what it does shows in the boot loader.
@@ -22,7 +22,7 @@ impl From<Option<Event>> for WorkOutcome {
 }
 
 /// Does one piece of work; each may be done again. What can be undone ends early when it is stopped.
-pub(super) async fn run(
+pub(crate) async fn run(
     os: &OsUpdates,
     probe: &dyn HealthProbe,
     todo: &Work,

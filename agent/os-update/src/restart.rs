@@ -6,8 +6,8 @@ use hearth_model::{AppId, AppState, Chain};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::OsUpdates;
-use super::probe::HealthProbe;
+use crate::OsUpdates;
+use crate::probe::HealthProbe;
 
 /// How long a restart may take to end the agent, which systemd does before it stops apps.
 const GONE_WITHIN: Duration = Duration::from_secs(5 * 60);
@@ -26,7 +26,7 @@ pub struct PreRebootSnapshot {
 
 impl PreRebootSnapshot {
     /// Records how the box is now.
-    pub(super) fn take(os: &OsUpdates, probe: &dyn HealthProbe) -> Self {
+    pub(crate) fn take(os: &OsUpdates, probe: &dyn HealthProbe) -> Self {
         let apps = probe.apps();
         let healthy = apps.iter().filter(|(_, status)| status.state == AppState::Running);
         Self {
@@ -38,7 +38,7 @@ impl PreRebootSnapshot {
 }
 
 /// Restarts the box into a release that has to show that it works. Resolves only when the restart did not come, and says why.
-pub(super) async fn restart_to_try(os: &OsUpdates, probe: &dyn HealthProbe) -> String {
+pub(crate) async fn restart_to_try(os: &OsUpdates, probe: &dyn HealthProbe) -> String {
     let before = PreRebootSnapshot::take(os, probe);
     if let Err(error) = os.update_metadata(|metadata| metadata.before = Some(before)).await {
         tracing::error!("how the box was before its restart cannot be kept: {}", Chain(&error));
@@ -48,7 +48,7 @@ pub(super) async fn restart_to_try(os: &OsUpdates, probe: &dyn HealthProbe) -> S
 
 /// Restarts the box. Apps are systemd's to stop, each within its own grace period (`hearth-apps.service`), as for every
 /// restart. Resolves only when the restart did not come, and says why.
-pub(super) async fn restart() -> String {
+pub(crate) async fn restart() -> String {
     tracing::info!("the box restarts");
     let asked = async { Systemd::connect().await?.reboot().await };
     if let Err(error) = asked.await {

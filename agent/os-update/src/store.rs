@@ -4,8 +4,8 @@ use futures_util::future::BoxFuture;
 use hearth_model::desired::GenerationInfo;
 use hearth_model::os::UpdateRecord;
 
-use super::error::Result;
-use super::metadata::UpdateMetadata;
+use crate::error::Result;
+use crate::metadata::UpdateMetadata;
 
 /// What is stored of updates.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -8,7 +8,7 @@ use hearth_model::api::os::OsProgress;
 use hearth_model::os::{ReleaseVersion, SlotAnswer, SlotProgress, SlotTask, SlotVerb};
 use tokio_util::sync::CancellationToken;
 
-use super::OsUpdates;
+use crate::OsUpdates;
 
 /// Where the answers are, below the root.
 const ANSWERS: &str = "run/hearth/slot";
@@ -23,15 +23,15 @@ const POLL_EVERY: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// Says what went wrong, in a sentence for the owner.
-pub(super) async fn run(os: &OsUpdates, verb: SlotVerb, version: ReleaseVersion) -> Result<(), String> {
+pub(crate) async fn run(os: &OsUpdates, verb: SlotVerb, version: ReleaseVersion) -> Result<(), String> {
     let task = SlotTask { verb, version };
     let folder = os.paths.root.join(ANSWERS);
     let path = folder.join(format!("{}.json", verb.name()));
     // The answer of an earlier run must not be taken for this one's, not even when systemd never starts the unit.
     let _absent = fs::remove_file(&path);
     let within = if verb == SlotVerb::Write { WRITE_WITHIN } else { OTHERS_WITHIN };
-    let systemd = Systemd::connect().await.map_err(in_words)?;
-    let run = async { systemd.run(&task.unit(), within).await.map_err(in_words) };
+    let systemd = Systemd::connect().await.map_err(|error| in_words(&error))?;
+    let run = async { systemd.run(&task.unit(), within).await.map_err(|error| in_words(&error)) };
     let watch = async {
         loop {
             tokio::time::sleep(POLL_EVERY).await;
@@ -48,7 +48,7 @@ pub(super) async fn run(os: &OsUpdates, verb: SlotVerb, version: ReleaseVersion)
 }
 
 /// Does something that may be given up half-way, because it can be undone or done again. `None` when it was stopped.
-pub(super) async fn run_until(
+pub(crate) async fn run_until(
     os: &OsUpdates,
     verb: SlotVerb,
     version: ReleaseVersion,
@@ -79,8 +79,8 @@ fn answer(path: &Path, task: SlotTask) -> Result<(), String> {
 }
 
 /// Writes an error with its causes as a sentence for the owner.
-fn in_words(error: hearth_host::systemd::Error) -> String {
-    format!("{}.", Chain(&error))
+fn in_words(error: &hearth_host::systemd::Error) -> String {
+    format!("{}.", Chain(error))
 }
 
 fn progress(folder: &Path) -> Option<OsProgress> {

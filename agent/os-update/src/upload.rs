@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use rustix::fs::statvfs;
 use tokio::io::AsyncWriteExt;
 
-use super::{Error, OsUpdates, Result};
+use crate::{Error, OsUpdates, Result};
 
 /// Largest channel that is taken, in bytes: one release, and what stands beside it.
 const MOST_BYTES: u64 = 4 * 1024 * 1024 * 1024;

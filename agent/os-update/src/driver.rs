@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::clock::{Clock, due};
-use super::metadata::UpdateMetadata;
-use super::paths::UpdatePaths;
-use super::restart::PreRebootSnapshot;
-use super::work::{WorkOutcome, run};
-use super::{Error, HealthProbe, OsUpdates, Result, StoredState, fetch, journal};
+use crate::clock::{Clock, due};
+use crate::metadata::UpdateMetadata;
+use crate::paths::UpdatePaths;
+use crate::restart::PreRebootSnapshot;
+use crate::work::{WorkOutcome, run};
+use crate::{Error, HealthProbe, OsUpdates, Result, StoredState, fetch, journal};
 
 /// Longest rest: a box that was suspended, or whose clock was set, is not late by more.
 const LONGEST_REST: Duration = Duration::from_secs(5 * 60);

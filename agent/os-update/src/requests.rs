@@ -3,8 +3,8 @@ use hearth_planner::os_update::Event;
 use hearth_update::source::Source;
 use jiff::Timestamp;
 
-use super::metadata::UpdateMetadata;
-use super::{Error, OsUpdates, Result, StoredState};
+use crate::metadata::UpdateMetadata;
+use crate::{Error, OsUpdates, Result, StoredState};
 
 /// Smallest bound for downloads: below it a release takes longer than a server is waited for.
 const LEAST_BYTES_PER_SECOND: u64 = 10_000;

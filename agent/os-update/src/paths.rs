@@ -10,7 +10,7 @@ use hearth_update::release::FileRole;
 use jiff::Timestamp;
 use rustix::fs::{major, minor};
 
-use super::error::Error;
+use crate::error::Error;
 
 /// Where an erofs has its magic number, and which that is
 /// ([kernel](https://docs.kernel.org/filesystems/erofs.html#on-disk-details)).

@@ -2,8 +2,8 @@ use hearth_host::os::Os;
 use hearth_model::api::os::{OsSettings, OsStatus, OsUpdate, Slot};
 use hearth_model::os::{Boot, BootEntry, UpdateState};
 
-use super::paths::Unmanaged;
-use super::{OsUpdates, StoredState};
+use crate::paths::Unmanaged;
+use crate::{OsUpdates, StoredState};
 
 /// Who updates the system, for the owner.
 const MANAGED: &str = "Hearth updates this system as a whole. A new release is tried once, and the one before comes back by itself when it \

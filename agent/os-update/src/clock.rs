@@ -4,7 +4,7 @@ use hearth_model::os::{Boot, UpdateState};
 use hearth_planner::os_update::Event;
 use jiff::{SignedDuration, Timestamp};
 
-use super::StoredState;
+use crate::StoredState;
 
 /// How long a channel may go without being asked.
 const ASK_EVERY: SignedDuration = SignedDuration::from_hours(24);
@@ -17,19 +17,19 @@ const FIRST_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the time of day is for updates.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Clock<'a> {
+pub(crate) struct Clock<'a> {
     /// Now, UTC.
-    pub(super) now: Timestamp,
+    pub(crate) now: Timestamp,
     /// The hour where the box stands, 0 to 23.
-    pub(super) local_hour: u8,
+    pub(crate) local_hour: u8,
     /// When the agent started, UTC.
-    pub(super) started: Timestamp,
+    pub(crate) started: Timestamp,
     /// What tells boxes apart.
-    pub(super) seed: &'a str,
+    pub(crate) seed: &'a str,
 }
 
 /// Returns what is wanted by itself.
-pub(super) fn due(stored: &StoredState, boot: &Boot, clock: Clock<'_>) -> Option<Event> {
+pub(crate) fn due(stored: &StoredState, boot: &Boot, clock: Clock<'_>) -> Option<Event> {
     let is_resting = match &stored.record.state {
         // The stick that it came from may be gone; the owner has it in hand.
         UpdateState::Available { .. } => stored.metadata.from.is_none(),

@@ -7,9 +7,9 @@ use hearth_model::{AppId, AppState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::os_update::OsUpdates;
-use crate::os_update::probe::HealthProbe;
-use crate::os_update::restart::PreRebootSnapshot;
+use crate::OsUpdates;
+use crate::probe::HealthProbe;
+use crate::restart::PreRebootSnapshot;
 
 /// How long one check may take.
 const CHECK_WITHIN: Duration = Duration::from_secs(10);
@@ -118,7 +118,7 @@ fn network(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) ->
 
 /// Writes what is remembered, and reads it back.
 async fn database(os: &OsUpdates) -> Result<(), String> {
-    let failed = |error: crate::os_update::Error| format!("{error}.");
+    let failed = |error: crate::Error| format!("{error}.");
     os.update_metadata(|_| {}).await.map_err(failed)?;
     if os.store.load().await.map_err(failed)? == os.stored() {
         return Ok(());

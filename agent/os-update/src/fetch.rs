@@ -15,14 +15,14 @@ use hearth_update::release::{Description, FileRole};
 use hearth_update::{Error, Result};
 use tokio_util::sync::CancellationToken;
 
-use super::OsUpdates;
-use super::check::ask;
+use crate::OsUpdates;
+use crate::check::ask;
 
 /// How often a download says how far it is, at most: a chunk is 4 KiB.
 const SHOW_EVERY: Duration = Duration::from_millis(250);
 
 /// Fetches what is missing of a release. `None` when it was stopped; what is there stays.
-pub(super) async fn fetch(os: &OsUpdates, release: &Release, stop: &CancellationToken) -> Option<Event> {
+pub(crate) async fn fetch(os: &OsUpdates, release: &Release, stop: &CancellationToken) -> Option<Event> {
     let cancel = Cancel::default();
     let work = tokio::task::spawn_blocking({
         let (os, release, cancel) = (os.clone(), release.clone(), cancel.clone());
@@ -113,7 +113,7 @@ fn write_description(folder: &Path, description: &Description) -> Result<()> {
 }
 
 /// Puts the checked files of a release where they are installed from; blocks. Files that are there already stay.
-pub(super) fn stage(partial: &Path, staged: &Path, version: ReleaseVersion) -> Event {
+pub(crate) fn stage(partial: &Path, staged: &Path, version: ReleaseVersion) -> Event {
     let moved = clear_but(staged, version).and_then(|()| move_files(partial, staged, version));
     let there = |name: &String| staged.join(name).is_file();
     match moved {
@@ -139,7 +139,7 @@ fn unstage(staged: &Path, partial: &Path, version: ReleaseVersion) -> Result<()>
 }
 
 /// Removes folders with files of releases, which are of no use any more.
-pub(super) fn tidy(folders: &[PathBuf]) {
+pub(crate) fn tidy(folders: &[PathBuf]) {
     for folder in folders {
         if let Err(error) = delete_tree(folder, &|| true) {
             tracing::warn!("{} stays, and takes space: {}", folder.display(), error.reason().message);

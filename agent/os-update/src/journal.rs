@@ -13,7 +13,7 @@ const WITHIN: Duration = Duration::from_secs(60);
 
 /// Returns the last lines of the log of the boot that brought the box back, oldest first, given what was remembered before
 /// this start. Empty when that left no log.
-pub(super) async fn of_trial(before: &UpdateRecord) -> Vec<String> {
+pub(crate) async fn of_trial(before: &UpdateRecord) -> Vec<String> {
     // The journal writes it without dashes.
     let id = before.boot_id.replace('-', "");
     let noted = read(&id).await;

@@ -11,8 +11,8 @@ use hearth_planner::os_update::Event;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::probe::HealthProbe;
-use super::{OsUpdates, slots};
+use crate::probe::HealthProbe;
+use crate::{OsUpdates, slots};
 use checks::Check;
 
 /// How often everything is checked.
@@ -22,7 +22,7 @@ const BLESS_TRIES: u32 = 5;
 
 /// Looks whether what runs is healthy, as long as that may take, and has the boot loader keep it when it is. `None` when it
 /// was stopped.
-pub(super) async fn judge(
+pub(crate) async fn judge(
     os: &OsUpdates,
     probe: &dyn HealthProbe,
     version: ReleaseVersion,

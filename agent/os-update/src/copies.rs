@@ -8,7 +8,7 @@ use hearth_model::os::{Boot, ReleaseVersion, UpdateState};
 use hearth_planner::os_update::{Event, next};
 use jiff::Timestamp;
 
-use super::{OsUpdates, Result, Store, StoredState, UpdatePaths};
+use crate::{OsUpdates, Result, Store, StoredState, UpdatePaths};
 
 /// Changes that are named one by one when going back would lose them.
 const NAMED: usize = 10;
@@ -53,7 +53,7 @@ fn came_back(state: &UpdateState, boot: &Boot, next: impl FnOnce(Event) -> Updat
 
 impl OsUpdates {
     /// Says what going back to a release takes; `None` when the owner cannot.
-    pub(super) async fn way_back(
+    pub(crate) async fn way_back(
         &self,
         stored: &StoredState,
         boot: &Boot,
@@ -73,7 +73,7 @@ impl OsUpdates {
     }
 
     /// Returns when the copy was made that a release left behind, if the data was laid out anew since.
-    pub(super) fn copy_of(&self, stored: &StoredState, version: ReleaseVersion) -> Option<Timestamp> {
+    pub(crate) fn copy_of(&self, stored: &StoredState, version: ReleaseVersion) -> Option<Timestamp> {
         let schema = stored.metadata.releases.get(&version)?.schema?;
         if schema >= self.store.schema() {
             return None;
