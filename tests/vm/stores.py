@@ -74,7 +74,7 @@ def scripts_of_a_package_run_in_their_sandbox(device, vm, owner):
     found = dict(entry.split("=", 1) for entry in re.findall(r'"([^"]*)"', environment))
     expect("what exports.sh exported", "exported", found.get("WORD"))
     expect("what the hook found", "words:1 links:lo network:closed database:closed system:closed", found.get("FROM_HOOK"))
-    units = vm.output("journalctl --boot --no-pager --output cat --grep '^Started run-.*bwrap' | wc -l")
+    units = vm.output("journalctl --boot --no-pager --output cat --grep '^Started hearth-script-' | wc -l")
     if int(units) < 2:
-        units = vm.output("journalctl --boot --no-pager --output cat --grep 'Started run-' | tail -n 5")
+        units = vm.output("journalctl --boot --no-pager --output cat --grep '^Started ' | tail -n 5")
         expect("units that ran scripts", "two or more", units)
