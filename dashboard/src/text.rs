@@ -49,18 +49,18 @@ pub(crate) fn title(route: &Route) -> String {
 /// The state of an app in a word or two.
 pub(crate) fn state(state: AppState) -> &'static str {
     match state {
-        AppState::Unknown => "Looking…",
+        AppState::Unknown => "Checking…",
         AppState::Installing => "Installing",
         AppState::Starting => "Starting",
         AppState::Running => "Running",
-        AppState::Unhealthy => "Not well",
+        AppState::Unhealthy => "Unhealthy",
         AppState::Stopping => "Stopping",
         AppState::Stopped => "Stopped",
         AppState::Updating => "Updating",
         AppState::Reverting => "Going back",
         AppState::Removing => "Uninstalling",
         AppState::Failed => "Needs attention",
-        AppState::EngineUnreachable => "Out of sight",
+        AppState::EngineUnreachable => "Docker unreachable",
     }
 }
 

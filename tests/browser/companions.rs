@@ -40,7 +40,7 @@ fn the_owner_is_told_what_to_install_first_and_then_chooses_among_what_is_there(
         person.browser.press("link", "=Knots")?;
         person.browser.press("button", "=Install")?;
         person.browser.find("dialog", "Install Knots")?;
-        person.browser.wait_for_text("Everything fits", PATIENCE)?;
+        person.browser.wait_for_text("Ready to install", PATIENCE)?;
         person.browser.press("button", "=Install")?;
         person.wait_for_app_page()?;
         person.wait_for_state("Running")?;
@@ -54,7 +54,7 @@ fn the_owner_is_told_what_to_install_first_and_then_chooses_among_what_is_there(
 
         person.ask_to_install("Explorer")?;
         person.browser.find("combobox", "As its node")?;
-        person.browser.wait_for_text("Everything fits", PATIENCE)?;
+        person.browser.wait_for_text("Ready to install", PATIENCE)?;
         let chosen = "return document.querySelector('select[id=\"use-node\"]').value";
         ensure!(
             person.browser.run(chosen, &json!([]))? == "node",

@@ -54,7 +54,7 @@ fn a_port_that_another_app_has_is_said_with_its_name_before_anything_starts() ->
         person.browser.wait_for_text("Garden", PATIENCE)?;
         person.browser.screenshots("dialog")?;
         person.browser.press("button", "instead")?;
-        person.browser.wait_for_text("Everything fits", PATIENCE)?;
+        person.browser.wait_for_text("Ready to install", PATIENCE)?;
         person.browser.press("button", "=Install")?;
         person.wait_for_app_page()?;
         person.wait_for_state("Running")?;
@@ -182,7 +182,7 @@ fn a_service_that_is_not_healthy_is_shown_with_what_its_check_says() -> Result<(
         site.offer("flower", check)?;
         let (_hearth, person) = site.person(machine, "unhealthy")?;
         person.install("Flower")?;
-        person.wait_for_state("Not well")?;
+        person.wait_for_state("Unhealthy")?;
         person.browser.wait_for_text("the soil is dry", PATIENCE)?;
         person.browser.screenshots("app")?;
         person.expect_no_script_errors()

@@ -165,7 +165,7 @@ fn bookshelf(person: &Person) -> Result<()> {
     browser.wait_for_text("From your account at the library", PATIENCE)?;
     browser.fill("SHELF_API_KEY", "of the owner")?;
     browser.press("checkbox", "")?;
-    browser.wait_for_text("Everything fits", PATIENCE)?;
+    browser.wait_for_text("Ready to install", PATIENCE)?;
     browser.screenshots("04-install-of-casaos")?;
     browser.press("button", "=Install")?;
     person.wait_for_app_page()?;
@@ -212,7 +212,7 @@ fn notebook(person: &Person) -> Result<()> {
     let choose =
         "arguments[0].value = 'squared'; arguments[0].dispatchEvent(new Event('change', { bubbles: true }))";
     browser.run(choose, &json!([paper.reference()]))?;
-    browser.wait_for_text("Everything fits", PATIENCE)?;
+    browser.wait_for_text("Ready to install", PATIENCE)?;
     browser.screenshots("07-answers")?;
     browser.press("button", "=Install")?;
     person.wait_for_app_page()?;

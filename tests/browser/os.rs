@@ -32,11 +32,11 @@ fn a_release_is_installed_by_clicks_and_left_again() -> Result<()> {
         browser.press("link", "=Settings")?;
         browser.press("link", "Updates and releases")?;
         browser.find("heading", "Operating system")?;
-        browser.press("button", "Look for a newer release")?;
+        browser.press("button", "Check for updates")?;
         browser.wait_for_text("Release 1.0.2", PATIENCE)?;
         browser.screenshots("01-available")?;
         device.server.serve("/os/", Page::Status(404));
-        browser.press("button", "Look for a newer release")?;
+        browser.press("button", "Check for updates")?;
         browser.wait_for_text("the channel has no file timestamp.json; it may be in the middle", PATIENCE)?;
         browser.screenshots("01-unreached")?;
         device.server.serve("/os/", Page::Folder(device.publisher.served()));
@@ -45,7 +45,7 @@ fn a_release_is_installed_by_clicks_and_left_again() -> Result<()> {
         browser.screenshots("02-ready")?;
         browser.press("link", "=Home")?;
         browser.wait_for_text("restart when it suits you", PATIENCE)?;
-        browser.press("link", "Look at it")?;
+        browser.press("link", "Show details")?;
         browser.press("button", "Restart now")?;
         systemd.wait_for_reboot(1)?;
         browser.wait_for_text("The box restarts", PATIENCE)?;

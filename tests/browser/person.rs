@@ -53,7 +53,7 @@ impl Person {
     pub(crate) fn add_store(&self, address: &str, name: &str) -> Result<()> {
         self.go("/settings")?;
         self.browser.press("button", "=Add a store")?;
-        self.browser.fill("Where it is", address)?;
+        self.browser.fill("Location", address)?;
         self.browser.fill("Name", name)?;
         self.browser.press("button", "=Add a store")?;
         self.browser.wait_for_text(&format!("{name} is added"), PATIENCE).map(drop)

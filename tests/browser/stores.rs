@@ -29,8 +29,8 @@ fn a_store_is_added_by_its_address_refreshed_and_removed() -> Result<()> {
 
         person.go("/settings")?;
         browser.press("button", "=Add a store")?;
-        browser.find("textbox", "Where it is")?;
-        browser.fill("Where it is", &server.url("/balcony.tar"))?;
+        browser.find("textbox", "Location")?;
+        browser.fill("Location", &server.url("/balcony.tar"))?;
         browser.screenshots("01-add")?;
         browser.press("button", "=Add a store")?;
         browser.wait_for_text("404", PATIENCE)?;
@@ -58,7 +58,7 @@ fn a_store_is_added_by_its_address_refreshed_and_removed() -> Result<()> {
         browser.click(&browser.select(
             "li.store:has(button[aria-label^=Remove]) button[aria-label='Look for new packages in balcony']",
         )?)?;
-        browser.wait_for_text("Its packages are those of before", PATIENCE)?;
+        browser.wait_for_text("You see the packages from the last refresh that worked", PATIENCE)?;
         browser.screenshots("04-failed")?;
         person.go("/store")?;
         browser.wait_for_text("thyme", PATIENCE)?;

@@ -106,7 +106,7 @@ fn packages_with_scripts_addresses_and_the_hosts_network_go_from_their_store_to_
         browser.press("button", "=Install")?;
         browser.wait_for_text("uses this box's network directly", PATIENCE)?;
         browser.press("checkbox", "I trust Beacon")?;
-        browser.wait_for_text("Everything fits", PATIENCE)?;
+        browser.wait_for_text("Ready to install", PATIENCE)?;
         browser.screenshots("05-beacon")?;
         browser.press("button", "=Install")?;
         person.wait_for_app_page()?;
@@ -135,7 +135,7 @@ fn install(person: &Person, name: &str, runs: &str, picture: &str) -> Result<()>
     // Only the box knows with whom it will share a network.
     browser.wait_for_text("joins the network of the apps that have fixed addresses", PATIENCE)?;
     browser.press("checkbox", &format!("I trust {name}"))?;
-    browser.wait_for_text("Everything fits", PATIENCE)?;
+    browser.wait_for_text("Ready to install", PATIENCE)?;
     browser.press("button", "=Install")?;
     person.wait_for_app_page()?;
     person.wait_for_state("Running")

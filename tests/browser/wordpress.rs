@@ -56,7 +56,7 @@ fn install_with_progress(person: &Person) -> Result<()> {
     browser.find("button", "=Install")?;
     browser.screenshots("02-package")?;
     browser.press("button", "=Install")?;
-    browser.wait_for_text("Everything fits", PATIENCE)?;
+    browser.wait_for_text("Ready to install", PATIENCE)?;
     browser.screenshots("03-install")?;
     browser.press("button", "=Install")?;
     person.wait_for_app_page()?;

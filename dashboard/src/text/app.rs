@@ -13,7 +13,7 @@ pub(crate) const LOGIN_WORDS: &str = "The app comes with this account. Change it
 pub(crate) const LOGS: &str = "Logs";
 pub(crate) const NOT_INSTALLED: &str = "This app is not installed";
 pub(crate) const NOT_INSTALLED_WORDS: &str =
-    "It may have been uninstalled in the meantime. The store has it still.";
+    "It may have been uninstalled meanwhile. You can still find it in the store.";
 pub(crate) const NO_SETTINGS: &str =
     "This app asks for no settings, and it has no ports that you can change.";
 pub(crate) const ONION: &str = "In the Tor network";
@@ -30,17 +30,17 @@ pub(crate) const SAVING: &str = "Saving…";
 pub(crate) const SERVICES: &str = "Services";
 pub(crate) const SETTINGS: &str = "Settings";
 pub(crate) const SETTINGS_RESTART: &str =
-    "What changes is applied at once; services that it concerns are restarted.";
+    "Changes are applied at once. Services that they affect are restarted.";
 pub(crate) const SETTINGS_SAVED: &str = "Saved. The app is being brought up to date.";
 pub(crate) const START: &str = "Start";
-pub(crate) const START_FRESH: &str = "Begin with an empty folder";
+pub(crate) const START_FRESH: &str = "Start with an empty folder";
 pub(crate) const STOP: &str = "Stop";
-pub(crate) const TO_SETTINGS: &str = "Look at its settings";
+pub(crate) const TO_SETTINGS: &str = "Open its settings";
 pub(crate) const TO_STORE: &str = "Go to the store";
-pub(crate) const UNDER_WAY: &str = "Under way";
+pub(crate) const UNDER_WAY: &str = "In progress";
 pub(crate) const UNINSTALL: &str = "Uninstall";
 pub(crate) const UNINSTALL_BUTTON: &str = "Uninstall…";
-pub(crate) const UNINSTALL_WORDS: &str = "Takes the app off your box. You choose whether its data stays.";
+pub(crate) const UNINSTALL_WORDS: &str = "Removes the app from your box. You choose whether to keep its data.";
 pub(crate) const UNPACKING: &str = "Unpacking";
 pub(crate) const VERSION: &str = "Version";
 pub(crate) const WAITING: &str = "Waiting";
@@ -71,13 +71,13 @@ pub(crate) fn last_lines(service: Option<&str>) -> String {
 
 /// An update that was taken back.
 pub(crate) fn reverted(version: &str, when: &str) -> String {
-    format!("The update {when} did not work out. Version {version} is back, with its data.")
+    format!("The update {when} failed. Version {version} was restored, with its data.")
 }
 
 /// An update that can be taken back.
 pub(crate) fn updated(version: &str, when: &str) -> String {
     format!(
-        "Updated from {version} {when}. You can still go back to it; what was saved since then would be lost."
+        "Updated from {version} {when}. You can still go back to it; anything saved since then would be lost."
     )
 }
 

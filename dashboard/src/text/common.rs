@@ -9,18 +9,18 @@ pub(crate) const TRY_AGAIN: &str = "Try again";
 /// What stands around the pages.
 pub(crate) mod shell {
     pub(crate) const ENGINE_AWAY: &str = "Docker cannot be reached.";
-    pub(crate) const ENGINE_AWAY_HELP: &str = "Until it is back, apps cannot be looked at or changed.";
+    pub(crate) const ENGINE_AWAY_HELP: &str = "Until it is back, Hearth can neither check nor change apps.";
     pub(crate) const ENGINE_STARTS: &str = "The box is still getting ready: Docker is starting.";
     pub(crate) const ENGINE_STARTS_HELP: &str =
         "The first time takes a few minutes. Apps start, and can be installed, as soon as it runs.";
     pub(crate) const HISTORY: &str = "History";
     pub(crate) const HOME: &str = "Home";
     pub(crate) const LOST: &str = "The connection to your box is lost.";
-    pub(crate) const LOST_HELP: &str = "What you see may be old. Trying to reach it again…";
+    pub(crate) const LOST_HELP: &str = "What you see may be out of date. Reconnecting…";
     pub(crate) const NAVIGATION: &str = "Pages";
     pub(crate) const SETTINGS: &str = "Settings";
     pub(crate) const SIGN_OUT: &str = "Sign out";
-    pub(crate) const SKIP: &str = "Skip to the page";
+    pub(crate) const SKIP: &str = "Skip to content";
     pub(crate) const STORE: &str = "Store";
 }
 
@@ -32,7 +32,7 @@ pub(crate) mod error {
     pub(crate) fn status(status: u16) -> String {
         match status {
             401 => "The session is over. Sign in again.".to_owned(),
-            429 => "Too many tries. Wait a minute, then try again.".to_owned(),
+            429 => "Too many attempts. Wait a minute, then try again.".to_owned(),
             502..=504 => "Something between this device and your box does not answer. Try again in a moment."
                 .to_owned(),
             _ => format!(
@@ -62,9 +62,9 @@ pub(crate) mod session {
     pub(crate) const BOTH_NEEDED: &str = "Enter your name and your password.";
     pub(crate) const CODE: &str = "Set-up code";
     pub(crate) const CODE_EXAMPLE: &str = "ACDE-4679";
-    pub(crate) const CODE_HELP: &str = "It shows that this box is yours. You find it on the screen of the box, or where you flashed or started it; the command “hearth setup-code” on the box prints it.";
+    pub(crate) const CODE_HELP: &str = "It proves that this box is yours. It stands on the screen of the box, or where you flashed or started it; the command “hearth setup-code” on the box prints it.";
     pub(crate) const CODE_NEEDED: &str = "enter the code of your box";
-    pub(crate) const EXPIRED: &str = "Your session has ended. Sign in to go on where you were.";
+    pub(crate) const EXPIRED: &str = "Your session has ended. Sign in to continue where you left off.";
     pub(crate) const NAME: &str = "Name";
     pub(crate) const NAME_HELP: &str = "Letters, digits, dots, dashes and underscores.";
     pub(crate) const NAME_NEEDED: &str = "choose a name to sign in with";
@@ -125,7 +125,7 @@ pub(crate) mod form {
     pub(crate) const NO_CHOICE: &str = "Not chosen";
     pub(crate) const PORTS: &str = "Ports";
     pub(crate) const SECRET_KEPT: &str = "Unchanged";
-    pub(crate) const SECRET_MADE: &str = "Leave empty and a strong one is made";
+    pub(crate) const SECRET_MADE: &str = "Leave it empty to get a strong one";
     pub(crate) const SETTINGS: &str = "Settings";
 
     /// A port by its key, `8080/tcp`.

@@ -10,12 +10,12 @@ pub(crate) const ENGINE_AWAY: &str = "Not reachable";
 pub(crate) const ENGINE_NEEDED: &str = "Apps can be installed as soon as Docker is back.";
 pub(crate) const ENGINE_SOON: &str = "Your box is nearly ready.";
 pub(crate) const ENGINE_STARTS: &str = "Starting…";
-pub(crate) const ENGINE_UNKNOWN: &str = "Looking…";
-pub(crate) const HEALTH: &str = "How the box is";
+pub(crate) const ENGINE_UNKNOWN: &str = "Checking…";
+pub(crate) const HEALTH: &str = "Status of your box";
 pub(crate) const MEMORY: &str = "Memory";
-pub(crate) const SYSTEM_MORE: &str = "Look at it";
-pub(crate) const TO_STORE: &str = "Look around the store";
-pub(crate) const UPDATE: &str = "A newer version is there";
+pub(crate) const SYSTEM_MORE: &str = "Show details";
+pub(crate) const TO_STORE: &str = "Browse the store";
+pub(crate) const UPDATE: &str = "Update available";
 
 /// Says hello, by the hour of the day.
 pub(crate) fn greeting(hour: u32, name: &str) -> String {
@@ -38,7 +38,7 @@ pub(crate) fn summary(states: &[AppState]) -> String {
     match (states.len(), running) {
         (0, _) => return "Your box is ready.".to_owned(),
         _ if states.contains(&AppState::EngineUnreachable) => {
-            return "Your apps cannot be looked at right now.".to_owned();
+            return "Hearth cannot check your apps right now.".to_owned();
         }
         (1, 1) => sentences.push("Your app is running.".to_owned()),
         (all, running) if running == all => sentences.push(format!("All {all} apps are running.")),
@@ -47,13 +47,13 @@ pub(crate) fn summary(states: &[AppState]) -> String {
     }
     match busy {
         0 => {}
-        1 => sentences.push("One is being worked on.".to_owned()),
-        busy => sentences.push(format!("{busy} are being worked on.")),
+        1 => sentences.push("One is changing.".to_owned()),
+        busy => sentences.push(format!("{busy} are changing.")),
     }
     match troubled {
         0 => {}
-        1 => sentences.push("One needs a look.".to_owned()),
-        troubled => sentences.push(format!("{troubled} need a look.")),
+        1 => sentences.push("One needs attention.".to_owned()),
+        troubled => sentences.push(format!("{troubled} need attention.")),
     }
     if sentences.is_empty() { "Nothing is running.".to_owned() } else { sentences.join(" ") }
 }
@@ -69,10 +69,10 @@ pub(crate) fn system_news(os: &OsStatus) -> Option<(bool, String)> {
             (false, format!("Release {version} of the operating system is ready: restart when it suits you."))
         }
         UpdatePhase::Trying | UpdatePhase::Failing => {
-            (false, format!("Release {version} of the operating system runs on trial."))
+            (false, format!("Release {version} of the operating system is running on trial."))
         }
         UpdatePhase::WentBack => {
-            (true, format!("Release {version} of the operating system was not kept. The one before is back."))
+            (true, format!("Release {version} of the operating system failed its checks, and the box went back to the one before."))
         }
         _ => return None,
     })
@@ -108,11 +108,11 @@ pub(crate) mod history {
     pub(crate) const DATA_STAYS: &str = "What your apps have saved is not touched by this.";
     pub(crate) const EMPTY: &str = "Nothing has changed yet";
     pub(crate) const EMPTY_WORDS: &str =
-        "Every install, setting and update will stand here, with a way back.";
+        "Every install, setting and update will be listed here, with a way back.";
     pub(crate) const GO_BACK_TO: &str = "Go back to this";
-    pub(crate) const LEAD: &str = "Every change of what your box should run, and a way back to each.";
+    pub(crate) const LEAD: &str = "Every change to what your box should run, with a way back to each.";
     pub(crate) const MORE: &str = "Show older changes";
-    pub(crate) const NO_CHANGES: &str = "That is how things are now; there is nothing to go back to.";
+    pub(crate) const NO_CHANGES: &str = "This is the current state, so going back would change nothing.";
     pub(crate) const RESTORE: &str = "Go back";
     pub(crate) const TITLE: &str = "History";
     pub(crate) const UNDO: &str = "Undo";
@@ -160,10 +160,10 @@ mod tests {
             (&[Running], "Your app is running."),
             (&[Running, Running], "All 2 apps are running."),
             (&[Stopped], "Nothing is running."),
-            (&[EngineUnreachable], "Your apps cannot be looked at right now."),
+            (&[EngineUnreachable], "Hearth cannot check your apps right now."),
             (
                 &[Running, Installing, Failed],
-                "1 of 3 apps are running. One is being worked on. One needs a look.",
+                "1 of 3 apps are running. One is changing. One needs attention.",
             ),
         ] {
             assert_eq!(summary(states), expected);

@@ -6,18 +6,18 @@ pub(crate) mod settings {
     pub(crate) const APPEARANCE: &str = "Appearance";
     pub(crate) const BOX: &str = "Box";
     pub(crate) const BOX_NAME: &str = "Name of the box";
-    pub(crate) const BOX_NAME_HELP: &str = "What this dashboard calls it. Empty for its name in the network.";
+    pub(crate) const BOX_NAME_HELP: &str = "What this dashboard calls it. Leave it empty to use its name in the network.";
     pub(crate) const CANCEL: &str = "Cancel";
     pub(crate) const CHANGE_PASSWORD: &str = "Change password";
-    pub(crate) const CURRENT_PASSWORD: &str = "Password now";
+    pub(crate) const CURRENT_PASSWORD: &str = "Current password";
     pub(crate) const DISK: &str = "Disk";
     pub(crate) const ENGINE: &str = "Docker";
     pub(crate) const ENGINE_AWAY: &str = "Not reachable";
     pub(crate) const ENGINE_STARTS: &str = "Starting…";
-    pub(crate) const ENGINE_UNKNOWN: &str = "Looking…";
+    pub(crate) const ENGINE_UNKNOWN: &str = "Checking…";
     pub(crate) const GENERATION: &str = "Change";
     pub(crate) const HOST: &str = "Host";
-    pub(crate) const HOST_ZONE: &str = "As the box has it";
+    pub(crate) const HOST_ZONE: &str = "Same as the box";
     pub(crate) const MEMORY: &str = "Memory";
     pub(crate) const NEW_PASSWORD: &str = "New password";
     pub(crate) const OS_MANAGED: &str = "Updated by Hearth";
@@ -32,7 +32,7 @@ pub(crate) mod settings {
     pub(crate) const THEME_LIGHT: &str = "Light";
     pub(crate) const NAMES: &str = "Other names";
     pub(crate) const NAMES_EXAMPLE: &str = "cloud.example.org";
-    pub(crate) const NAMES_HELP: &str = "Names by which you open this box through a name server or proxy of your own. It answers to no others, so that a stranger's page cannot pass for it.";
+    pub(crate) const NAMES_HELP: &str = "Names under which you open this box through a DNS server or proxy of your own. It answers to no others, so that no stranger's page can pose as it.";
     pub(crate) const TIME_ZONE: &str = "Time zone";
     pub(crate) const TIME_ZONE_HELP: &str = "Given to every app.";
     pub(crate) const TITLE: &str = "Settings";
@@ -65,18 +65,18 @@ pub(crate) mod stores {
     pub(crate) const ADD_TITLE: &str = "Add a store";
     pub(crate) const CANCEL: &str = "Cancel";
     pub(crate) const FETCHING: &str = "Fetching";
-    pub(crate) const GONE: &str = "Gone";
-    pub(crate) const KEEPS: &str = "Its packages are those of before.";
-    pub(crate) const LOCATION: &str = "Where it is";
+    pub(crate) const GONE: &str = "Removed";
+    pub(crate) const KEEPS: &str = "You see the packages from the last refresh that worked.";
+    pub(crate) const LOCATION: &str = "Location";
     pub(crate) const LOCATION_HELP: &str = "The address of a git repository or of an archive (.zip, .tar.gz, .tar.zst, .tar), or a folder on your box: a store in the format of Hearth, Umbrel, CasaOS or Runtipi. Add stores that you trust: their apps run on your box.";
     pub(crate) const LOCATION_NEEDED: &str =
         "Say where the store is: an address that begins with https://, or a folder that begins with /.";
     pub(crate) const NAME: &str = "Name";
-    pub(crate) const NAME_HELP: &str = "Empty for the end of its address.";
+    pub(crate) const NAME_HELP: &str = "Leave it empty to use the end of its address.";
     pub(crate) const NAME_NEEDED: &str = "Give the store a name with at least one letter or digit.";
     pub(crate) const NEVER_WORKED: &str = "It has no packages yet.";
     pub(crate) const NEW: &str = "New";
-    pub(crate) const PROGRESS: &str = "How far the store is";
+    pub(crate) const PROGRESS: &str = "Progress of the store";
     pub(crate) const READING: &str = "Reading packages";
     pub(crate) const REMOVE: &str = "Remove";
     pub(crate) const REMOVE_WORDS: &str = "Its packages leave your store. Apps that you installed from it stay and go on running, without updates.";
@@ -119,7 +119,7 @@ pub(crate) mod stores {
 
     /// How many packages came, changed and went.
     pub(crate) fn changes(on: &str, new: usize, updated: usize, gone: usize) -> String {
-        let counts = [(new, "new"), (updated, "updated"), (gone, "gone")];
+        let counts = [(new, "new"), (updated, "updated"), (gone, "removed")];
         let words = counts.iter().filter(|(count, _)| *count > 0);
         let words: Vec<String> =
             words.map(|(count, what)| format!("{} {what}", crate::format::count(*count))).collect();

@@ -12,7 +12,7 @@ pub(crate) mod store {
     pub(crate) const SEARCH: &str = "Search apps";
     pub(crate) const SHOW_ALL: &str = "Show everything";
     pub(crate) const TITLE: &str = "Store";
-    pub(crate) const TO_SETTINGS: &str = "Look at the stores";
+    pub(crate) const TO_SETTINGS: &str = "Open the store settings";
 
     /// The store that a package is from, where another package has the same name.
     pub(crate) fn from_store(store: &str) -> String {
@@ -35,7 +35,7 @@ pub(crate) mod package {
     pub(crate) const BACK: &str = "Store";
     pub(crate) const DEVELOPER: &str = "Made by";
     pub(crate) const DISK: &str = "Disk";
-    pub(crate) const FACTS: &str = "Facts";
+    pub(crate) const FACTS: &str = "Details";
     pub(crate) const IMAGES: &str = "Images";
     pub(crate) const INSTALL: &str = "Install";
     pub(crate) const LICENSE: &str = "Licence";
@@ -50,7 +50,7 @@ pub(crate) mod package {
     pub(crate) const SUPPORT: &str = "Help";
     pub(crate) const TIPS: &str = "Before you install";
     pub(crate) const VERSION: &str = "Version";
-    pub(crate) const WEBSITE: &str = "Web site";
+    pub(crate) const WEBSITE: &str = "Website";
     pub(crate) const WIDGETS: &str = "Widgets";
 
     /// The version, and who makes the software.
@@ -83,7 +83,7 @@ pub(crate) mod install {
     pub(crate) const KEPT_DATA: &str = "Data of an earlier install is still here. The app will find it.";
     pub(crate) const PORTS: &str = "Ports";
     pub(crate) const SETTINGS: &str = "Settings";
-    pub(crate) const WEB_PORT: &str = "Its page";
+    pub(crate) const WEB_PORT: &str = "Web page";
 
     /// The dialog's title.
     pub(crate) fn title(name: &str) -> String {
@@ -104,7 +104,7 @@ pub(crate) mod install {
     pub(crate) fn first(package: &str, ways: usize) -> String {
         match ways {
             1 => "It needs another app. Install that first:".to_owned(),
-            _ => format!("It needs {package}, or what can take its place. Install one of these first:"),
+            _ => format!("It needs {package}, or an app that can replace it. Install one of these first:"),
         }
     }
 
@@ -121,8 +121,8 @@ pub(crate) mod install {
     /// Nothing stands in the way.
     pub(crate) fn all_clear(size: Option<&str>) -> String {
         match size {
-            Some(size) => format!("Everything fits. It takes about {size} of disk."),
-            None => "Everything fits.".to_owned(),
+            Some(size) => format!("Ready to install. It takes about {size} of disk."),
+            None => "Ready to install.".to_owned(),
         }
     }
 }
