@@ -35,6 +35,8 @@ mod neighbours;
 mod os;
 /// Who makes the first account.
 mod owner;
+/// Ports that two want.
+mod ports;
 /// Stores at addresses, honest and hostile.
 mod stores;
 /// Updates that are kept and updates that are not.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use hearth_model::container::Protocol;
+use hearth_model::host_port::{HostAddress, HostSocket};
 use serde::{Deserialize, Deserializer};
 
 /// One entry of `GET /containers/json`.
@@ -48,6 +49,8 @@ pub(crate) struct MountPoint {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Port {
+    #[serde(default, rename = "IP", deserialize_with = "null_is_empty")]
+    pub(crate) ip: String,
     #[serde(default)]
     pub(crate) public_port: Option<u16>,
     #[serde(default, rename = "Type")]
@@ -56,14 +59,15 @@ pub(crate) struct Port {
 
 impl Port {
     /// Returns the port on the host, for one that is published.
-    pub(crate) fn published(&self) -> Option<(Protocol, u16)> {
+    pub(crate) fn published(&self) -> Option<HostSocket> {
         let protocol = match self.protocol.as_str() {
             "tcp" => Protocol::Tcp,
             "udp" => Protocol::Udp,
             "sctp" => Protocol::Sctp,
             _ => return None,
         };
-        Some((protocol, self.public_port.filter(|port| *port > 0)?))
+        let port = self.public_port.filter(|port| *port > 0)?;
+        Some(HostSocket { protocol, port, address: HostAddress::of(Some(&self.ip)) })
     }
 }
 

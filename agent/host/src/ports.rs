@@ -1,9 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
 use hearth_model::container::Protocol;
+use hearth_model::host_port::{HostAddress, HostSocket};
 
 /// Stands for a process whose name cannot be read.
 const UNKNOWN: &str = "another program";
@@ -16,17 +18,17 @@ const TCP_LISTEN: u8 = 0x0A;
 /// Sockets that take datagrams from anybody, in `/proc/net/udp`.
 const UDP_UNCONNECTED: u8 = 0x07;
 
-/// Returns the ports that something listens on, on any address, with the name of the process.
+/// Returns the ports that something listens on, by address, with the name of the process.
 ///
-/// The engine's own proxies are there under their name, `docker-proxy`; when another program has the same port on
-/// another address, that one is named. Names of processes of other users need root. Fails when `/proc` cannot be read.
-pub fn listening() -> io::Result<BTreeMap<(Protocol, u16), String>> {
+/// The engine's own proxies are there under their name, `docker-proxy`; when another program shares a port and an
+/// address with one, that one is named. Names of processes of other users need root. Fails when `/proc` cannot be read.
+pub fn listening() -> io::Result<BTreeMap<HostSocket, String>> {
     listening_in(Path::new("/proc"), |_| true)
 }
 
 /// Returns those of the ports `wanted` that something listens on, as [`listening`] does, and much quicker where there are
 /// none: who listens takes a walk over all processes.
-pub fn listening_on(wanted: &BTreeSet<(Protocol, u16)>) -> io::Result<BTreeMap<(Protocol, u16), String>> {
+pub fn listening_on(wanted: &BTreeSet<(Protocol, u16)>) -> io::Result<BTreeMap<HostSocket, String>> {
     if wanted.is_empty() {
         // The tables alone take the kernel a while: it goes over every connection there could be.
         return Ok(BTreeMap::new());
@@ -37,10 +39,10 @@ pub fn listening_on(wanted: &BTreeSet<(Protocol, u16)>) -> io::Result<BTreeMap<(
 fn listening_in(
     proc: &Path,
     wanted: impl Fn((Protocol, u16)) -> bool,
-) -> io::Result<BTreeMap<(Protocol, u16), String>> {
+) -> io::Result<BTreeMap<HostSocket, String>> {
     let look = || -> io::Result<Vec<Socket>> {
         let mut sockets = sockets(proc)?;
-        sockets.retain(|socket| wanted((socket.protocol, socket.port)));
+        sockets.retain(|Socket { at, .. }| wanted((at.protocol, at.port)));
         Ok(sockets)
     };
     let sockets = look()?;
@@ -57,17 +59,17 @@ fn named(
     mut sockets: Vec<Socket>,
     mut owners: HashMap<u64, String>,
     look_again: impl Fn() -> io::Result<(HashMap<u64, String>, Vec<Socket>)>,
-) -> io::Result<BTreeMap<(Protocol, u16), String>> {
+) -> io::Result<BTreeMap<HostSocket, String>> {
     if sockets.iter().any(|socket| !owners.contains_key(&socket.inode)) {
         let (more, still) = look_again()?;
         owners.extend(more);
         let still: BTreeSet<u64> = still.iter().map(|socket| socket.inode).collect();
         sockets.retain(|socket| still.contains(&socket.inode));
     }
-    let mut ports: BTreeMap<(Protocol, u16), String> = BTreeMap::new();
-    for Socket { protocol, port, inode } in sockets {
+    let mut ports: BTreeMap<HostSocket, String> = BTreeMap::new();
+    for Socket { at, inode } in sockets {
         let owner = owners.get(&inode).map_or(UNKNOWN, String::as_str);
-        let named = ports.entry((protocol, port)).or_insert_with(|| owner.to_owned());
+        let named = ports.entry(at).or_insert_with(|| owner.to_owned());
         if named == ENGINE_PROXY || (named == UNKNOWN && owner != ENGINE_PROXY) {
             owner.clone_into(named);
         }
@@ -96,19 +98,35 @@ fn sockets(proc: &Path) -> io::Result<Vec<Socket>> {
 
 #[derive(Clone, Copy)]
 struct Socket {
-    protocol: Protocol,
-    port: u16,
+    at: HostSocket,
     inode: u64,
 }
 
 /// Reads a line such as `0: 0100007F:0277 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 12345 …`.
 fn socket(line: &str, protocol: Protocol, wanted_state: u8) -> Option<Socket> {
     let mut fields = line.split_ascii_whitespace();
-    let (_, port) = fields.nth(1)?.rsplit_once(':')?;
+    let (address, port) = fields.nth(1)?.rsplit_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
     let state = u8::from_str_radix(fields.nth(1)?, 16).ok()?;
     let inode = fields.nth(5)?.parse().ok()?;
-    (state == wanted_state && port != 0).then_some(Socket { protocol, port, inode })
+    let address = address_of(address)?;
+    let at = HostSocket { protocol, port, address };
+    (state == wanted_state && port != 0).then_some(Socket { at, inode })
+}
+
+/// Reads an address as the kernel writes it: words of four bytes in hexadecimal, each in the byte order of the machine.
+fn address_of(text: &str) -> Option<HostAddress> {
+    let mut bytes = Vec::new();
+    for word in text.as_bytes().chunks(8) {
+        let word = u32::from_str_radix(str::from_utf8(word).ok()?, 16).ok()?;
+        bytes.extend(word.to_ne_bytes());
+    }
+    if let Ok(ipv4) = <[u8; 4]>::try_from(bytes.as_slice()) {
+        return Some(HostAddress::from(IpAddr::from(ipv4)));
+    }
+    let ipv6 = Ipv6Addr::from(<[u8; 16]>::try_from(bytes.as_slice()).ok()?);
+    // A socket on `::` takes IPv4 as well unless its program asked it not to, which the table does not say.
+    Some(if ipv6.is_unspecified() { HostAddress::Any } else { HostAddress::from(IpAddr::V6(ipv6)) })
 }
 
 /// Returns the names of processes by the inodes of their sockets. Processes that end meanwhile are passed over.
@@ -157,12 +175,10 @@ mod tests {
             (Protocol::Tcp, tcp6.local_addr()),
             (Protocol::Udp, udp.local_addr()),
         ] {
-            let port = address.expect("bound").port();
-            assert_eq!(
-                ports.get(&(protocol, port)).map(String::as_str),
-                Some(comm.trim()),
-                "{protocol:?} {port}"
-            );
+            let address = address.expect("bound");
+            let (port, address) = (address.port(), HostAddress::from(address.ip()));
+            let socket = HostSocket { protocol, port, address };
+            assert_eq!(ports.get(&socket).map(String::as_str), Some(comm.trim()), "{socket:?}");
         }
     }
 
@@ -172,20 +188,22 @@ mod tests {
         let other = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = |socket: &TcpListener| (Protocol::Tcp, socket.local_addr().expect("bound").port());
         let ports = listening_on(&BTreeSet::from([port(&one)])).expect("/proc is there");
-        assert_eq!(ports.into_keys().collect::<Vec<_>>(), [port(&one)]);
+        let ports: Vec<_> = ports.into_keys().map(|socket| (socket.protocol, socket.port)).collect();
+        assert_eq!(ports, [port(&one)]);
         drop(other);
         assert_eq!(listening_on(&BTreeSet::new()).expect("/proc is there"), BTreeMap::new());
     }
 
     #[test]
     fn who_ended_since_the_first_look_has_no_port_any_more() {
-        let seen = vec![Socket { protocol: Protocol::Tcp, port: 8093, inode: 7 }];
+        let at = HostSocket { protocol: Protocol::Tcp, port: 8093, address: HostAddress::Any };
+        let seen = vec![Socket { at, inode: 7 }];
         let ports = |owners: &[(u64, &str)], still: &[Socket]| {
             let owners = owners.iter().map(|(inode, name)| (*inode, (*name).to_owned())).collect();
             named(seen.clone(), HashMap::new(), || Ok((HashMap::clone(&owners), still.to_vec())))
                 .expect("looked")
         };
-        let held_by = |name: &str| BTreeMap::from([((Protocol::Tcp, 8093), name.to_owned())]);
+        let held_by = |name: &str| BTreeMap::from([(at, name.to_owned())]);
         assert_eq!(ports(&[], &[]), BTreeMap::new());
         assert_eq!(ports(&[], &seen), held_by(UNKNOWN));
         assert_eq!(ports(&[(7, ENGINE_PROXY)], &seen), held_by(ENGINE_PROXY));
@@ -198,8 +216,21 @@ mod tests {
         assert!(socket("  sl  local_address rem_address   st tx_queue", Protocol::Tcp, TCP_LISTEN).is_none());
         let listens = established.replace(" 01 ", " 0A ");
         assert_eq!(
-            socket(&listens, Protocol::Tcp, TCP_LISTEN).map(|socket| (socket.port, socket.inode)),
+            socket(&listens, Protocol::Tcp, TCP_LISTEN).map(|socket| (socket.at.port, socket.inode)),
             Some((631, 7))
         );
+    }
+
+    #[test]
+    fn addresses_are_read_as_the_kernel_writes_them() {
+        let ip = |text: &str| HostAddress::from(text.parse::<IpAddr>().expect("an address"));
+        if cfg!(target_endian = "little") {
+            assert_eq!(address_of("3500007F"), Some(ip("127.0.0.53")));
+            assert_eq!(address_of("B80D0120000000000000000007000000"), Some(ip("2001:db8::7")));
+            assert_eq!(address_of("0000000000000000FFFF00000100007F"), Some(ip("127.0.0.1")));
+        }
+        assert_eq!(address_of("00000000"), Some(ip("0.0.0.0")));
+        assert_eq!(address_of(&"0".repeat(32)), Some(HostAddress::Any));
+        assert_eq!(address_of("local_address"), None);
     }
 }

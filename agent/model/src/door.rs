@@ -1,6 +1,5 @@
 use serde::{Deserialize, Serialize};
 
-use crate::container::Protocol;
 use crate::conventions::Gate;
 use crate::id::ServiceName;
 use crate::package::Scheme;
@@ -20,17 +19,4 @@ pub struct Door {
     pub scheme: Scheme,
     /// Who may pass.
     pub gate: Gate,
-}
-
-/// A port of the host that an app takes while it runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HostPort<'a> {
-    /// The service that answers there.
-    pub service: &'a ServiceName,
-    /// TCP, UDP or SCTP.
-    pub protocol: Protocol,
-    /// The port.
-    pub port: u16,
-    /// The host's address that it is taken on; all of them when `None`.
-    pub host_ip: Option<&'a str>,
 }

@@ -25,6 +25,8 @@ pub mod event;
 pub mod form;
 /// Scripts that run at points of an app's life.
 pub mod hook;
+/// Ports of the host, and the addresses that they are taken on.
+pub mod host_port;
 /// Parsed names: [`AppId`], [`StoreId`], [`ServiceName`], [`Generation`], [`Digest`].
 pub mod id;
 /// Image references, `name:tag@digest`.

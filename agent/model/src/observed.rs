@@ -3,8 +3,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::container::Protocol;
 use crate::hook::Hook;
+use crate::host_port::HostSocket;
 use crate::id::{AppId, Digest, ServiceName};
 use crate::image::ImageRef;
 use crate::package::Architecture;
@@ -40,7 +40,7 @@ pub struct Observed {
     #[serde(default)]
     pub hooks_done: BTreeMap<AppId, BTreeMap<Hook, Digest>>,
     /// Host ports that something other than Hearth's containers and doors listens on, with its name where known.
-    pub foreign_ports: BTreeMap<(Protocol, u16), String>,
+    pub foreign_ports: BTreeMap<HostSocket, String>,
     /// TCP ports of the host that the agent itself listens on for apps: their doors.
     #[serde(default)]
     pub doors: BTreeMap<u16, AppId>,
@@ -133,7 +133,7 @@ pub struct ObservedContainer {
     pub addresses: BTreeMap<String, IpAddr>,
     /// Host ports that it publishes; they are taken for as long as it runs.
     #[serde(default)]
-    pub ports: BTreeSet<(Protocol, u16)>,
+    pub ports: BTreeSet<HostSocket>,
     /// Anonymous volumes that hold their data where the engine keeps it, by their target in the container. Hearth once
     /// made containers with such volumes: what is in them is moved into the app's folder before the container goes.
     #[serde(default)]

@@ -3,8 +3,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::container::{ContainerSpec, PortBinding, Protocol};
-use crate::door::{Door, HostPort};
+use crate::door::Door;
 use crate::hook::Hook;
+use crate::host_port::{HostAddress, HostPort, HostSocket};
 use crate::id::{AppId, Digest, ServiceName};
 use crate::package::{Access, Requirements, WebPage};
 
@@ -61,15 +62,14 @@ impl AppSpec {
         let published = self.services.iter().flat_map(|(service, spec)| {
             spec.container.ports.iter().filter_map(move |binding| {
                 let PortBinding { host_ip, host_port, container_port: _, protocol } = binding;
-                let host_ip = host_ip.as_deref();
-                Some(HostPort { service, protocol: *protocol, port: (*host_port)?, host_ip })
+                let address = HostAddress::of(host_ip.as_deref());
+                let socket = HostSocket { protocol: *protocol, port: (*host_port)?, address };
+                Some(HostPort { service, socket })
             })
         });
         let door = self.door.iter().map(|door| HostPort {
             service: &door.service,
-            protocol: Protocol::Tcp,
-            port: door.host_port,
-            host_ip: None,
+            socket: HostSocket { protocol: Protocol::Tcp, port: door.host_port, address: HostAddress::Any },
         });
         published.chain(door)
     }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hearth_model::api::apps::Finding;
 use hearth_model::condition::ReasonCode;
 use hearth_model::container::Protocol;
-use hearth_model::door::HostPort;
+use hearth_model::host_port::{HostAddress, HostPort, HostSocket};
 use hearth_model::package::Architecture;
 use hearth_model::{AppId, AppSpec, Bytes, Observed, Reason};
 
@@ -59,7 +59,7 @@ pub fn findings(
 
 /// Finds ports that the owner chose and the package does not publish; `package` is what it is made of without any choice.
 pub fn unknown_ports(package: &AppSpec, chosen: &BTreeMap<String, u16>) -> Vec<Finding> {
-    let name = |port: &HostPort<'_>| format!("{}/{}", port.port, port.protocol.as_str());
+    let name = |port: &HostPort<'_>| format!("{}/{}", port.socket.port, port.socket.protocol.as_str());
     let known: BTreeSet<String> = package.host_ports().map(|port| name(&port)).collect();
     let has = match known.len() {
         0 => "it publishes none".to_owned(),
@@ -87,26 +87,37 @@ fn ports(
 ) {
     let app = &candidate.spec.app;
     let taken = taken_ports(app, others, observed);
-    let mut own: BTreeSet<(Protocol, u16)> = BTreeSet::new();
-    let wanted: BTreeSet<(Protocol, u16)> =
-        candidate.spec.host_ports().map(|port| (port.protocol, port.port)).collect();
-    for port in wanted.iter().copied() {
-        let Some(holder) = taken.get(&port) else { continue };
-        let (protocol, number) = port;
-        let field = package_port(candidate.ports, port);
-        let free = FREE_PORTS
-            .map(|free| (protocol, free))
-            .find(|free| !taken.contains_key(free) && !wanted.contains(free) && own.insert(*free));
+    let mut offered: BTreeSet<(Protocol, u16)> = BTreeSet::new();
+    let mut wanted: BTreeMap<(Protocol, u16), Vec<HostAddress>> = BTreeMap::new();
+    for HostPort { socket, .. } in candidate.spec.host_ports() {
+        wanted.entry((socket.protocol, socket.port)).or_default().push(socket.address);
+    }
+    for ((protocol, number), addresses) in &wanted {
+        let (protocol, number) = (*protocol, *number);
+        let holder_of = |port: u16| {
+            let at = addresses.iter().map(|address| HostSocket { protocol, port, address: *address });
+            at.into_iter().find_map(|wanted| taken.iter().find(|(socket, _)| socket.overlaps(wanted)))
+        };
+        let Some((at, holder)) = holder_of(number) else { continue };
+        let field = package_port(candidate.ports, (protocol, number));
+        let free = FREE_PORTS.into_iter().find(|free| {
+            let port = (protocol, *free);
+            holder_of(*free).is_none() && !wanted.contains_key(&port) && offered.insert(port)
+        });
         let advice = match free {
-            Some((_, free)) => format!("Port {free} is free."),
+            Some(free) => format!("Port {free} is free."),
             None => "Stop one of the two.".to_owned(),
         };
         findings.blockers.push(Finding {
             code: ReasonCode::PortTaken,
-            message: format!("Port {number} ({}) is used by {holder}. {advice}", protocol.as_str()),
+            message: format!(
+                "Port {number} ({}) is used by {holder}{}. {advice}",
+                protocol.as_str(),
+                at.address
+            ),
             field: Some(field.clone()),
         });
-        if let Some((_, free)) = free {
+        if let Some(free) = free {
             findings.free_ports.insert(field, free);
         }
     }
@@ -117,22 +128,20 @@ fn taken_ports(
     app: &AppId,
     others: &BTreeMap<AppId, Result<AppSpec, Reason>>,
     observed: &Observed,
-) -> BTreeMap<(Protocol, u16), String> {
+) -> BTreeMap<HostSocket, String> {
     let mut taken = observed.foreign_ports.clone();
+    for container in observed.containers.values().filter(|container| container.app == *app) {
+        // What its own containers have it keeps, whatever name the host gives their listener.
+        taken.retain(|socket, _| !container.ports.iter().any(|own| own.overlaps(*socket)));
+    }
     for container in observed.containers.values().filter(|container| container.app != *app) {
         if crate::world::is_active(container) {
             taken.extend(container.ports.iter().map(|port| (*port, format!("the app {}", container.app))));
         }
     }
-    for container in observed.containers.values().filter(|container| container.app == *app) {
-        // What its own containers have it keeps, whatever name the host gives their listener.
-        for port in &container.ports {
-            taken.remove(port);
-        }
-    }
     for (other, spec) in others.iter().filter(|(other, _)| *other != app) {
         let ports = spec.iter().flat_map(AppSpec::host_ports);
-        taken.extend(ports.map(|port| ((port.protocol, port.port), format!("the app {other}"))));
+        taken.extend(ports.map(|port| (port.socket, format!("the app {other}"))));
     }
     taken
 }

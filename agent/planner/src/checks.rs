@@ -4,10 +4,11 @@
 /// Rules about single steps in their order.
 mod steps;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use hearth_model::container::Protocol;
 use hearth_model::desired::Run;
+use hearth_model::host_port::{HostAddress, HostSocket};
 use hearth_model::observed::{DataState, EngineState};
 use hearth_model::plan::AppPlan;
 use hearth_model::update::UpdatePhase;
@@ -114,12 +115,13 @@ fn whole_app(problems: &mut Vec<String>, app: &AppId, plan: &AppPlan, input: &In
 
 /// No two containers that run once the plan is executed publish the same port.
 fn ports(problems: &mut Vec<String>, plan: &Plan, input: &Input<'_>) {
-    let mut holders: BTreeMap<(Protocol, u16), &AppId> = BTreeMap::new();
+    let mut holders: Vec<(HostSocket, &AppId)> = Vec::new();
     for container in input.observed.containers.values().filter(|container| crate::world::is_active(container))
     {
         holders.extend(container.ports.iter().map(|port| (*port, &container.app)));
     }
-    holders.extend(input.observed.doors.iter().map(|(port, app)| ((Protocol::Tcp, *port), app)));
+    let door = |port: u16| HostSocket { protocol: Protocol::Tcp, port, address: HostAddress::Any };
+    holders.extend(input.observed.doors.iter().map(|(port, app)| (door(*port), app)));
     for (app, step) in plan.steps() {
         let Step::Engine(EngineStep::StartContainer { name }) = step else { continue };
         let spec = input.spec(app).and_then(|spec| {
@@ -127,11 +129,13 @@ fn ports(problems: &mut Vec<String>, plan: &Plan, input: &Input<'_>) {
         });
         for port in spec.into_iter().flat_map(|spec| &spec.ports) {
             let Some(host_port) = port.host_port else { continue };
-            let holder = *holders.entry((port.protocol, host_port)).or_insert(app);
-            let any = matches!(port.host_ip.as_deref(), None | Some("" | "0.0.0.0" | "::"));
-            if holder != app && any {
+            let address = HostAddress::of(port.host_ip.as_deref());
+            let socket = HostSocket { protocol: port.protocol, port: host_port, address };
+            let other = holders.iter().find(|(held, holder)| *holder != app && held.overlaps(socket));
+            if let Some((_, holder)) = other {
                 problems.push(format!("{app}: {name} starts although {holder} has port {host_port}"));
             }
+            holders.push((socket, app));
         }
     }
 }

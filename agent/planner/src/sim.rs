@@ -10,7 +10,7 @@ mod execute;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hearth_model::container::Protocol;
+use hearth_model::host_port::HostSocket;
 use hearth_model::observed::{
     EngineState, HostFacts, Observed, ObservedContainer, ObservedNetwork, ObservedPage, ObservedVolume,
 };
@@ -42,7 +42,7 @@ pub struct Sim {
     /// Containers of others.
     pub foreign_containers: BTreeSet<String>,
     /// Listeners of others.
-    pub foreign_ports: BTreeMap<(Protocol, u16), String>,
+    pub foreign_ports: BTreeMap<HostSocket, String>,
     /// Ports that the agent listens on for apps.
     pub doors: BTreeMap<u16, AppId>,
     /// What must never happen and did: a container that started without its app's data, say.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hearth_model::AppId;
 use hearth_model::container::Protocol;
+use hearth_model::host_port::HostAddress;
 use hearth_model::observed::{ContainerState, ObservedContainer};
 
 use crate::Input;
@@ -102,15 +103,16 @@ impl<'a> World<'a> {
     }
 
     /// Who has which host port now, by a container or by its door.
-    fn port_holders(&self) -> BTreeMap<(Protocol, u16), Vec<&'a AppId>> {
-        let mut holders: BTreeMap<(Protocol, u16), Vec<&'a AppId>> = BTreeMap::new();
+    fn port_holders(&self) -> clash::Holders<'a> {
+        let mut holders = clash::Holders::new();
         for container in self.input.observed.containers.values().filter(|container| is_active(container)) {
             for port in &container.ports {
-                holders.entry(*port).or_default().push(&container.app);
+                let holder = (port.address, &container.app);
+                holders.entry((port.protocol, port.port)).or_default().push(holder);
             }
         }
         for (port, app) in &self.input.observed.doors {
-            holders.entry((Protocol::Tcp, *port)).or_default().push(app);
+            holders.entry((Protocol::Tcp, *port)).or_default().push((HostAddress::Any, app));
         }
         holders
     }

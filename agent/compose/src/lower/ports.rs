@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hearth_model::ServiceName;
 use hearth_model::container::{NetworkMode, PortBinding, Protocol};
 use hearth_model::door::Door;
+use hearth_model::host_port::HostAddress;
 use hearth_model::package::{Scheme, WebPage};
 use hearth_model::spec::ServiceSpec;
 
@@ -12,8 +13,8 @@ use crate::project::parts::Port;
 use crate::short::port::{MAX_RANGE, range};
 use crate::source::At;
 
-/// A service that publishes a port, and on which address, all of them when `None`.
-type Holder<'a> = (&'a str, Option<&'a str>);
+/// Who publishes a port, and on which address.
+type Holder<'a> = (&'a str, HostAddress);
 
 impl Lowerer<'_> {
     pub(super) fn port_bindings(&mut self, service: &Service) -> Vec<PortBinding> {
@@ -143,25 +144,25 @@ impl Lowerer<'_> {
     pub(super) fn check_ports(&mut self, services: &BTreeMap<ServiceName, ServiceSpec>, door: Option<&Door>) {
         let mut taken: BTreeMap<(u16, Protocol), Vec<Holder<'_>>> = BTreeMap::new();
         if let Some(door) = door {
-            taken.insert((door.host_port, Protocol::Tcp), vec![("the app's web page", None)]);
+            taken.insert((door.host_port, Protocol::Tcp), vec![("the app's web page", HostAddress::Any)]);
         }
         for (name, service) in services {
             for port in &service.container.ports {
                 let Some(host_port) = port.host_port else { continue };
                 let holders = taken.entry((host_port, port.protocol)).or_default();
-                let ip = port.host_ip.as_deref().filter(|ip| !["0.0.0.0", "::"].contains(ip));
-                if let Some((other, _)) =
-                    holders.iter().find(|(_, held)| ip.is_none() || held.is_none() || *held == ip)
-                {
+                let address = HostAddress::of(port.host_ip.as_deref());
+                if let Some((other, held)) = holders.iter().find(|(_, held)| held.overlaps(address)) {
+                    // The narrower of the two is where they meet.
+                    let at = if held.is_wide() { address } else { *held };
                     let message = format!(
-                        "the port {host_port}/{} of the host is published by `{other}` and `{name}`; change one",
+                        "the port {host_port}/{}{at} of the host is published by `{other}` and `{name}`; change one",
                         port.protocol.as_str()
                     );
                     let place =
                         self.project.services.get(name.as_str()).map(|service| service.place("ports"));
                     self.problems.error(place.unwrap_or_default(), message);
                 }
-                holders.push((name.as_str(), ip));
+                holders.push((name.as_str(), address));
             }
         }
     }

@@ -222,6 +222,20 @@ fn the_owner_moves_ports() {
 }
 
 #[test]
+fn a_port_may_be_published_once_on_each_address() {
+    let apart = "services:\n  a: {image: a, ports: [\"0.0.0.0:53:53\", \"[::]:53:53\"]}\n";
+    assert_eq!(service(&lowered(apart), "a").container.ports.len(), 2);
+    let apart = "services:\n  a: {image: a, ports: [\"127.0.0.1:53:53\"]}\n  b: {image: b, ports: [\"127.0.0.2:53:53\"]}\n";
+    assert_eq!(lowered(apart).services.len(), 2);
+    let both = apart.replace("127.0.0.1", "0.0.0.0");
+    let found = try_lower(&both, Given::default()).expect_err("two on one address").to_string();
+    assert!(
+        found.contains("the port 53/tcp on 127.0.0.2 of the host is published by `a` and `b`"),
+        "{found}"
+    );
+}
+
+#[test]
 fn the_web_page_follows_a_shared_network() {
     let text = "services:\n  vpn: {image: a}\n  app: {image: b, network_mode: \"service:vpn\"}\n  host: {image: c, network_mode: host}\n";
     let given = |web| Given { web: Some(web), ..Given::default() };
@@ -299,7 +313,8 @@ fn a_page_behind_the_agent_is_a_door_and_no_published_port() {
     let door = spec.door.clone().expect("a door");
     assert_eq!((door.service.as_str(), door.port, door.host_port), ("vpn", 80, 9000));
     assert!(door.gate.sign_in);
-    let taken: Vec<(u16, Protocol)> = spec.host_ports().map(|port| (port.port, port.protocol)).collect();
+    let taken: Vec<(u16, Protocol)> =
+        spec.host_ports().map(|port| (port.socket.port, port.socket.protocol)).collect();
     assert_eq!(taken, [(53, Protocol::Udp), (9000, Protocol::Tcp)]);
 
     let spec = try_lower(text, given(web("host", 80, 8080))).unwrap_or_else(|found| panic!("{found}"));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use hearth_model::condition::ReasonCode;
 use hearth_model::container::Protocol;
+use hearth_model::host_port::HostAddress;
 use hearth_model::{AppId, Reason};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -90,9 +91,10 @@ impl Keeper {
             if self.open.contains_key(port) {
                 continue;
             }
-            match TcpListener::bind(SocketAddr::new(self.shared.own_address.ip(), *port)).await {
+            let address = SocketAddr::new(self.shared.own_address.ip(), *port);
+            match TcpListener::bind(address).await {
                 Ok(listener) => drop(self.open.insert(*port, self.open_door(app, listener))),
-                Err(error) => drop(refused.insert(app.clone(), reason(*port, &error).await)),
+                Err(error) => drop(refused.insert(app.clone(), reason(address, &error).await)),
             }
         }
         refused
@@ -115,16 +117,22 @@ impl Keeper {
 }
 
 /// Says why a port could not be taken, with the name of who has it.
-async fn reason(port: u16, error: &std::io::Error) -> Reason {
+async fn reason(address: SocketAddr, error: &std::io::Error) -> Reason {
+    let port = address.port();
     let message = match error.kind() {
         ErrorKind::AddrInUse => {
             let wanted = BTreeSet::from([(Protocol::Tcp, port)]);
             let listening =
                 tokio::task::spawn_blocking(move || hearth_host::ports::listening_on(&wanted)).await;
             let listening = listening.ok().and_then(Result::ok).unwrap_or_default();
-            let holder = match listening.get(&(Protocol::Tcp, port)).map(String::as_str) {
-                Some("docker-proxy") => "another container".to_owned(),
-                Some(process) => format!("`{process}`, which is not an app of Hearth"),
+            // A listener on `::` takes IPv4 as well.
+            let ip = Some(address.ip()).filter(|ip| !ip.is_unspecified());
+            let wanted = ip.map_or(HostAddress::Any, HostAddress::from);
+            let holder = match listening.iter().find(|(at, _)| at.address.overlaps(wanted)) {
+                Some((at, process)) if process == "docker-proxy" => {
+                    format!("another container{}", at.address)
+                }
+                Some((at, process)) => format!("`{process}`{}, which is not an app of Hearth", at.address),
                 None => "another program".to_owned(),
             };
             format!(

@@ -8,6 +8,7 @@ use hearth_model::container::NetworkMode;
 use hearth_model::conventions::Need;
 use hearth_model::desired::{Actor, DesiredApp, Run};
 use hearth_model::form::FieldKind;
+use hearth_model::host_port::HostPort;
 use hearth_model::observed::DataState;
 use hearth_model::package::Package;
 use hearth_model::{AppId, AppSpec, AppStatus, Chain, Digest};
@@ -162,7 +163,9 @@ impl Hearth {
         let spec = resolve::rehearse_in(package, &self.apps_dir().display().to_string());
         spec.iter()
             .flat_map(AppSpec::host_ports)
-            .map(|port| (format!("{}/{}", port.port, port.protocol.as_str()), port.port))
+            .map(|HostPort { socket, .. }| {
+                (format!("{}/{}", socket.port, socket.protocol.as_str()), socket.port)
+            })
             .collect()
     }
 

@@ -37,10 +37,10 @@ impl Hearth {
         let ports = spec
             .iter()
             .flat_map(AppSpec::host_ports)
-            .filter(|port| Some(port.port) != web)
+            .filter(|port| Some(port.socket.port) != web)
             .map(|port| PublishedPort {
-                port: port.port,
-                protocol: port.protocol,
+                port: port.socket.port,
+                protocol: port.socket.protocol,
                 service: port.service.to_string(),
             })
             .collect();

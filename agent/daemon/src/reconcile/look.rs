@@ -5,6 +5,7 @@ use hearth_docker::EngineView;
 use hearth_host::data::AppData;
 use hearth_host::systemd::{self, Systemd};
 use hearth_model::container::Protocol;
+use hearth_model::host_port::HostSocket;
 use hearth_model::observed::{DataState, EngineState, HostFacts};
 use hearth_model::{AppId, AppSpec, AppState, Chain, ImageRef, Observed, Plan};
 use hearth_planner::{Failure, Input};
@@ -131,7 +132,7 @@ fn about_to_publish(hearth: &Hearth, now: &InForce, specs: &Specs) -> BTreeSet<(
         .filter(|(app, _)| !is_settled(app))
         .filter_map(|(_, spec)| spec.as_ref().ok())
         .flat_map(AppSpec::host_ports)
-        .map(|port| (port.protocol, port.port))
+        .map(|port| (port.socket.protocol, port.socket.port))
         .collect()
 }
 
@@ -139,7 +140,7 @@ fn about_to_publish(hearth: &Hearth, now: &InForce, specs: &Specs) -> BTreeSet<(
 async fn listening(
     hearth: &Hearth,
     wanted: Option<BTreeSet<(Protocol, u16)>>,
-) -> BTreeMap<(Protocol, u16), String> {
+) -> BTreeMap<HostSocket, String> {
     let look = move || match &wanted {
         Some(wanted) => hearth_host::ports::listening_on(wanted),
         None => hearth_host::ports::listening(),
@@ -150,8 +151,8 @@ async fn listening(
     let doors = hearth.doors.open();
     let is_door = |port: &u16| doors.contains_key(port) || doors_before.contains_key(port);
     let mut ports = ports.ok().and_then(std::result::Result::ok).unwrap_or_default();
-    ports.retain(|(protocol, port), process| {
-        process != "docker-proxy" && !(*protocol == Protocol::Tcp && is_door(port))
+    ports.retain(|socket, process| {
+        process != "docker-proxy" && !(socket.protocol == Protocol::Tcp && is_door(&socket.port))
     });
     ports
 }

@@ -167,10 +167,10 @@ fn open_target(spec: &AppSpec) -> Option<OpenTarget> {
 fn other_ports(spec: &AppSpec) -> Vec<PublishedPort> {
     let web = spec.web.as_ref().map(|web| web.host_port);
     spec.host_ports()
-        .filter(|port| Some(port.port) != web)
+        .filter(|port| Some(port.socket.port) != web)
         .map(|port| PublishedPort {
-            port: port.port,
-            protocol: port.protocol,
+            port: port.socket.port,
+            protocol: port.socket.protocol,
             service: port.service.to_string(),
         })
         .collect()

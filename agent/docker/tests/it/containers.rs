@@ -7,6 +7,7 @@ use hearth_model::container::{
     ContainerSpec, Endpoint, Healthcheck, Logging, Mount, NetworkMode, PortBinding, Protocol, RestartPolicy,
     Ulimit,
 };
+use hearth_model::host_port::{HostAddress, HostSocket};
 use hearth_model::observed::{ContainerState, Health};
 use hearth_model::plan::EngineStep;
 use hearth_model::spec::{IpamPool, NetworkSpec};
@@ -167,7 +168,8 @@ async fn every_word_of_the_spec_reaches_the_engine() {
     let seen = fixture.see(&spec).await.expect("there");
     assert_eq!(seen.app, fixture.app);
     assert_eq!(seen.networks, BTreeSet::from([first.clone(), second.clone()]));
-    assert_eq!(seen.ports, BTreeSet::from([(Protocol::Tcp, port)]));
+    let address = HostAddress::of(Some("127.0.0.1"));
+    assert_eq!(seen.ports, BTreeSet::from([HostSocket { protocol: Protocol::Tcp, port, address }]));
 
     let all = inspect(&spec.name);
     let (config, host, net) = (&all["Config"], &all["HostConfig"], &all["NetworkSettings"]["Networks"]);

@@ -2,6 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use hearth_model::condition::ReasonCode;
+use hearth_model::container::PortBinding;
+use hearth_model::host_port::{HostAddress, HostSocket};
 use hearth_model::observed::{
     ContainerState, DataState, EngineState, ObservedContainer, ObservedNetwork, ObservedVolume, OutsideVolume,
 };
@@ -158,7 +160,7 @@ impl Sim {
             addresses: BTreeMap::new(),
             network_ids: BTreeMap::new(),
             networks: networks(spec).into_iter().cloned().collect(),
-            ports: spec.ports.iter().filter_map(|port| Some((port.protocol, port.host_port?))).collect(),
+            ports: spec.ports.iter().filter_map(socket).collect(),
             outside_volumes: self.outside_volumes(),
         };
         let behaviour = self.behaviours.get(&spec.image.familiar()).cloned().unwrap_or_default();
@@ -177,11 +179,10 @@ impl Sim {
         let (app, service) = (container.seen.app.clone(), container.seen.service.clone());
         let image = container.spec.image.familiar();
         let others = self.containers.values().filter(|other| other.is_running());
-        let taken: BTreeSet<_> = others.flat_map(|other| &other.seen.ports).collect();
-        let own = &container.seen.ports;
-        if let Some((_, port)) =
-            own.iter().find(|port| taken.contains(port) || self.foreign_ports.contains_key(port))
-        {
+        let taken: BTreeSet<_> =
+            others.flat_map(|other| &other.seen.ports).chain(self.foreign_ports.keys()).collect();
+        let is_taken = |own: &&HostSocket| taken.iter().any(|taken| taken.overlaps(**own));
+        if let Some(HostSocket { port, .. }) = container.seen.ports.iter().find(is_taken) {
             return Err(Reason::new(ReasonCode::PortTaken, format!("Port {port} is already allocated.")));
         }
         if self.disk.state(&app) != DataState::Present {
@@ -265,6 +266,11 @@ impl Sim {
             self.violations.push(format!("{} while a container of it runs", step.describe()));
         }
     }
+}
+
+fn socket(binding: &PortBinding) -> Option<HostSocket> {
+    let address = HostAddress::of(binding.host_ip.as_deref());
+    Some(HostSocket { protocol: binding.protocol, port: binding.host_port?, address })
 }
 
 fn refused(message: String) -> Reason {

@@ -1,9 +1,10 @@
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
 
 use hearth_model::condition::ReasonCode;
 use hearth_model::container::Protocol;
 use hearth_model::desired::Run;
+use hearth_model::host_port::{HostAddress, HostSocket};
 use hearth_model::{AppId, AppSpec, Reason};
 
 use crate::Input;
@@ -17,13 +18,14 @@ pub(crate) struct Clash {
     pub(crate) passing: bool,
 }
 
-type Holders<'a> = BTreeMap<(Protocol, u16), Vec<&'a AppId>>;
+/// Who has a port, and on which addresses.
+pub(super) type Holders<'a> = BTreeMap<(Protocol, u16), Vec<(HostAddress, &'a AppId)>>;
 
 struct Claim<'a> {
     app: &'a AppId,
     seniority: Seniority,
     service: &'a str,
-    address: Option<&'a str>,
+    address: HostAddress,
 }
 
 /// Who of several that want a port may have it: who came first, as far as that can be seen.
@@ -68,9 +70,9 @@ pub(super) fn find<'a>(input: &Input<'a>, holders: &Holders<'a>) -> BTreeMap<&'a
         networks_and_volumes(input, app, spec, &mut add);
     }
     for (port, claims) in claims(input, holders) {
-        let holding: BTreeSet<&AppId> = holders.get(&port).into_iter().flatten().copied().collect();
+        let holding = holders.get(&port).map_or(&[][..], Vec::as_slice);
         for (position, claim) in claims.iter().enumerate() {
-            let winner = claims[..position].iter().find(|other| overlap(claim, other));
+            let winner = claims[..position].iter().find(|other| claim.address.overlaps(other.address));
             if let Some(winner) = winner {
                 add(claim.app, false, port_clash(port, claim, winner));
                 continue;
@@ -78,20 +80,19 @@ pub(super) fn find<'a>(input: &Input<'a>, holders: &Holders<'a>) -> BTreeMap<&'a
             if claim.seniority == Seniority::HasIt {
                 continue;
             }
-            if let Some(process) = input.observed.foreign_ports.get(&port) {
-                add(
-                    claim.app,
-                    false,
-                    port_taken(port, claim, &format!("`{process}`, which is not an app of Hearth")),
-                );
+            if let Some((address, process)) = foreign(input, port, claim, holding) {
+                let holder = format!("`{process}`{address}, which is not an app of Hearth");
+                add(claim.app, false, port_taken(port, claim, &holder));
             }
             // Whoever has the port without a claim to it lets go soon, unless it is left as it is.
-            let other = holding.iter().find(|other| !claims.iter().any(|claim| claim.app == **other));
-            if let Some(other) = other {
+            let other = holding.iter().find(|(address, other)| {
+                address.overlaps(claim.address) && !claims.iter().any(|claim| claim.app == *other)
+            });
+            if let Some((address, other)) = other {
                 let stays = input.desired.apps.get(*other).is_some_and(|entry| entry.run == Run::Running)
                     && !matches!(input.specs.get(*other), Some(Ok(_)));
                 if stays {
-                    add(claim.app, false, port_taken(port, claim, &format!("the app {other}")));
+                    add(claim.app, false, port_taken(port, claim, &format!("the app {other}{address}")));
                 } else {
                     add(claim.app, true, port_goes(port, claim, other));
                 }
@@ -106,11 +107,11 @@ fn claims<'a>(input: &Input<'a>, holders: &Holders<'a>) -> BTreeMap<(Protocol, u
     let mut claims: BTreeMap<(Protocol, u16), Vec<Claim<'a>>> = BTreeMap::new();
     for (app, spec) in running_specs(input) {
         for port in spec.host_ports() {
-            let key = (port.protocol, port.port);
             let container = spec.services.get(port.service).map_or("", |service| &service.container.name);
-            let seniority = seniority(input, holders, app, key, container);
-            let (service, address) = (port.service.as_str(), port.host_ip);
-            claims.entry(key).or_default().push(Claim { app, seniority, service, address });
+            let seniority = seniority(input, holders, app, port.socket, container);
+            let HostSocket { protocol, port: number, address } = port.socket;
+            let claim = Claim { app, seniority, service: port.service.as_str(), address };
+            claims.entry((protocol, number)).or_default().push(claim);
         }
     }
     for claims in claims.values_mut() {
@@ -150,7 +151,7 @@ pub(super) fn doors(input: &Input<'_>, holders: &Holders<'_>) -> BTreeMap<u16, A
     doors.retain(|port, app| {
         let holding = holders.get(&(Protocol::Tcp, *port)).into_iter().flatten();
         observed.doors.get(port) == Some(app)
-            || holding.copied().all(|holder| holder == app || observed.doors.get(port) == Some(holder))
+            || holding.copied().all(|(_, holder)| holder == app || observed.doors.get(port) == Some(holder))
     });
     doors
 }
@@ -159,10 +160,15 @@ fn seniority(
     input: &Input<'_>,
     holders: &Holders<'_>,
     app: &AppId,
-    port: (Protocol, u16),
+    wanted: HostSocket,
     container: &str,
 ) -> Seniority {
-    if holders.get(&port).is_some_and(|holders| holders.contains(&app)) {
+    let holding = holders.get(&(wanted.protocol, wanted.port)).into_iter().flatten();
+    // The engine tells a port on all addresses as one of each family.
+    let has = |address: HostAddress| {
+        address.overlaps(wanted.address) && (address == wanted.address || address.is_wide())
+    };
+    if holding.copied().any(|(address, holder)| holder == app && has(address)) {
         return Seniority::HasIt;
     }
     match input.observed.containers.get(container).filter(|container| container.app == *app) {
@@ -207,22 +213,32 @@ fn networks_and_volumes<'a>(
     }
 }
 
-fn overlap(one: &Claim<'_>, other: &Claim<'_>) -> bool {
-    let any = |address: Option<&str>| matches!(address, None | Some("" | "0.0.0.0" | "::"));
-    // One app may publish a port for IPv4 and for IPv6 apart.
-    one.address == other.address || (one.app != other.app && (any(one.address) || any(other.address)))
+/// Returns what is not Hearth's and has a port on an address that is claimed. The engine's listeners for the app's own
+/// containers are the app's, whatever their program is called.
+fn foreign<'a>(
+    input: &Input<'a>,
+    (protocol, port): (Protocol, u16),
+    claim: &Claim<'_>,
+    holding: &[(HostAddress, &AppId)],
+) -> Option<(HostAddress, &'a str)> {
+    let wanted = HostSocket { protocol, port, address: claim.address };
+    let is_own = |seen: HostAddress| holding.iter().any(|(own, app)| *app == claim.app && own.overlaps(seen));
+    let mut seen = input.observed.foreign_ports.iter();
+    let (socket, process) = seen.find(|(socket, _)| socket.overlaps(wanted) && !is_own(socket.address))?;
+    Some((socket.address, process))
 }
 
 fn port_clash(port: (Protocol, u16), claim: &Claim<'_>, winner: &Claim<'_>) -> Reason {
     if winner.app != claim.app {
-        return port_taken(port, claim, &format!("the app {}", winner.app));
+        return port_taken(port, claim, &format!("the app {}{}", winner.app, winner.address));
     }
     let message = format!(
-        "The services {} and {} of this app both want port {} ({}). Give one of them another port in the app's settings.",
+        "The services {} and {} of this app both want port {} ({}){}. Give one of them another port in the app's settings.",
         winner.service,
         claim.service,
         port.1,
-        port.0.as_str()
+        port.0.as_str(),
+        winner.address
     );
     Reason::of_service(ReasonCode::PortTaken, claim.service, message)
 }

@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use hearth_model::container::Protocol;
 use hearth_model::desired::Run;
 use hearth_model::package::{Access, AccessKind, Architecture};
 use hearth_model::plan::Waiting;
@@ -13,7 +12,7 @@ use insta::assert_snapshot;
 use jiff::SignedDuration;
 
 use crate::driver::Agent;
-use crate::fixture::{Build, app, blog, entry, service};
+use crate::fixture::{Build, app, blog, entry, everywhere, service};
 use crate::trouble::ends_after;
 
 const GIB: u64 = 1024 * 1024 * 1024;
@@ -61,7 +60,7 @@ fn findings_say_what_would_not_fit_and_offer_a_port() {
     let mut agent = Agent::new();
     agent.want(&app("pihole").service("dns", "pihole:1").port("dns", 53).port("dns", 8100));
     agent.settle();
-    agent.sim.foreign_ports.insert((Protocol::Tcp, 8081), "nginx".to_owned());
+    agent.sim.foreign_ports.insert(everywhere(8081), "nginx".to_owned());
     agent.sim.foreign_containers.insert("blog-db-1".to_owned());
     agent.sim.host.architecture = Some(Architecture::Arm64);
     agent.sim.host.data_total_bytes = 100 * GIB;
@@ -95,7 +94,7 @@ fn an_app_never_clashes_with_itself_and_unknown_facts_block_nothing() {
     let mut agent = Agent::new();
     agent.want(&blog());
     agent.settle();
-    agent.sim.foreign_ports.insert((Protocol::Tcp, 8080), "docker-proxy".to_owned());
+    agent.sim.foreign_ports.insert(everywhere(8080), "docker-proxy".to_owned());
     let mut spec = blog();
     spec.requires.disk_mb = Some(3000);
     spec.requires.memory_mb = Some(3000);

@@ -1,9 +1,8 @@
-use hearth_model::container::Protocol;
 use hearth_model::desired::Run;
 use hearth_model::{AppSpec, AppState};
 
 use crate::driver::{Agent, words};
-use crate::fixture::{Build, app, id};
+use crate::fixture::{Build, app, everywhere, id};
 use insta::assert_snapshot;
 
 fn behind_a_door(name: &str, port: u16) -> AppSpec {
@@ -74,7 +73,7 @@ fn the_door_of_a_stopped_app_makes_way_for_one_that_runs() {
 #[test]
 fn another_programs_port_is_no_door() {
     let mut agent = Agent::new();
-    agent.sim.foreign_ports.insert((Protocol::Tcp, 8080), "nginx".to_owned());
+    agent.sim.foreign_ports.insert(everywhere(8080), "nginx".to_owned());
     agent.want(&behind_a_door("wiki", 8080));
     let plan = agent.settle();
     assert_snapshot!(words(&plan), @"  wiki Failed: Port 8080 (tcp) is used by `nginx`, which is not an app of Hearth. Choose another port in the app's settings, or stop what uses it. [PortTaken]");

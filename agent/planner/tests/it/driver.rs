@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use hearth_model::container::Protocol;
 use hearth_model::desired::Run;
 use hearth_model::update::{AppUpdate, UpdatePhase};
 use hearth_model::{AppId, AppSpec, AppState, Desired, Digest, Plan, Reason};
@@ -9,7 +8,7 @@ use hearth_planner::sim::Sim;
 use hearth_planner::{Failure, Input, Timing, app_update, checks, retry};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::fixture::{digest, entry};
+use crate::fixture::{digest, entry, everywhere};
 
 /// A box with the agent on it.
 #[derive(Clone)]
@@ -216,7 +215,7 @@ impl Agent {
     /// Listens where the agent should, as far as nobody else does.
     fn move_doors(&mut self) {
         let mut doors = self.with_input(hearth_planner::door::wanted);
-        doors.retain(|port, _| !self.sim.foreign_ports.contains_key(&(Protocol::Tcp, *port)));
+        doors.retain(|port, _| !self.sim.foreign_ports.contains_key(&everywhere(*port)));
         self.sim.doors = doors;
     }
 

@@ -4,6 +4,7 @@ use hearth_model::container::{Endpoint, Healthcheck, NetworkMode, PortBinding, P
 use hearth_model::conventions::Gate;
 use hearth_model::desired::{DesiredApp, Run};
 use hearth_model::door::Door;
+use hearth_model::host_port::{HostAddress, HostSocket};
 use hearth_model::package::{Requirements, Scheme};
 use hearth_model::spec::{Dependency, DependencyCondition, NetworkSpec, ServiceSpec};
 use hearth_model::{AppId, AppSpec, ContainerSpec, Digest, ServiceName};
@@ -145,6 +146,11 @@ pub(crate) fn entry(spec: &AppSpec) -> DesiredApp {
         uses: BTreeMap::new(),
         restarts: 0,
     }
+}
+
+/// Returns a TCP port on all addresses.
+pub(crate) fn everywhere(port: u16) -> HostSocket {
+    HostSocket { protocol: Protocol::Tcp, port, address: HostAddress::Any }
 }
 
 /// Returns a blog: a database with a health check, and a web server that waits for it.

@@ -1,6 +1,7 @@
 use hearth_model::condition::ReasonCode;
-use hearth_model::container::{Protocol, RestartPolicy};
+use hearth_model::container::RestartPolicy;
 use hearth_model::desired::Run;
+use hearth_model::host_port::{HostAddress, HostSocket};
 use hearth_model::observed::{ContainerState, EngineState};
 use hearth_model::spec::DependencyCondition;
 use hearth_model::{AppSpec, AppState, Reason};
@@ -9,7 +10,7 @@ use insta::assert_snapshot;
 use jiff::SignedDuration;
 
 use crate::driver::{Agent, words};
-use crate::fixture::{Build, app, blog, id};
+use crate::fixture::{Build, app, blog, everywhere, id};
 
 pub(crate) fn ends_after(after_secs: i64, exit_code: i64) -> Behaviour {
     Behaviour { ends: Some(Ending { after_secs, exit_code, out_of_memory: false }), ..Behaviour::default() }
@@ -43,7 +44,7 @@ fn what_the_owner_reads_says_what_happened_and_what_to_do() {
     });
     case("a port is used by another program", {
         verdict(&blog(), |agent| {
-            agent.sim.foreign_ports.insert((Protocol::Tcp, 8080), "nginx".to_owned());
+            agent.sim.foreign_ports.insert(everywhere(8080), "nginx".to_owned());
         })
     });
     case("a name is taken", {
@@ -137,9 +138,35 @@ fn one_port_may_be_shared_by_addresses() {
     agent.want(&on("two", "192.168.1.2"));
     let both = agent.plan();
     assert!(both.apps.values().all(|app| app.state == AppState::Installing), "{}", words(&both));
-    agent.want(&on("wide", "::"));
+    agent.want(&on("six", "::"));
+    assert_eq!(agent.state(&id("six")).0, AppState::Installing, "IPv6 is apart");
+    agent.want(&on("wide", "0.0.0.0"));
     assert_eq!(agent.state(&id("wide")).0, AppState::Failed);
     assert_eq!(agent.state(&id("two")).0, AppState::Installing);
+}
+
+#[test]
+fn another_programs_port_on_another_address_stands_in_nobodys_way() {
+    let on = |address: &str| {
+        app("dns").service("dns", "pihole:1").port("dns", 53).with("dns", |dns| {
+            dns.container.ports[0].host_ip = Some(address.to_owned());
+        })
+    };
+    let mut agent = Agent::new();
+    let stub = HostSocket { address: HostAddress::of(Some("127.0.0.53")), ..everywhere(53) };
+    agent.sim.foreign_ports.insert(stub, "systemd-resolve".to_owned());
+    agent.want(&on("0.0.0.0"));
+    assert_snapshot!(words(&agent.plan()), @"  dns Failed: Port 53 (tcp) is used by `systemd-resolve` on 127.0.0.53, which is not an app of Hearth. Choose another port in the app's settings, or stop what uses it. [PortTaken]");
+    agent.want(&on("192.168.1.2"));
+    agent.settle();
+    assert_eq!(agent.state(&id("dns")).0, AppState::Running);
+    // The engine has listeners of its own for what it publishes, under a name that depends on its version.
+    agent.sim.foreign_ports.insert(
+        HostSocket { address: HostAddress::of(Some("192.168.1.2")), ..everywhere(53) },
+        "dockerd".to_owned(),
+    );
+    agent.settle();
+    assert_eq!(agent.state(&id("dns")).0, AppState::Running);
 }
 
 #[test]
