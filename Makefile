@@ -38,14 +38,14 @@ test-engines:
 bench:
 	@.ci/setup rust engine oracle tests dashboard browser
 	@.ci/test dashboard
-	@cargo build --release --package hearth-daemon
+	@cargo build --release --package hearth-cli
 	@cargo bench --package hearth-tests --bench peers
 
 # Any store, also of Umbrel, CasaOS or Runtipi: a folder or an address; several, with spaces between them.
 check-stores:
 	@test -n "$(STORE)" || { echo 'name a store: make check-stores STORE=~/umbrel-apps' >&2; exit 2; }
 	@.ci/setup rust
-	@cargo build --quiet --package hearth-daemon
+	@cargo build --quiet --package hearth-cli
 	@for store in $(STORE); do echo "$$store"; "$${CARGO_TARGET_DIR:-target}/debug/hearth" store check "$$store" || exit; done
 
 # Packages of a store's folder, unchanged but for their images, from there to answering; see docs/foreign-stores.md.
@@ -53,7 +53,7 @@ run-packages:
 	@test -n "$(STORE)" -a -n "$(PACKAGES)" || \
 	    { echo 'name a store and packages: make run-packages STORE=~/umbrel-apps PACKAGES="electrs nextcloud"' >&2; exit 2; }
 	@.ci/setup rust engine scripts starter tests
-	@cargo build --quiet --package hearth-daemon
+	@cargo build --quiet --package hearth-cli
 	@RUN_STORE="$(abspath $(STORE))" RUN_PACKAGES="$(PACKAGES)" cargo nextest run --profile docker --package hearth-tests \
 	    --test docker --run-ignored only --no-capture -E 'test(packages_of_a_named_store_run_unchanged)'
 

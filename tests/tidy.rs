@@ -31,6 +31,19 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hearth-os-update",
         ],
     ),
+    (
+        "hearth-cli",
+        &[
+            "hearth-model",
+            "hearth-compose",
+            "hearth-adapters",
+            "hearth-fetch",
+            "hearth-update",
+            "hearth-planner",
+            "hearth-host",
+            "hearth-daemon",
+        ],
+    ),
     ("hearth-dashboard", &["hearth-model"]),
     ("hearth-dashboard-build", &[]),
     // It is also who publishes the releases that Hearth is offered.
@@ -62,6 +75,7 @@ const WALLS: &[(&str, &[&str])] = &[
             "hearth-os-update",
             "hearth-release",
             "hearth-daemon",
+            "hearth-cli",
             "hearth-tests",
         ],
     ),
@@ -255,10 +269,10 @@ fn targets_of_the_makefile_prepare_what_they_run() {
         before("cargo bench", &[".ci/setup"]);
         before("cargo build", &[".ci/setup", "image/setup"]);
         before("tests/docker/engines", &[".ci/test setup agent"]);
-        before("debug/hearth\" ", &["cargo build --quiet --package hearth-daemon"]);
-        before("--test docker", &["cargo build --quiet --package hearth-daemon", ".ci/test setup agent"]);
+        before("debug/hearth\" ", &["cargo build --quiet --package hearth-cli"]);
+        before("--test docker", &["cargo build --quiet --package hearth-cli", ".ci/test setup agent"]);
         // What is measured is what is released.
-        before("--bench", &["cargo build --release --package hearth-daemon"]);
+        before("--bench", &["cargo build --release --package hearth-cli"]);
     }
     let bench = ["stores.rs", "dashboard.rs", "site.rs"].map(|file| root().join("tests/bench").join(file));
     for path in bench {

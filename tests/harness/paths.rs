@@ -24,7 +24,7 @@ pub fn hearth_command(profile: &str) -> Result<PathBuf> {
         Some(path) => PathBuf::from(path),
         None => target().join(profile).join("hearth"),
     };
-    ensure!(path.is_file(), "`{}` is missing; `cargo build -p hearth-daemon` makes it", path.display());
+    ensure!(path.is_file(), "`{}` is missing; `cargo build -p hearth-cli` makes it", path.display());
     Ok(path)
 }
 

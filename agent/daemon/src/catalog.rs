@@ -5,13 +5,13 @@ mod changes;
 /// One refresh of a store at a time.
 mod claim;
 /// Reads one folder of packages.
-pub(crate) mod folder;
+pub mod folder;
 /// Reads a folder of packages in the format of another store.
-pub(crate) mod foreign;
+pub mod foreign;
 /// What is kept of stores on the disk.
 pub(crate) mod kept;
 /// Fetches and reads a store.
-pub(crate) mod refresh;
+pub mod refresh;
 /// Finds packages.
 mod search;
 
@@ -35,21 +35,24 @@ pub use search::PackageQuery;
 
 /// One source of packages, as it was when it was read last.
 #[derive(Debug, Clone)]
-pub(crate) struct Store {
+pub struct Store {
     pub(crate) id: StoreId,
     pub(crate) name: String,
     pub(crate) location: String,
     pub(crate) built_in: bool,
-    pub(crate) packages: BTreeMap<String, Arc<Entry>>,
-    pub(crate) refused: Vec<RefusedPackage>,
+    /// The packages that can be used, by their id.
+    pub packages: BTreeMap<String, Arc<Entry>>,
+    /// The packages that cannot, each with the reason.
+    pub refused: Vec<RefusedPackage>,
     /// Its refreshes; blank for a store that came with Hearth.
     pub(crate) record: Record,
 }
 
 /// One package on offer.
 #[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) package: Package,
+pub struct Entry {
+    /// The package.
+    pub package: Package,
     pub(crate) digest: Digest,
     pub(crate) icon: Option<Icon>,
     haystack: search::Haystack,

@@ -1,4 +1,4 @@
-//! The service that keeps a box equal to what its owner declared, and the `hearth` command.
+//! The service that keeps a box equal to what its owner declared.
 //!
 //! The only crate that knows all others: it ties the decisions of `hearth-planner` to the engine, the host, the
 //! database and the HTTP API. In reading order:
@@ -11,8 +11,6 @@ pub mod assets;
 pub mod auth;
 /// What the stores offer.
 pub mod catalog;
-/// The `hearth` command.
-pub mod cli;
 /// The database.
 pub mod db;
 /// The way to apps' pages.
@@ -41,3 +39,6 @@ pub(crate) mod resolve;
 pub(crate) mod scripts;
 /// The service: listeners, start and stop.
 pub mod serve;
+
+pub use resolve::{missing_needs, rehearse};
+pub use scripts::calls::{SOCKET as SCRIPTS_SOCKET, wire};

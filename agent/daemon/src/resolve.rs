@@ -138,13 +138,13 @@ pub(crate) fn resolve(subject: Subject<'_>, links: &Links) -> Result<AppSpec, Re
 }
 
 /// Returns what a package cannot do without and no box of Hearth has, in words.
-pub(crate) fn missing_needs(package: &Package) -> Vec<&'static str> {
+pub fn missing_needs(package: &Package) -> Vec<&'static str> {
     let needs = package.conventions.needs.iter();
     needs.filter(|need| !need.is_given() && !need.is_optional()).map(|need| need.means()).collect()
 }
 
 /// Resolves a package as [`rehearse_in`] does, on a device.
-pub(crate) fn rehearse(package: &Package) -> Result<AppSpec, Reason> {
+pub fn rehearse(package: &Package) -> Result<AppSpec, Reason> {
     rehearse_in(package, "/var/lib/hearth/apps")
 }
 

@@ -34,7 +34,7 @@ struct StoreFile {
 }
 
 /// Returns the id of a store that does not say one: its folder's name, or `store`.
-pub(crate) fn default_id(path: &Path) -> StoreId {
+pub fn default_id(path: &Path) -> StoreId {
     path.file_name()
         .and_then(|name| name.to_str())
         .and_then(|name| name.to_lowercase().parse().ok())
@@ -47,7 +47,7 @@ pub(crate) fn default_id(path: &Path) -> StoreId {
 ///
 /// # Errors
 /// Says why the folder itself cannot be read.
-pub(crate) fn read(folder: &Path, default_id: &StoreId, name: Option<&str>) -> Result<Store, String> {
+pub fn read(folder: &Path, default_id: &StoreId, name: Option<&str>) -> Result<Store, String> {
     let about =
         match read_text(&folder.join("store.yml"), MAX_FILE_BYTES) {
             Ok(text) => Some(serde_saphyr::from_str::<StoreFile>(&text).map_err(|error| {
@@ -97,7 +97,7 @@ pub(crate) fn read(folder: &Path, default_id: &StoreId, name: Option<&str>) -> R
 }
 
 /// Tells whether a folder has packages of ours.
-pub(crate) fn has_packages(folder: &Path) -> bool {
+pub fn has_packages(folder: &Path) -> bool {
     package_folders(folder).is_ok_and(|folders| !folders.is_empty())
 }
 
@@ -116,7 +116,7 @@ fn package_folders(folder: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 /// Reads one package and resolves it once with made-up answers, so that a broken one is refused before anyone wants it.
-pub(crate) fn read_package(folder: &Path, store: &StoreId) -> Result<Entry, String> {
+pub fn read_package(folder: &Path, store: &StoreId) -> Result<Entry, String> {
     let manifest_path = folder.join("app.yml");
     let text = read_text(&manifest_path, MAX_FILE_BYTES)?;
     let manifest =

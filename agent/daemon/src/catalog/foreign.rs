@@ -16,7 +16,7 @@ use crate::db::packages::Icon;
 type Packages = (BTreeMap<String, Arc<Entry>>, Vec<RefusedPackage>);
 
 /// Tells in which other store's format a folder's packages are; `None` for Hearth's own, and for an empty folder.
-pub(crate) fn format(store: &Path) -> Option<Format> {
+pub fn format(store: &Path) -> Option<Format> {
     let found = Format::ALL.into_iter().flat_map(|format| {
         let dir = format.packages_dir();
         folders(&store.join(dir)).into_iter().filter_map(move |path| {
@@ -29,7 +29,7 @@ pub(crate) fn format(store: &Path) -> Option<Format> {
 }
 
 /// Returns the folders of a store's packages.
-pub(crate) fn package_folders(store: &Path, format: Format) -> Vec<PathBuf> {
+pub fn package_folders(store: &Path, format: Format) -> Vec<PathBuf> {
     let mut found = folders(&store.join(format.packages_dir()));
     found.retain(|path| path.join(format.marker()).is_file());
     found.truncate(MAX_PACKAGES);
@@ -40,7 +40,7 @@ pub(crate) fn package_folders(store: &Path, format: Format) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// When the store says it in a file that cannot be read.
-pub(crate) fn prefix(store: &Path, format: Format) -> Result<Option<String>, String> {
+pub fn prefix(store: &Path, format: Format) -> Result<Option<String>, String> {
     let path = store.join(umbrel::STORE);
     if format != Format::Umbrel || path.symlink_metadata().is_err() {
         return Ok(None);
@@ -53,7 +53,7 @@ pub(crate) fn prefix(store: &Path, format: Format) -> Result<Option<String>, Str
 ///
 /// # Errors
 /// Why it is not taken.
-pub(crate) fn read_package(
+pub fn read_package(
     format: Format,
     files: &PackageFiles,
     store: &StoreId,
@@ -93,7 +93,7 @@ pub(crate) fn read_all(store: &Path, format: Format, id: &StoreId) -> Result<Pac
 ///
 /// # Errors
 /// Says which folder or file cannot be read.
-pub(crate) fn files(package: &Path) -> Result<PackageFiles, String> {
+pub fn files(package: &Path) -> Result<PackageFiles, String> {
     let mut found = PackageFiles {
         folder: package.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         files: BTreeMap::new(),
@@ -120,7 +120,7 @@ pub(crate) fn files(package: &Path) -> Result<PackageFiles, String> {
 }
 
 /// Returns the folders in a folder, by name; none when it cannot be read. Links are not followed.
-pub(crate) fn folders(parent: &Path) -> Vec<PathBuf> {
+pub fn folders(parent: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(parent).into_iter().flatten().filter_map(Result::ok);
     let mut found: Vec<PathBuf> = entries
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))

@@ -134,7 +134,7 @@ pub(super) fn read(path: &Path, id: &StoreId, wanted: &DesiredStore) -> Result<S
 
 /// Returns the folder of a fetched tree that is the store: the tree, or the one folder that archives often have around
 /// everything.
-pub(crate) fn root(tree: &Path) -> PathBuf {
+pub fn root(tree: &Path) -> PathBuf {
     let is_store =
         tree.join("store.yml").is_file() || tree.join("apps").is_dir() || foreign::format(tree).is_some();
     let mut folders = std::fs::read_dir(tree).into_iter().flatten().filter_map(Result::ok);
@@ -156,7 +156,7 @@ fn progress_of(progress: Progress) -> StoreProgress {
 }
 
 /// Writes an error with everything below it.
-pub(crate) fn in_full(error: &dyn std::error::Error) -> String {
+pub fn in_full(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

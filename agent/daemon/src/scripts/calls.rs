@@ -8,7 +8,7 @@ mod carry_out;
 /// One service, or some, on their way to running.
 mod up;
 /// What goes over the socket.
-pub(crate) mod wire;
+pub mod wire;
 /// The command line of `scripts/app`.
 mod words;
 
@@ -29,7 +29,7 @@ use carry_out::Caller;
 use wire::Frame;
 
 /// Where a script finds the socket of its run.
-pub(crate) const SOCKET: &str = "/run/hearth/agent.sock";
+pub const SOCKET: &str = "/run/hearth/agent.sock";
 /// Where it finds the program that speaks through it.
 pub(super) const PROGRAM: &str = "/run/hearth/hearth";
 

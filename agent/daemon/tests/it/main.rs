@@ -3,7 +3,4 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod api;
-mod cli;
-mod flash;
 mod harness;
-mod service;

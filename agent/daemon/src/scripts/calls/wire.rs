@@ -10,7 +10,7 @@ const MAX_BYTES: u32 = 1024 * 1024;
 
 /// What the agent sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Frame {
+pub enum Frame {
     /// From now on the script's standard input is read.
     Input,
     /// For its output.
@@ -25,7 +25,7 @@ pub(crate) enum Frame {
 ///
 /// # Errors
 /// When the other end is gone, or the words are too long.
-pub(crate) async fn write_words(to: &mut (impl AsyncWrite + Unpin), words: &[String]) -> io::Result<()> {
+pub async fn write_words(to: &mut (impl AsyncWrite + Unpin), words: &[String]) -> io::Result<()> {
     let words = serde_json::to_vec(words)?;
     to.write_u32(length(&words)?).await?;
     to.write_all(&words).await?;
@@ -36,7 +36,7 @@ pub(crate) async fn write_words(to: &mut (impl AsyncWrite + Unpin), words: &[Str
 ///
 /// # Errors
 /// When the other end is gone, or sends something else.
-pub(crate) async fn read_words(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<String>> {
+pub async fn read_words(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<String>> {
     let words = read_counted(from).await?;
     Ok(serde_json::from_slice(&words)?)
 }
@@ -45,7 +45,7 @@ pub(crate) async fn read_words(from: &mut (impl AsyncRead + Unpin)) -> io::Resul
 ///
 /// # Errors
 /// When the other end is gone.
-pub(crate) async fn write(to: &mut (impl AsyncWrite + Unpin), frame: &Frame) -> io::Result<()> {
+pub async fn write(to: &mut (impl AsyncWrite + Unpin), frame: &Frame) -> io::Result<()> {
     let (kind, content): (u8, &[u8]) = match frame {
         Frame::Input => (0, &[]),
         Frame::Output(bytes) => (1, bytes),
@@ -63,7 +63,7 @@ pub(crate) async fn write(to: &mut (impl AsyncWrite + Unpin), frame: &Frame) -> 
 ///
 /// # Errors
 /// When the other end is gone, or sends something else.
-pub(crate) async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Frame> {
+pub async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Frame> {
     let kind = from.read_u8().await?;
     let content = read_counted(from).await?;
     match (kind, content.as_slice()) {

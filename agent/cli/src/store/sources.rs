@@ -1,13 +1,13 @@
-use axum::http::Method;
 use hearth_model::api::apps::Changed;
 use hearth_model::api::store::{AddStore, AddedStore, StoreChanges, StorePhase, StoreProgress, StoreSummary};
 use hearth_model::event::Event;
 use hearth_model::{Bytes, StoreId};
+use hyper::Method;
 use jiff::Timestamp;
 
-use crate::cli::client::Client;
-use crate::cli::error::{CliError, Exit};
-use crate::cli::output::{Output, Ticker, note, table};
+use crate::client::Client;
+use crate::error::{CliError, Exit};
+use crate::output::{Output, Ticker, note, table};
 
 /// Endings of addresses that are no part of a store's name.
 const ENDINGS: [&str; 7] = [".git", ".zip", ".tar.gz", ".tar.zst", ".tar", ".tgz", ".tzst"];

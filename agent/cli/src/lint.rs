@@ -4,7 +4,7 @@ use hearth_compose::{Diagnostic, Lint, Reader, Severity};
 use hearth_model::package::Manifest;
 use serde::Serialize;
 
-use crate::catalog::folder;
+use hearth_daemon::catalog::folder;
 
 use super::error::{CliError, Exit};
 use super::file;

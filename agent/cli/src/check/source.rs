@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use hearth_fetch::{Address, Cancel, Job, Limits, Outcome, Progress};
 use hearth_model::Bytes;
 
-use crate::catalog::refresh;
-use crate::cli::error::{CliError, Exit};
-use crate::cli::output::{Output, Ticker};
+use crate::error::{CliError, Exit};
+use crate::output::{Output, Ticker};
+use hearth_daemon::catalog::refresh;
 
 /// A store to look at: a folder, or one that was fetched and goes when this value does.
 pub(super) enum Source {

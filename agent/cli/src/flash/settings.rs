@@ -4,8 +4,8 @@ use hearth_host::flash::{Owner, Settings, Wifi};
 use hearth_model::setup_code::{RANDOM_BYTES, SetupCode};
 
 use super::ask;
-use crate::cli::error::{CliError, Exit};
-use crate::cli::output::note;
+use crate::error::{CliError, Exit};
+use crate::output::note;
 
 // No documentation comment: it would take the place of the command's own.
 #[derive(Debug, clap::Args)]

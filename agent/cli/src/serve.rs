@@ -5,8 +5,8 @@ use hearth_planner::Timing;
 use jiff::SignedDuration;
 use tracing_subscriber::EnvFilter;
 
-use crate::hearth::Options;
-use crate::serve;
+use hearth_daemon::hearth::Options;
+use hearth_daemon::serve;
 
 use super::error::CliError;
 

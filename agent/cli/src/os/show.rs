@@ -3,7 +3,7 @@ use hearth_model::api::os::{
     CheckOutcome, OsProgress, OsSettings, OsStatus, OsUpdate, RestartWindow, Slot, UpdatePhase,
 };
 
-use crate::cli::output::table;
+use crate::output::table;
 
 /// Lines of a log that people are shown; `--json` has all.
 const LOG_LINES: usize = 20;

@@ -2,12 +2,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use axum::http::Method;
 use clap::Subcommand;
 use hearth_model::api::import::{ImportApp, ImportItem, ImportPlan, ImportState, ImportStatus, ImportUmbrel};
 use hearth_model::desired::Run;
 use hearth_model::package::{Access, AccessKind};
 use hearth_model::{AppId, Bytes};
+use hyper::Method;
 
 use super::client::Client;
 use super::error::{CliError, Exit};

@@ -1,17 +1,17 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use axum::http::{Method, Request, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
+use hyper::{Method, Request, header};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use crate::api::PREFIX;
-use crate::serve::socket_path;
+use hearth_daemon::api::PREFIX;
+use hearth_daemon::serve::socket_path;
 
 use super::error::{CliError, Exit};
 use super::sse::Events;

@@ -4,11 +4,11 @@ mod document;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use axum::http::Method;
 use hearth_model::api::apps::Changed;
 use hearth_model::api::generations::{GenerationDetail, PlanPreview, Proposal};
 use hearth_model::desired::{Actor, GenerationInfo};
 use hearth_model::{Desired, Generation};
+use hyper::Method;
 
 use super::client::Client;
 use super::error::{CliError, Exit};

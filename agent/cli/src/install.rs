@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use axum::http::Method;
 use hearth_model::api::apps::{AccessRequest, Changed, Companion, CompanionOption, InstallApp, InstallCheck};
 use hearth_model::api::store::{PackageDetail, PackageSummary};
 use hearth_model::package::{Access, AccessKind, Reach};
 use hearth_model::{AppId, StoreId};
+use hyper::Method;
 
 use super::client::{Client, part};
 use super::error::{CliError, Exit};

@@ -4,10 +4,10 @@ mod show;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use axum::http::Method;
 use clap::Subcommand;
 use hearth_model::api::os::{CheckOs, GoBackRequest, OsSettings, OsStatus, RestartWindow, UpdatePhase};
 use hearth_model::os::{Channel, ReleaseVersion};
+use hyper::Method;
 
 use super::client::Client;
 use super::error::{CliError, Exit};

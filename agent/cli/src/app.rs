@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use axum::http::Method;
 use clap::Subcommand;
 use hearth_model::api::apps::{AppSettings, Changed, ChangedVersion, ConfigureApp, LogLine, UpdateApp};
 use hearth_model::api::system::{SystemInfo, TrashEntry};
 use hearth_model::event::Event;
 use hearth_model::{AppId, AppStatus, Bytes, Generation};
+use hyper::Method;
 
 use super::client::{Client, part};
 use super::error::CliError;

@@ -4,8 +4,8 @@ use hearth_host::flash::{Phase, Progress};
 use hearth_model::Bytes;
 use serde::Serialize;
 
-use crate::cli::error::CliError;
-use crate::cli::output::{Output, Ticker};
+use crate::error::CliError;
+use crate::output::{Output, Ticker};
 
 /// How often it is told how far something is.
 const TELL_EVERY: Duration = Duration::from_millis(500);

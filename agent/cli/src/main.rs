@@ -71,7 +71,7 @@ struct Cli {
         long,
         global = true,
         env = "HEARTH_STATE_DIR",
-        default_value = crate::serve::DEVICE_STATE_DIR,
+        default_value = hearth_daemon::serve::DEVICE_STATE_DIR,
         value_name = "DIR"
     )]
     state_dir: PathBuf,
@@ -134,8 +134,7 @@ enum Command {
     },
 }
 
-/// Runs the command that the process was started with.
-pub fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Command::Script(args) = &cli.command {
         return script::run(args);

@@ -5,7 +5,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 
-use crate::scripts::calls::{SOCKET, wire};
+use hearth_daemon::{SCRIPTS_SOCKET, wire};
 use wire::Frame;
 
 /// What a script of a package asks of the box, in the words of `scripts/app`.
@@ -34,7 +34,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
 }
 
 async fn speak(words: &[String]) -> io::Result<u8> {
-    let (mut from, mut to) = UnixStream::connect(SOCKET).await?.into_split();
+    let (mut from, mut to) = UnixStream::connect(SCRIPTS_SOCKET).await?.into_split();
     wire::write_words(&mut to, words).await?;
     let mut to = Some(to);
     loop {

@@ -2,8 +2,8 @@ use std::path::Path;
 
 use hearth_model::Desired;
 
-use crate::cli::error::CliError;
-use crate::cli::file;
+use crate::error::CliError;
+use crate::file;
 
 /// How YAML marks where a document begins and where it ends
 /// ([YAML 1.2, chapter 9](https://yaml.org/spec/1.2.2/#91-documents)). An export has both, so that one that was cut off, by a

@@ -2,7 +2,7 @@ use std::io::{self, BufRead as _, Write as _};
 
 use rustix::termios::{self, LocalModes, OptionalActions};
 
-use crate::cli::error::{CliError, Exit};
+use crate::error::{CliError, Exit};
 
 /// Asks for a line; what stands around it is cut off.
 pub(super) fn line(question: &str) -> Result<String, CliError> {

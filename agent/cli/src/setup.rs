@@ -1,7 +1,7 @@
 use std::io::BufRead;
 
-use axum::http::Method;
 use hearth_model::api::session::{SessionState, SetUp, SetUpCode};
+use hyper::Method;
 
 use super::client::Client;
 use super::error::{CliError, Exit};

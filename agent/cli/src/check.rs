@@ -13,8 +13,7 @@ use hearth_planner::{Input, Timing};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::catalog::{folder, foreign};
-use crate::resolve;
+use hearth_daemon::catalog::{folder, foreign};
 
 use super::error::{CliError, Exit};
 use super::output::Output;
@@ -171,7 +170,7 @@ fn foreign_packages(
 
 /// Resolves and plans a package as the first app of an empty box.
 fn judge(package: &Package) -> Outcome {
-    let needs = resolve::missing_needs(package);
+    let needs = hearth_daemon::missing_needs(package);
     if !needs.is_empty() {
         return Outcome::Resolves { reason: format!("it needs {}", needs.join("; ")) };
     }
@@ -183,7 +182,7 @@ fn judge(package: &Package) -> Outcome {
 
 fn plan(package: &Package) -> Result<BTreeSet<Access>, Reason> {
     let app = package.manifest.id.clone();
-    let spec = resolve::rehearse(package)?;
+    let spec = hearth_daemon::rehearse(package)?;
     let access = spec.access.clone();
     let wanted = DesiredApp {
         store: package.store.clone(),

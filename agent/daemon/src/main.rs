@@ -1,7 +1,0 @@
-//! The `hearth` command.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    hearth_daemon::cli::main()
-}
