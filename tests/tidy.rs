@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hearth-planner", &["hearth-model"]),
     ("hearth-docker", &["hearth-model"]),
     ("hearth-host", &["hearth-model", "hearth-seccomp"]),
+    ("hearth-gateway", &["hearth-model", "hearth-host"]),
     ("hearth-os-update", &["hearth-model", "hearth-fetch", "hearth-update", "hearth-planner", "hearth-host"]),
     (
         "hearth-daemon",
@@ -29,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hearth-docker",
             "hearth-host",
             "hearth-os-update",
+            "hearth-gateway",
         ],
     ),
     (
@@ -56,11 +58,11 @@ const WALLS: &[(&str, &[&str])] = &[
     // Tests answer for systemd.
     ("zbus", &["hearth-host", "hearth-tests"]),
     ("sqlx", &["hearth-daemon"]),
-    ("axum", &["hearth-daemon"]),
+    ("axum", &["hearth-daemon", "hearth-gateway"]),
     ("argon2", &["hearth-daemon"]),
     ("leptos", &["hearth-dashboard"]),
-    // With servers of stores, and with apps behind doors.
-    ("rustls", &["hearth-fetch", "hearth-daemon"]),
+    // With servers of stores, and with apps behind the gateway.
+    ("rustls", &["hearth-fetch", "hearth-gateway"]),
     ("tar", &["hearth-fetch"]),
     ("zip", &["hearth-fetch"]),
     // TUF, and what comes with it.
@@ -73,6 +75,7 @@ const WALLS: &[(&str, &[&str])] = &[
             "hearth-host",
             "hearth-update",
             "hearth-os-update",
+            "hearth-gateway",
             "hearth-release",
             "hearth-daemon",
             "hearth-cli",

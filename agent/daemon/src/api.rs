@@ -36,6 +36,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use hearth_gateway::ConnectionLimit;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -48,7 +49,6 @@ use utoipa_axum::routes;
 
 use crate::auth::Auth;
 use crate::hearth::Hearth;
-use crate::serve::places::Places;
 use problem::ApiError;
 
 pub use document::openapi;
@@ -69,13 +69,13 @@ pub struct ApiState {
     auth: Auth,
     /// Streams end when it is cancelled, so that the service can.
     shutdown: CancellationToken,
-    streams: Places,
+    streams: ConnectionLimit,
 }
 
 impl ApiState {
     /// Returns what the handlers share.
     pub fn new(hearth: Hearth, auth: Auth, shutdown: CancellationToken) -> Self {
-        Self { hearth, auth, shutdown, streams: Places::new(MAX_STREAMS, MAX_STREAMS_PER_ADDRESS) }
+        Self { hearth, auth, shutdown, streams: ConnectionLimit::new(MAX_STREAMS, MAX_STREAMS_PER_ADDRESS) }
     }
 }
 

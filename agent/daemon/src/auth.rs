@@ -29,7 +29,7 @@ use device::Device;
 use password::{Lane, Passwords};
 
 pub(crate) use crate::db::accounts::Account;
-pub use attempts::Peer;
+pub use hearth_gateway::Peer;
 pub use setup_code::SetupCodes;
 pub(crate) use token::{ABSOLUTE_LIFETIME, Key, Token};
 

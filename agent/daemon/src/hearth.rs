@@ -41,6 +41,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use hearth_docker::{DefaultLimits, Engine};
 use hearth_fetch::Limits;
+use hearth_gateway::Gateway;
 use hearth_host::data::AppData;
 use hearth_model::event::Event;
 use hearth_model::observed::EngineState;
@@ -54,7 +55,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
 use crate::db::{self, Db};
-use crate::doors::Doors;
 use crate::error::{Error, Result};
 use crate::hearth::icons::IconKey;
 use crate::import::Imports;
@@ -139,7 +139,7 @@ pub struct Inner {
     pub(crate) scripts: Scripts,
     pub(crate) imports: Imports,
     pub(crate) os: OsUpdates,
-    pub(crate) doors: Doors,
+    pub(crate) doors: Gateway,
     /// Starts during which other containers are paused, one at a time.
     pub(crate) starts: Starts,
     /// Images fetched at once, of all apps together.
@@ -234,7 +234,7 @@ impl Hearth {
             scripts: Scripts::default(),
             imports: Imports::default(),
             os,
-            doors: Doors::default(),
+            doors: Gateway::default(),
             starts: Starts::default(),
             pulls: Semaphore::new(PULLS),
             events,

@@ -13,10 +13,10 @@ pub mod auth;
 pub mod catalog;
 /// The database.
 pub mod db;
-/// The way to apps' pages.
-pub(crate) mod doors;
 /// What went wrong, for the owner.
 pub mod error;
+/// Ties the gateway to sessions and apps.
+mod gateway;
 /// The core: every question and every change.
 pub mod hearth;
 /// The names by which this box may be asked.

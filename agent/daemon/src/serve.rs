@@ -1,7 +1,5 @@
 //! The service: takes hold of its state folder, opens everything, listens, and stops in good order.
 
-/// Accepts connections and speaks HTTP on them.
-pub(crate) mod connections;
 /// Accounts that start anew.
 mod forget;
 /// Where the service listens.
@@ -10,10 +8,6 @@ mod listen;
 mod lock;
 /// What systemd wants to know.
 mod notify;
-/// Who is at the other end of the Unix socket.
-mod peer;
-/// Room for what peers hold for a while.
-pub(crate) mod places;
 
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
@@ -21,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use hearth_gateway::Connections;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,12 +24,11 @@ use crate::api::{self, ApiState};
 use crate::assets;
 use crate::auth::{Auth, SetupCodes};
 use crate::db::{self, Db};
-use crate::doors;
+use crate::gateway;
 use crate::hearth::{Hearth, Options};
 use crate::hosts;
 use crate::os;
 
-use connections::Connections;
 use lock::StateLock;
 
 /// How long open connections and the loop have to come to their end.
@@ -100,7 +94,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let tasks = TaskTracker::new();
     tasks.spawn(connections.clone().accept_network(network));
     tasks.spawn(connections.clone().accept_local(local));
-    tasks.spawn(doors::keep::keep(hearth.clone(), auth, address, shutdown.clone()));
+    tasks.spawn({
+        let (gateway, context) =
+            (hearth.doors.clone(), gateway::context(hearth.clone(), auth, address, shutdown.clone()));
+        async move { gateway.run(context).await }
+    });
     let mut core = tokio::spawn({
         let (hearth, shutdown) = (hearth.clone(), shutdown.clone());
         async move { hearth.run(shutdown).await }

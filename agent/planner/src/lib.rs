@@ -20,7 +20,7 @@ mod converge;
 mod decision;
 /// Two desired states compared, in sentences.
 pub mod diff;
-/// The agent's way to apps' pages: which ports, and who may pass.
+/// The ports that the gateway listens on for apps.
 pub mod door;
 /// How well an app runs.
 pub mod health;

@@ -40,7 +40,8 @@ pub(crate) const TO_STORE: &str = "Go to the store";
 pub(crate) const UNDER_WAY: &str = "In progress";
 pub(crate) const UNINSTALL: &str = "Uninstall";
 pub(crate) const UNINSTALL_BUTTON: &str = "Uninstall…";
-pub(crate) const UNINSTALL_WORDS: &str = "Removes the app from your box. You choose whether to keep its data.";
+pub(crate) const UNINSTALL_WORDS: &str =
+    "Removes the app from your box. You choose whether to keep its data.";
 pub(crate) const UNPACKING: &str = "Unpacking";
 pub(crate) const VERSION: &str = "Version";
 pub(crate) const WAITING: &str = "Waiting";

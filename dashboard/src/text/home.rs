@@ -71,9 +71,12 @@ pub(crate) fn system_news(os: &OsStatus) -> Option<(bool, String)> {
         UpdatePhase::Trying | UpdatePhase::Failing => {
             (false, format!("Release {version} of the operating system is running on trial."))
         }
-        UpdatePhase::WentBack => {
-            (true, format!("Release {version} of the operating system failed its checks, and the box went back to the one before."))
-        }
+        UpdatePhase::WentBack => (
+            true,
+            format!(
+                "Release {version} of the operating system failed its checks, and the box went back to the one before."
+            ),
+        ),
         _ => return None,
     })
 }

@@ -6,7 +6,8 @@ pub(crate) mod settings {
     pub(crate) const APPEARANCE: &str = "Appearance";
     pub(crate) const BOX: &str = "Box";
     pub(crate) const BOX_NAME: &str = "Name of the box";
-    pub(crate) const BOX_NAME_HELP: &str = "What this dashboard calls it. Leave it empty to use its name in the network.";
+    pub(crate) const BOX_NAME_HELP: &str =
+        "What this dashboard calls it. Leave it empty to use its name in the network.";
     pub(crate) const CANCEL: &str = "Cancel";
     pub(crate) const CHANGE_PASSWORD: &str = "Change password";
     pub(crate) const CURRENT_PASSWORD: &str = "Current password";

@@ -1,10 +1,11 @@
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use hearth_gateway::network;
 use tokio::sync::OwnedMutexGuard;
 
 use super::Error;
@@ -20,24 +21,6 @@ const WAITING_AT_MOST: usize = 32;
 const LINES_AT_MOST: usize = 4096;
 /// Failures are forgotten when the last of them is this old.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(15 * 60);
-
-/// Who is at the other end of a connection, as the operating system says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Peer {
-    /// Somebody on the network, who must sign in.
-    Address(IpAddr),
-    /// The Unix user of this host, by name, who has the right to the socket and needs no password.
-    LocalUser(String),
-}
-
-impl std::fmt::Display for Peer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Peer::Address(address) => write!(f, "{}", address.to_canonical()),
-            Peer::LocalUser(name) => write!(f, "{name} on the box itself"),
-        }
-    }
-}
 
 /// What failures are counted by. Whoever fails under one key keeps nobody out under another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -176,17 +159,6 @@ fn last_use(line: &Arc<Line>) -> Option<Option<Instant>> {
         return None;
     }
     Some(line.failures.try_lock().ok()?.last)
-}
-
-/// Whoever has one IPv6 address has the 2^64 of its network as well: they count as one.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 use axum::http::{HeaderMap, header};
 
+use hearth_gateway::SESSION_COOKIE;
+
 use super::Token;
 
-/// The name of the session's cookie. A browser sends it to every port of the host; see [`crate::doors`] for what keeps it
-/// from apps.
-pub(crate) const COOKIE: &str = "hearth_session";
 /// Cookies of that name that are looked at in one request. A page of an app can add some, with a longer path, and they
 /// come first; the owner's own must not be lost among them.
 const LOOKED_AT: usize = 8;
@@ -13,5 +12,7 @@ const LOOKED_AT: usize = 8;
 pub(crate) fn tokens(headers: &HeaderMap) -> impl Iterator<Item = Token> {
     let values = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let pairs = values.flat_map(|cookies| cookies.split(';'));
-    pairs.filter_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('=')?.parse().ok()).take(LOOKED_AT)
+    pairs
+        .filter_map(|pair| pair.trim().strip_prefix(SESSION_COOKIE)?.strip_prefix('=')?.parse().ok())
+        .take(LOOKED_AT)
 }

@@ -60,8 +60,8 @@ fn decode(text: &str) -> Result<[u8; 32], ()> {
     }
 }
 
-/// What the cookie of a session holds: 256 bits that follow from its [`Key`]. It opens the doors of apps. Only its SHA-256
-/// is stored, so that a copy of the database opens no door. It has no `Debug` output, so that it cannot get into a log.
+/// What the cookie of a session holds: 256 bits that follow from its [`Key`]. It lets through the gateway. Only its SHA-256
+/// is stored, so that a copy of the database opens nothing. It has no `Debug` output, so that it cannot get into a log.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Token([u8; 32]);
 

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use hearth_gateway::Route;
 use hearth_model::AppSpec;
 use hearth_model::door::Door;
 use hearth_model::observed::EngineState;
 
-use crate::doors::Route;
 use crate::hearth::InForce;
 use crate::reconcile::Loop;
 use crate::reconcile::look::{self, View};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use hearth_gateway::upstream;
 use hearth_model::observed::ObservedPage;
 use hearth_model::{AppId, Chain};
 use hearth_planner::page::{self, Target};
@@ -13,7 +14,6 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::doors::upstream;
 use crate::hearth::{Hearth, InForce};
 use crate::reconcile::look::View;
 

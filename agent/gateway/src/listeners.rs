@@ -14,76 +14,78 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::answer::{Door, Shared, answer};
-use super::{Ports, Seen};
-use crate::auth::Auth;
-use crate::hearth::Hearth;
-use crate::hosts;
-use crate::serve::connections::{self, Connections};
-use crate::serve::places::Places;
+use crate::connections::{self, Connections};
+use crate::limit::ConnectionLimit;
+use crate::proxy::{Proxy, handle};
+use crate::{Context, Gateway, ListenerState, Ports};
 
 /// How often a port that could not be taken is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// A door that is open.
-struct Open {
+/// A port that is listened on.
+struct Listener {
     app: AppId,
     close: CancellationToken,
     /// Ends once the port is free again.
     listens: JoinHandle<()>,
 }
 
-/// Listens where the loop wants it, on Hearth's own address, until the shutdown. Resolves when all connections are closed.
-pub(crate) async fn keep(hearth: Hearth, auth: Auth, own_address: SocketAddr, shutdown: CancellationToken) {
-    let shared = Shared { hearth: hearth.clone(), auth, own_address, shutdown: shutdown.clone() };
-    let mut wanted = hearth.doors.wanted.subscribe();
-    let mut keeper = Keeper {
-        shared,
-        places: connections::places_at_doors(),
-        connections: TaskTracker::new(),
-        open: BTreeMap::new(),
-    };
-    loop {
-        let ports = Arc::clone(&wanted.borrow_and_update());
-        let refused = keeper.change_to(&ports).await;
-        let again = !refused.is_empty();
-        let open = keeper.open.iter().map(|(port, door)| (*port, door.app.clone())).collect();
-        if hearth.doors.note(Seen { open, refused }) {
-            hearth.wake.changed();
+impl Gateway {
+    /// Listens where the reconciler wants it, on Hearth's own address, until the shutdown. Resolves when all connections are
+    /// closed.
+    pub async fn run(&self, context: Context) {
+        let mut wanted = self.wanted.subscribe();
+        let mut listeners = Listeners {
+            gateway: self.clone(),
+            context: context.clone(),
+            limit: connections::limit_to_apps(),
+            connections: TaskTracker::new(),
+            open: BTreeMap::new(),
+        };
+        loop {
+            let ports = Arc::clone(&wanted.borrow_and_update());
+            let refused = listeners.change_to(&ports).await;
+            let again = !refused.is_empty();
+            let open = listeners.open.iter().map(|(port, listener)| (*port, listener.app.clone())).collect();
+            if self.record(ListenerState { open, refused }) {
+                context.apps.ports_changed();
+            }
+            // All arms are cancel-safe: a change is still there when it is looked for again, and a sleep has nothing to
+            // lose.
+            tokio::select! {
+                () = context.shutdown.cancelled() => break,
+                changed = wanted.changed() => if changed.is_err() { break },
+                () = tokio::time::sleep(AGAIN), if again => {}
+            }
         }
-        // All arms are cancel-safe: a change is still there when it is looked for again, and a sleep has nothing to lose.
-        tokio::select! {
-            () = shutdown.cancelled() => break,
-            changed = wanted.changed() => if changed.is_err() { break },
-            () = tokio::time::sleep(AGAIN), if again => {}
-        }
+        listeners.connections.close();
+        listeners.connections.wait().await;
     }
-    keeper.connections.close();
-    keeper.connections.wait().await;
 }
 
-struct Keeper {
-    shared: Shared,
-    places: Places,
-    /// Those of all doors, also of ones that were closed.
+struct Listeners {
+    gateway: Gateway,
+    context: Context,
+    limit: ConnectionLimit,
+    /// Those to all apps, also over listeners that were closed.
     connections: TaskTracker,
-    open: BTreeMap<u16, Open>,
+    open: BTreeMap<u16, Listener>,
 }
 
-impl Keeper {
-    /// Closes doors that are not wanted any more, then opens those that are. Returns why some could not be.
+impl Listeners {
+    /// Closes listeners that are not wanted any more, then opens those that are. Returns why some could not be.
     async fn change_to(&mut self, wanted: &Ports) -> BTreeMap<AppId, Reason> {
         let gone: Vec<u16> = self
             .open
             .iter()
-            .filter(|(port, door)| wanted.get(port) != Some(&door.app))
+            .filter(|(port, listener)| wanted.get(port) != Some(&listener.app))
             .map(|(port, _)| *port)
             .collect();
         for port in gone {
-            if let Some(door) = self.open.remove(&port) {
-                door.close.cancel();
-                // It can only have ended; the port may be for another app now.
-                let _ = door.listens.await;
+            if let Some(listener) = self.open.remove(&port) {
+                listener.close.cancel();
+                // Wait until the port is free again: it may be for another app now.
+                let _ = listener.listens.await;
             }
         }
         let mut refused = BTreeMap::new();
@@ -91,28 +93,27 @@ impl Keeper {
             if self.open.contains_key(port) {
                 continue;
             }
-            let address = SocketAddr::new(self.shared.own_address.ip(), *port);
+            let address = SocketAddr::new(self.context.own_address.ip(), *port);
             match TcpListener::bind(address).await {
-                Ok(listener) => drop(self.open.insert(*port, self.open_door(app, listener))),
+                Ok(listener) => drop(self.open.insert(*port, self.listen(app, listener))),
                 Err(error) => drop(refused.insert(app.clone(), reason(address, &error).await)),
             }
         }
         refused
     }
 
-    fn open_door(&self, app: &AppId, listener: TcpListener) -> Open {
-        let close = self.shared.shutdown.child_token();
-        let door = Door { shared: self.shared.clone(), app: app.clone() };
-        let router =
-            hosts::guard(Router::new().fallback(answer).with_state(door), self.shared.hearth.clone());
-        let connections = Connections::at_a_door(router, close.clone(), self.places.clone());
+    fn listen(&self, app: &AppId, listener: TcpListener) -> Listener {
+        let close = self.context.shutdown.child_token();
+        let proxy = Proxy { gateway: self.gateway.clone(), context: self.context.clone(), app: app.clone() };
+        let router = (self.context.guard)(Router::new().fallback(handle).with_state(proxy));
+        let connections = Connections::to_app(router, close.clone(), self.limit.clone());
         let listens = tokio::spawn(connections.clone().accept_network(listener));
         let closed = close.clone();
         self.connections.spawn(async move {
             closed.cancelled().await;
             connections.closed().await;
         });
-        Open { app: app.clone(), close, listens }
+        Listener { app: app.clone(), close, listens }
     }
 }
 

@@ -4,15 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::auth::Peer;
-use crate::auth::attempts::network;
+use crate::peer::{Peer, network};
 
 /// Room for something that each peer holds for a while, such as connections. Cheap to clone.
 ///
 /// One address gets a part of it only, and whoever comes by the box's own socket has room of their own: nobody on the network
 /// can take the command line away.
 #[derive(Debug, Clone)]
-pub(crate) struct Places(Arc<Inner>);
+pub struct ConnectionLimit(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -22,23 +21,23 @@ struct Inner {
     addresses: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// A place that is held until this is dropped.
+/// A part of the limit, held until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub struct Permit {
     _permit: OwnedSemaphorePermit,
     _share: Option<Share>,
 }
 
-/// One of the places that an address may hold.
+/// The count of what an address holds.
 #[derive(Debug)]
 struct Share {
-    places: Places,
+    limit: ConnectionLimit,
     address: IpAddr,
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut addresses = self.places.0.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut addresses = self.limit.0.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(held) = addresses.get_mut(&self.address) {
             *held -= 1;
             if *held == 0 {
@@ -48,10 +47,10 @@ impl Drop for Share {
     }
 }
 
-impl Places {
+impl ConnectionLimit {
     /// Returns room for `total` on the network, `per_address` of them for one address, and for as many at the socket as for
     /// one address.
-    pub(crate) fn new(total: usize, per_address: usize) -> Self {
+    pub fn new(total: usize, per_address: usize) -> Self {
         Self(Arc::new(Inner {
             of_the_network: Arc::new(Semaphore::new(total)),
             of_the_socket: Arc::new(Semaphore::new(per_address)),
@@ -60,18 +59,18 @@ impl Places {
         }))
     }
 
-    /// Takes a place, waiting for one if all are taken; `None` when the peer holds its whole part of them already.
-    pub(crate) async fn take(&self, peer: &Peer) -> Option<Place> {
+    /// Takes a permit, waiting for one if all are taken; `None` when the peer holds its whole share already.
+    pub async fn take(&self, peer: &Peer) -> Option<Permit> {
         let share = self.share(peer)?;
         let permit = Arc::clone(self.of(peer)).acquire_owned().await.ok()?;
-        Some(Place { _permit: permit, _share: share })
+        Some(Permit { _permit: permit, _share: share })
     }
 
-    /// Takes a place if there is one.
-    pub(crate) fn try_take(&self, peer: &Peer) -> Option<Place> {
+    /// Takes a permit if there is one.
+    pub fn try_take(&self, peer: &Peer) -> Option<Permit> {
         let share = self.share(peer)?;
         let permit = Arc::clone(self.of(peer)).try_acquire_owned().ok()?;
-        Some(Place { _permit: permit, _share: share })
+        Some(Permit { _permit: permit, _share: share })
     }
 
     fn of(&self, peer: &Peer) -> &Arc<Semaphore> {
@@ -99,7 +98,7 @@ impl Places {
             return None;
         }
         *held += 1;
-        Some(Some(Share { places: self.clone(), address }))
+        Some(Some(Share { limit: self.clone(), address }))
     }
 }
 
@@ -113,28 +112,28 @@ mod tests {
 
     #[test]
     fn one_address_leaves_room_for_others_and_all_of_them_for_the_socket() {
-        let places = Places::new(4, 2);
+        let limit = ConnectionLimit::new(4, 2);
         let here = peer("192.0.2.1");
-        let held: Vec<_> = (0..2).map(|_| places.try_take(&here).expect("its part")).collect();
-        assert!(places.try_take(&here).is_none(), "more than its part");
-        assert!(places.try_take(&peer("::ffff:192.0.2.1")).is_none(), "the same machine");
+        let held: Vec<_> = (0..2).map(|_| limit.try_take(&here).expect("its part")).collect();
+        assert!(limit.try_take(&here).is_none(), "more than its part");
+        assert!(limit.try_take(&peer("::ffff:192.0.2.1")).is_none(), "the same machine");
         let _there =
-            [places.try_take(&peer("192.0.2.2")).unwrap(), places.try_take(&peer("192.0.2.2")).unwrap()];
-        assert!(places.try_take(&peer("192.0.2.3")).is_none(), "all are taken");
+            [limit.try_take(&peer("192.0.2.2")).unwrap(), limit.try_take(&peer("192.0.2.2")).unwrap()];
+        assert!(limit.try_take(&peer("192.0.2.3")).is_none(), "all are taken");
         let local = Peer::LocalUser("root".to_owned());
-        let _local = [places.try_take(&local).unwrap(), places.try_take(&local).unwrap()];
+        let _local = [limit.try_take(&local).unwrap(), limit.try_take(&local).unwrap()];
         drop(held);
-        assert!(places.try_take(&here).is_some(), "given back");
-        assert!(!places.0.addresses.lock().unwrap().contains_key(&"192.0.2.1".parse::<IpAddr>().unwrap()));
+        assert!(limit.try_take(&here).is_some(), "given back");
+        assert!(!limit.0.addresses.lock().unwrap().contains_key(&"192.0.2.1".parse::<IpAddr>().unwrap()));
     }
 
     #[tokio::test]
     async fn who_gives_up_waiting_gives_the_share_back() {
-        let places = Places::new(1, 1);
-        let _held = places.take(&peer("192.0.2.1")).await.unwrap();
+        let limit = ConnectionLimit::new(1, 1);
+        let _held = limit.take(&peer("192.0.2.1")).await.unwrap();
         let there = peer("192.0.2.2");
-        let waiting = tokio::time::timeout(std::time::Duration::from_millis(10), places.take(&there)).await;
+        let waiting = tokio::time::timeout(std::time::Duration::from_millis(10), limit.take(&there)).await;
         assert!(waiting.is_err());
-        assert_eq!(places.0.addresses.lock().unwrap().len(), 1);
+        assert_eq!(limit.0.addresses.lock().unwrap().len(), 1);
     }
 }

@@ -1,11 +1,40 @@
+use std::net::{IpAddr, Ipv6Addr};
+
 use tokio::net::UnixStream;
 
-use crate::auth::Peer;
+/// Who is at the other end of a connection, as the operating system says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Peer {
+    /// Somebody on the network, who must sign in.
+    Address(IpAddr),
+    /// The Unix user of this host, by name, who has the right to the socket and needs no password.
+    LocalUser(String),
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Peer::Address(address) => write!(f, "{}", address.to_canonical()),
+            Peer::LocalUser(name) => write!(f, "{name} on the box itself"),
+        }
+    }
+}
+
+/// Returns the network that an address is counted under: whoever has one IPv6 address has the 2^64 of its network as well.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
+}
 
 /// Returns who is at the other end, by the kernel's word
 /// ([`SO_PEERCRED`](https://man7.org/linux/man-pages/man7/unix.7.html)): root and the service's own user may speak
 /// without a password; the uid of anybody else is the error.
-pub(super) fn of(stream: &UnixStream) -> std::io::Result<Result<Peer, u32>> {
+pub(crate) fn of(stream: &UnixStream) -> std::io::Result<Result<Peer, u32>> {
     let uid = stream.peer_cred()?.uid();
     if uid != 0 && uid != rustix::process::geteuid().as_raw() {
         return Ok(Err(uid));

@@ -3,7 +3,7 @@ use axum::response::{Html, IntoResponse, Response};
 use hearth_model::api::problem::Problem;
 use hearth_model::{AppId, AppState, AppStatus};
 
-use crate::hearth::Hearth;
+use crate::Apps;
 
 /// Seconds until the page asks again while something is going on.
 const AGAIN_SOON_SECS: u8 = 2;
@@ -15,45 +15,45 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inl
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Visitor {
+pub(crate) struct Visitor {
     /// A person looks at the answer: it asked for a page, and not for a change of protocol.
-    pub(super) is_browser: bool,
+    pub(crate) is_browser: bool,
     /// It has a session, so it may read what is wrong.
-    pub(super) is_signed_in: bool,
+    pub(crate) is_signed_in: bool,
 }
 
 impl Visitor {
     /// Reads a request of somebody who is not known yet.
-    pub(super) fn of(headers: &HeaderMap, method: &Method) -> Self {
+    pub(crate) fn of(headers: &HeaderMap, method: &Method) -> Self {
         let accepts = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
         let is_browser = accepts.flat_map(|list| list.split(',')).any(|kind| {
             let kind = kind.split(';').next().unwrap_or_default().trim();
             kind.eq_ignore_ascii_case("text/html")
         });
         let is_browser =
-            is_browser && super::headers::upgrade(headers).is_none() && *method != Method::OPTIONS;
+            is_browser && crate::headers::upgrade(headers).is_none() && *method != Method::OPTIONS;
         Self { is_browser, is_signed_in: false }
     }
 }
 
 /// Answers for an app that has no container to ask.
-pub(super) async fn not_there(hearth: &Hearth, app: &AppId, visitor: Visitor, dashboard: &str) -> Response {
-    say(hearth, app, visitor, dashboard, StatusCode::SERVICE_UNAVAILABLE).await
+pub(crate) async fn not_there(apps: &dyn Apps, app: &AppId, visitor: Visitor, dashboard: &str) -> Response {
+    say(apps, app, visitor, dashboard, StatusCode::SERVICE_UNAVAILABLE).await
 }
 
 /// Answers for an app whose container did not answer.
-pub(super) async fn no_answer(hearth: &Hearth, app: &AppId, visitor: Visitor, dashboard: &str) -> Response {
-    say(hearth, app, visitor, dashboard, StatusCode::BAD_GATEWAY).await
+pub(crate) async fn no_answer(apps: &dyn Apps, app: &AppId, visitor: Visitor, dashboard: &str) -> Response {
+    say(apps, app, visitor, dashboard, StatusCode::BAD_GATEWAY).await
 }
 
 async fn say(
-    hearth: &Hearth,
+    apps: &dyn Apps,
     app: &AppId,
     visitor: Visitor,
     dashboard: &str,
     status: StatusCode,
 ) -> Response {
-    let known = hearth.app(app).await.ok();
+    let known = apps.status(app).await;
     let words = Words::of(app, known.as_ref());
     let again_secs = if words.passes { AGAIN_SOON_SECS } else { AGAIN_LATER_SECS };
     let mut response = if visitor.is_browser {
@@ -72,7 +72,7 @@ async fn say(
 }
 
 /// Returns an error for programs ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
-pub(super) fn problem(status: StatusCode, code: &'static str, detail: &str) -> Response {
+pub(crate) fn problem(status: StatusCode, code: &'static str, detail: &str) -> Response {
     let title = match status {
         StatusCode::UNAUTHORIZED => "Nobody is signed in",
         StatusCode::METHOD_NOT_ALLOWED | StatusCode::BAD_REQUEST => "The request cannot be passed on",

@@ -16,14 +16,14 @@ use tokio_rustls::TlsConnector;
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// A connection to an app's page.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// Connects to an app's page, which speaks HTTP on the connection.
 ///
 /// # Errors
 /// When nobody is there, or does not speak TLS where the package says so.
-pub(crate) async fn connect(target: SocketAddr, scheme: Scheme) -> io::Result<Box<dyn Stream>> {
+pub async fn connect(target: SocketAddr, scheme: Scheme) -> io::Result<Box<dyn Stream>> {
     let connect = async {
         let stream = TcpStream::connect(target).await?;
         // Small messages of a WebSocket should not wait for more to send.
@@ -45,7 +45,7 @@ static CLIENT: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
         .with_safe_default_protocol_versions()
         .expect("ring has what TLS 1.2 and 1.3 need")
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+        .with_custom_certificate_verifier(Arc::new(AcceptAnyCert(provider)))
         .with_no_client_auth();
     Arc::new(client)
 });
@@ -53,9 +53,9 @@ static CLIENT: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| {
 /// Takes any certificate. Apps make theirs themselves, and what is sent does not leave this host: who could answer in
 /// an app's place could as well read its traffic.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct AcceptAnyCert(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for AcceptAnyCert {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,

@@ -5,43 +5,30 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hearth_model::{AppId, Chain};
-use hearth_planner::door;
-use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 
-use super::headers::{self, Origin};
-use super::page::{self, Visitor};
-use super::{Route, forward};
-use crate::auth::{Auth, CheckedSession, Peer, cookie};
-use crate::hearth::Hearth;
-use crate::resolve::tor::SIGN_IN_PORT;
+use crate::headers::{self, Origin};
+use crate::page::{self, Visitor};
+use crate::peer::Peer;
+use crate::{Context, Gateway, Route, Session, access, forward};
 
 /// Longest path that a visitor comes back to after the sign-in, in bytes; from a longer one the way leads to the app's
 /// first page.
 const LONGEST_WAY_BACK: usize = 4096;
 
-/// What the doors share. Cheap to clone.
+/// The proxy in front of one app. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Shared {
-    pub(super) hearth: Hearth,
-    pub(super) auth: Auth,
-    /// Where Hearth itself answers.
-    pub(super) own_address: SocketAddr,
-    pub(super) shutdown: CancellationToken,
+pub(crate) struct Proxy {
+    pub(crate) gateway: Gateway,
+    pub(crate) context: Context,
+    pub(crate) app: AppId,
 }
 
-/// One door.
-#[derive(Clone)]
-pub(super) struct Door {
-    pub(super) shared: Shared,
-    pub(super) app: AppId,
-}
-
-/// Answers one request at an app's door.
-pub(super) async fn answer(State(door): State<Door>, request: Request) -> Response {
-    let Door { shared, app } = &door;
+/// Answers one request to an app's port.
+pub(crate) async fn handle(State(proxy): State<Proxy>, request: Request) -> Response {
+    let Proxy { gateway, context, app } = &proxy;
+    let apps = &*context.apps;
     let mut visitor = Visitor::of(request.headers(), request.method());
-    let dashboard = dashboard(request.headers(), shared.own_address);
+    let dashboard = dashboard(request.headers(), context);
     if request.method() == Method::CONNECT {
         return page::problem(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -50,20 +37,20 @@ pub(super) async fn answer(State(door): State<Door>, request: Request) -> Respon
         );
     }
     // Taken as one value: the gate and what is behind it belong together.
-    let route = shared.hearth.doors.routes().get(app).cloned();
+    let route = gateway.routes().get(app).cloned();
     let Some(Route { gate, target, scheme }) = route else {
-        return page::not_there(&shared.hearth, app, visitor, &dashboard).await;
+        return page::not_there(apps, app, visitor, &dashboard).await;
     };
-    let session = match session(shared, request.headers()).await {
+    let session = match session(context, request.headers()).await {
         Ok(session) => session,
         Err(response) => return response,
     };
     visitor.is_signed_in = session.is_some();
-    if session.is_none() && !door::is_open(&gate, request.uri().path()) {
+    if session.is_none() && !access::is_open(&gate, request.uri().path()) {
         return sign_in(&request, app, visitor, &dashboard);
     }
     // A page of another app is of the same site, so the browser sends the session along with whatever that page sends here.
-    if !door::is_open(&gate, request.uri().path())
+    if !access::is_open(&gate, request.uri().path())
         && may_change(&request)
         && !headers::is_from_here(request.headers())
     {
@@ -74,19 +61,19 @@ pub(super) async fn answer(State(door): State<Door>, request: Request) -> Respon
         );
     }
     let Some(target) = target else {
-        return page::not_there(&shared.hearth, app, visitor, &dashboard).await;
+        return page::not_there(apps, app, visitor, &dashboard).await;
     };
     let peer = match request.extensions().get::<Peer>() {
         Some(Peer::Address(address)) => Some(*address),
         Some(Peer::LocalUser(_)) | None => None,
     };
     let origin = Origin { peer, trusted: gate.trust_upstream };
-    let ended = over(shared.clone(), session.filter(|_| gate.sign_in));
+    let ended = over(context.clone(), session.filter(|_| gate.sign_in));
     match forward::forward((target, scheme), request, origin, ended).await {
         Ok(answer) => answer,
         Err(error) => {
             tracing::debug!(app.id = %app, "an app gave no answer: {}", Chain(&error));
-            page::no_answer(&shared.hearth, app, visitor, &dashboard).await
+            page::no_answer(apps, app, visitor, &dashboard).await
         }
     }
 }
@@ -97,19 +84,12 @@ fn may_change(request: &Request) -> bool {
 }
 
 /// Returns the session of a request, if it has one that holds.
-async fn session(shared: &Shared, headers: &HeaderMap) -> Result<Option<CheckedSession>, Response> {
-    for token in cookie::tokens(headers) {
-        match shared.auth.session(token, Timestamp::now()).await {
-            Ok(Some(session)) => return Ok(Some(session)),
-            Ok(None) => {}
-            Err(error) => {
-                tracing::error!("a session could not be looked up: {}", Chain(&error));
-                let detail = "Hearth could not look up who is signed in; try again";
-                return Err(page::problem(StatusCode::SERVICE_UNAVAILABLE, "database", detail));
-            }
-        }
-    }
-    Ok(None)
+async fn session(context: &Context, headers: &HeaderMap) -> Result<Option<Session>, Response> {
+    context.sessions.find(headers).await.map_err(|error| {
+        tracing::error!("a session could not be looked up: {}", Chain(&*error));
+        let detail = "Hearth could not look up who is signed in; try again";
+        page::problem(StatusCode::SERVICE_UNAVAILABLE, "database", detail)
+    })
 }
 
 /// Sends a browser to Hearth's sign-in, from where it comes back to this very path; tells any other program.
@@ -135,23 +115,27 @@ fn sign_in(request: &Request, app: &AppId, visitor: Visitor, dashboard: &str) ->
 }
 
 /// Returns Hearth's own address, by the name that the visitor has for this host.
-fn dashboard(headers: &HeaderMap, own: SocketAddr) -> String {
+fn dashboard(headers: &HeaderMap, context: &Context) -> String {
+    address_of_hearth(headers, context.own_address, context.onion_port)
+}
+
+fn address_of_hearth(headers: &HeaderMap, own: SocketAddr, onion_port: u16) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
     let host = host.map_or_else(|| own.ip().to_string(), |host| host.host().to_owned());
     match own.port() {
         // At an onion address the app has port 80.
-        _ if host.ends_with(".onion") => format!("http://{host}:{SIGN_IN_PORT}"),
+        _ if host.ends_with(".onion") => format!("http://{host}:{onion_port}"),
         80 => format!("http://{host}"),
         port => format!("http://{host}:{port}"),
     }
 }
 
 /// Resolves when a connection that has changed its protocol has to end: the service stops, or the session is over.
-async fn over(shared: Shared, session: Option<CheckedSession>) {
-    let Some(session) = session else { return shared.shutdown.cancelled().await };
+async fn over(context: Context, session: Option<Session>) {
+    let Some(session) = session else { return context.shutdown.cancelled().await };
     tokio::select! {
-        () = shared.shutdown.cancelled() => {}
-        () = shared.auth.ended(session) => {}
+        () = context.shutdown.cancelled() => {}
+        () = session.ended => {}
     }
 }
 
@@ -183,11 +167,11 @@ mod tests {
             if let Some(host) = host {
                 headers.insert(header::HOST, host.parse().unwrap());
             }
-            assert_eq!(dashboard(&headers, own), expected, "{host:?}");
+            assert_eq!(address_of_hearth(&headers, own, 2000), expected, "{host:?}");
         }
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, "box:3000".parse().unwrap());
-        assert_eq!(dashboard(&headers, "0.0.0.0:80".parse().unwrap()), "http://box");
+        assert_eq!(address_of_hearth(&headers, "0.0.0.0:80".parse().unwrap(), 2000), "http://box");
     }
 
     #[test]

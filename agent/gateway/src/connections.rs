@@ -13,55 +13,55 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use crate::auth::Peer;
-
-use super::peer;
-use super::places::Places;
+use crate::limit::ConnectionLimit;
+use crate::peer::{self, Peer};
 
 /// Connections from the network at once; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 512;
 /// Those from one address, and those at the box's own socket. A browser uses six.
 const MAX_PER_ADDRESS: usize = 32;
-/// Connections at once at all apps' doors together.
-const MAX_AT_DOORS: usize = 2048;
+/// Connections at once at the listeners of all apps together.
+const MAX_TO_APPS: usize = 2048;
 /// Those from one address: each app has a name of its own there, and some pages load a hundred pictures at once.
-const MAX_AT_DOORS_PER_ADDRESS: usize = 256;
-/// How long what goes on at a door has to come to its end, once it is closed: a download of hours must not hold that up.
-const DOOR_GRACE: Duration = Duration::from_secs(1);
-/// A client that takes longer to send its request's head is let go, so that slow ones do not fill the places.
+const MAX_TO_APPS_PER_ADDRESS: usize = 256;
+/// How long a connection to an app has to come to its end once its listener is closed: a download of hours must not hold that
+/// up.
+const APP_GRACE: Duration = Duration::from_secs(1);
+/// A client that takes longer to send its request's head is let go, so that slow ones do not use up the limit.
 const HEAD_WITHIN: Duration = Duration::from_secs(20);
 /// How long to wait when the system has no more file descriptors.
 const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(500);
 
 /// Everything that connections share. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Connections {
+pub struct Connections {
     router: Router,
-    places: Places,
+    limit: ConnectionLimit,
     open: TaskTracker,
     shutdown: CancellationToken,
     /// How long a connection has to come to its end after the shutdown; as long as the service has when `None`.
     grace: Option<Duration>,
 }
 
-/// Returns room for the connections of all doors.
-pub(crate) fn places_at_doors() -> Places {
-    Places::new(MAX_AT_DOORS, MAX_AT_DOORS_PER_ADDRESS)
+/// Returns the limit that the connections to all apps share.
+pub(crate) fn limit_to_apps() -> ConnectionLimit {
+    ConnectionLimit::new(MAX_TO_APPS, MAX_TO_APPS_PER_ADDRESS)
 }
 
 impl Connections {
-    pub(super) fn new(router: Router, shutdown: CancellationToken) -> Self {
-        let places = Places::new(MAX_CONNECTIONS, MAX_PER_ADDRESS);
-        Self { router, places, open: TaskTracker::new(), shutdown, grace: None }
+    /// Returns the connections to Hearth itself; none is accepted yet.
+    pub fn new(router: Router, shutdown: CancellationToken) -> Self {
+        let limit = ConnectionLimit::new(MAX_CONNECTIONS, MAX_PER_ADDRESS);
+        Self { router, limit, open: TaskTracker::new(), shutdown, grace: None }
     }
 
-    /// Returns the connections of one door, which share their places with those of the others.
-    pub(crate) fn at_a_door(router: Router, shutdown: CancellationToken, places: Places) -> Self {
-        Self { router, places, open: TaskTracker::new(), shutdown, grace: Some(DOOR_GRACE) }
+    /// Returns the connections to one app, which share their limit with those to the others.
+    pub(crate) fn to_app(router: Router, shutdown: CancellationToken, limit: ConnectionLimit) -> Self {
+        Self { router, limit, open: TaskTracker::new(), shutdown, grace: Some(APP_GRACE) }
     }
 
     /// Accepts connections from the network until the shutdown.
-    pub(crate) async fn accept_network(self, listener: TcpListener) {
+    pub async fn accept_network(self, listener: TcpListener) {
         while let Some(accepted) = self.shutdown.run_until_cancelled(listener.accept()).await {
             match accepted {
                 Ok((stream, address)) => {
@@ -75,7 +75,7 @@ impl Connections {
     }
 
     /// Accepts connections from this host until the shutdown.
-    pub(super) async fn accept_local(self, listener: UnixListener) {
+    pub async fn accept_local(self, listener: UnixListener) {
         while let Some(accepted) = self.shutdown.run_until_cancelled(listener.accept()).await {
             match accepted.and_then(|(stream, _)| Ok((peer::of(&stream)?, stream))) {
                 Ok((Ok(peer), stream)) => self.serve(stream, peer).await,
@@ -88,7 +88,7 @@ impl Connections {
     }
 
     /// Resolves when every connection is closed. To be called after the shutdown.
-    pub(crate) async fn closed(&self) {
+    pub async fn closed(&self) {
         self.open.close();
         self.open.wait().await;
     }
@@ -98,7 +98,7 @@ impl Connections {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Some(Some(place)) = self.shutdown.run_until_cancelled(self.places.take(&peer)).await else {
+        let Some(Some(place)) = self.shutdown.run_until_cancelled(self.limit.take(&peer)).await else {
             return;
         };
         let router = self.router.clone();

@@ -10,12 +10,12 @@ use hyper::client::conn::http1;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
-use super::headers::{self, Origin};
-use super::upstream;
+use crate::headers::{self, Origin};
+use crate::upstream;
 
 /// Why the app gave no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
+pub(crate) enum Error {
     /// Nobody is at its port.
     #[error("no connection to {target}: {source}")]
     Connect { target: SocketAddr, source: std::io::Error },
@@ -31,7 +31,7 @@ pub(super) enum Error {
 ///
 /// Each request has a connection of its own: it ends when the visitor goes away, and none that the app has closed is ever
 /// used. `ended` cuts a connection that has changed its protocol.
-pub(super) async fn forward(
+pub(crate) async fn forward(
     (target, scheme): (SocketAddr, Scheme),
     request: Request,
     origin: Origin,
@@ -52,7 +52,7 @@ pub(super) async fn forward(
     let mut builder = http1::Builder::new();
     builder.ignore_invalid_headers_in_responses(true);
     let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(failed)?;
-    // It ends with the answer, or when nobody waits for that any more; what broke is told to whoever waits.
+    // Drives the connection until the answer is complete or dropped; an error surfaces on `send_request`.
     tokio::spawn(async move { drop(connection.with_upgrades().await) });
     let mut answer = sender.send_request(Request::from_parts(parts, body)).await.map_err(failed)?;
     let is_upgrade = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
