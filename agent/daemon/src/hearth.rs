@@ -46,10 +46,10 @@ use hearth_host::data::AppData;
 use hearth_model::event::Event;
 use hearth_model::observed::EngineState;
 use hearth_model::package::Package;
-use hearth_model::update::AppUpdate;
 use hearth_model::{AppId, AppStatus, Chain, Desired, Digest, Generation};
 use hearth_os_update::OsUpdates;
 use hearth_planner::Timing;
+use hearth_reconciler::{CurrentGeneration, SpecCache, Wakeups};
 use tokio::sync::{Notify, Semaphore, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -61,11 +61,11 @@ use crate::import::Imports;
 use crate::janitor::Janitor;
 use crate::os::{DbStore, Probe};
 use crate::reconcile;
+use crate::reconcile::LastTurn;
 use crate::reconcile::pages::Pages;
 use crate::reconcile::run::Reported;
-use crate::reconcile::specs::SpecCache;
+use crate::reconcile::specs::ResolvedFrom;
 use crate::reconcile::start::Starts;
-use crate::reconcile::wake::Wakeups;
 use crate::resolve::{Seeds, Surroundings};
 use crate::scripts::Scripts;
 
@@ -88,14 +88,6 @@ pub struct Options {
     pub timing: Timing,
     /// The root of the operating system, `/` but in tests.
     pub os_root: PathBuf,
-}
-
-/// What the owner wants, with its number.
-#[derive(Debug, Clone)]
-pub(crate) struct InForce {
-    pub(crate) generation: Generation,
-    pub(crate) desired: Arc<Desired>,
-    pub(crate) updates: Arc<BTreeMap<AppId, AppUpdate>>,
 }
 
 /// What was published last: the state of every app, and the generation that it was planned from.
@@ -131,11 +123,13 @@ pub struct Inner {
     pub(crate) engine_dir: OnceLock<PathBuf>,
     /// Held while what the owner wants is changed, so that changes come one after another.
     pub(crate) editing: tokio::sync::Mutex<()>,
-    pub(crate) in_force: watch::Sender<InForce>,
+    pub(crate) in_force: watch::Sender<CurrentGeneration>,
     pub(crate) published: watch::Sender<Published>,
     pub(crate) engine_state: watch::Sender<EngineState>,
     pub(crate) progress: Mutex<BTreeMap<AppId, Reported>>,
-    pub(crate) specs: Mutex<SpecCache>,
+    /// What each app is made of; shared with the loop.
+    pub(crate) specs: Arc<SpecCache<ResolvedFrom>>,
+    pub(crate) turns: watch::Sender<LastTurn>,
     pub(crate) scripts: Scripts,
     pub(crate) imports: Imports,
     pub(crate) os: OsUpdates,
@@ -147,7 +141,8 @@ pub struct Inner {
     pub(crate) events: broadcast::Sender<Event>,
     pub(crate) checks: checks::Checks,
     pub(crate) pages: Pages,
-    pub(crate) wake: Wakeups,
+    /// Wakes the loop.
+    pub(crate) wake: Arc<Wakeups>,
     /// Whether the loop runs.
     is_running: AtomicBool,
     kept: Mutex<BTreeMap<Digest, Arc<Package>>>,
@@ -222,7 +217,7 @@ impl Hearth {
             seeds: RwLock::new(seeds),
             engine_dir: OnceLock::new(),
             editing: tokio::sync::Mutex::new(()),
-            in_force: watch::Sender::new(InForce {
+            in_force: watch::Sender::new(CurrentGeneration {
                 generation,
                 desired: Arc::new(desired),
                 updates: Arc::new(updates),
@@ -230,7 +225,8 @@ impl Hearth {
             published: watch::Sender::new(Published::default()),
             engine_state: watch::Sender::new(EngineState::Unknown),
             progress: Mutex::default(),
-            specs: Mutex::default(),
+            specs: Arc::default(),
+            turns: watch::Sender::new(None),
             scripts: Scripts::default(),
             imports: Imports::default(),
             os,
@@ -240,7 +236,7 @@ impl Hearth {
             events,
             checks: checks::Checks::default(),
             pages: Pages::default(),
-            wake: Wakeups::default(),
+            wake: Arc::default(),
             is_running: AtomicBool::new(false),
             kept: Mutex::default(),
             options,
@@ -288,7 +284,7 @@ impl Hearth {
         self.in_force.borrow().generation
     }
 
-    pub(crate) fn in_force(&self) -> InForce {
+    pub(crate) fn in_force(&self) -> CurrentGeneration {
         self.in_force.borrow().clone()
     }
 

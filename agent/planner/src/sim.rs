@@ -175,15 +175,18 @@ impl Sim {
         self.execute_faithfully(step)
     }
 
-    /// Lets time pass, second by second: containers end, are started again by the engine, get healthy.
-    pub fn tick(&mut self, duration: SignedDuration) {
+    /// Lets time pass, second by second: containers end, are started again by the engine, get healthy. Returns whether the
+    /// engine or an app's page has something to tell.
+    pub fn tick(&mut self, duration: SignedDuration) -> bool {
         let end = crate::retry::later(self.now, duration);
+        let mut has_changed = false;
         while self.now < end {
             self.now = crate::retry::later(self.now, SignedDuration::from_secs(1)).min(end);
             for container in self.containers.values_mut() {
-                container.tick(self.now);
+                has_changed |= container.tick(self.now);
             }
         }
+        has_changed
     }
 
     /// Switches the box off and on: containers end, and those whose restart policy says so are started again.

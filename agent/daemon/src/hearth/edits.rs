@@ -6,22 +6,17 @@ use hearth_model::desired::{Actor, DesiredApp, Run, Settings};
 use hearth_model::event::Event;
 use hearth_model::update::{AppUpdate, UpdatePhase};
 use hearth_model::{AppId, AppState, Chain, Desired, Generation};
+use hearth_reconciler::{Change, CurrentGeneration};
 use jiff::Timestamp;
 use sqlx::{Sqlite, Transaction};
 
 use crate::db;
 use crate::error::{Error, Result};
-use crate::hearth::{Hearth, InForce, time_zone};
+use crate::hearth::{Hearth, time_zone};
 use crate::resolve::circle;
 
 /// How long a change waits for the loop to have seen it, so that whoever asks next sees it too.
 const SEEN_WITHIN: Duration = Duration::from_secs(3);
-
-/// One change: what is wanted afterwards, and the updates that begin or end with it.
-pub(crate) struct Change {
-    pub(crate) desired: Desired,
-    pub(crate) updates: Vec<(AppId, Option<AppUpdate>)>,
-}
 
 impl Hearth {
     /// Wants an app to run.
@@ -50,7 +45,7 @@ impl Hearth {
             })
             .await?;
         // A start that changes nothing is a person who wants it tried again now.
-        self.wake.retry(app);
+        self.try_now(app);
         Ok(generation)
     }
 
@@ -68,13 +63,19 @@ impl Hearth {
         .await
     }
 
+    /// Makes the loop try an app at once, its scripts before the start included.
+    fn try_now(&self, app: &AppId) {
+        self.scripts.prepare_again(app);
+        self.wake.retry(app);
+    }
+
     /// Tries at once what would be tried again later.
     ///
     /// # Errors
     /// When the app is not installed.
     pub async fn retry(&self, _by: &Actor, app: &AppId) -> Result<Generation> {
         self.name_and_package(app).await?;
-        self.wake.retry(app);
+        self.try_now(app);
         Ok(self.generation())
     }
 
@@ -176,12 +177,28 @@ impl Hearth {
         .await
     }
 
-    /// Makes a change: one transaction, one generation. A change that changes nothing makes none.
+    /// Makes a change, and waits until the loop has seen it.
     pub(crate) async fn edit(
         &self,
         by: &Actor,
         why: &str,
-        change: impl FnOnce(InForce) -> Result<Change>,
+        change: impl FnOnce(CurrentGeneration) -> Result<Change>,
+    ) -> Result<Generation> {
+        let before = self.generation();
+        let generation = self.record(by, why, change).await?;
+        if generation > before {
+            self.published_from(generation).await;
+        }
+        Ok(generation)
+    }
+
+    /// Makes a change: one transaction, one generation. A change that changes nothing makes none. The loop itself uses this:
+    /// it would wait for itself in [`Hearth::edit`].
+    pub(crate) async fn record(
+        &self,
+        by: &Actor,
+        why: &str,
+        change: impl FnOnce(CurrentGeneration) -> Result<Change>,
     ) -> Result<Generation> {
         let generation = {
             let _editing = self.editing.lock().await;
@@ -207,7 +224,7 @@ impl Hearth {
             tracing::info!(%generation, by = ?by, "{why}");
             self.seeds.write().unwrap_or_else(PoisonError::into_inner).extend(seeds);
             self.trim_kept(&desired);
-            self.in_force.send_replace(InForce {
+            self.in_force.send_replace(CurrentGeneration {
                 generation,
                 desired: Arc::new(desired),
                 updates: Arc::new(all),
@@ -215,8 +232,6 @@ impl Hearth {
             generation
         };
         self.tell(Event::Generation { generation });
-        self.wake.changed();
-        self.published_from(generation).await;
         Ok(generation)
     }
 
@@ -293,7 +308,7 @@ impl Hearth {
     }
 }
 
-pub(super) fn refuse_while_updating(now: &InForce, app: &AppId, name: &str) -> Result<()> {
+pub(super) fn refuse_while_updating(now: &CurrentGeneration, app: &AppId, name: &str) -> Result<()> {
     match now.updates.get(app).map(|update| &update.phase) {
         Some(UpdatePhase::Fetching | UpdatePhase::Switching | UpdatePhase::Probation { .. }) => {
             Err(Error::Conflict(format!("{name} is being updated: wait until that has ended")))

@@ -5,12 +5,12 @@ use hearth_model::api::generations::{AppPlanPreview, GenerationDetail, PlanPrevi
 use hearth_model::desired::{Actor, GenerationInfo};
 use hearth_model::update::{AppUpdate, UpdatePhase};
 use hearth_model::{AppId, Desired, Generation};
+use hearth_reconciler::{Change, CurrentGeneration};
 
 use crate::db;
 use crate::error::{Error, Result};
-use crate::hearth::edits::Change;
+use crate::hearth::Hearth;
 use crate::hearth::versions::snapshot_name;
-use crate::hearth::{Hearth, InForce};
 use crate::reconcile::look;
 
 /// What happens to apps that a document leaves out.
@@ -100,7 +100,7 @@ impl Hearth {
         let changes = hearth_planner::diff::changes(&now.desired, desired);
         // What is in force has its ports already, or is being looked at for them.
         let ports = if changes.is_empty() { look::Ports::WhenNeeded } else { look::Ports::Always };
-        let wanted = InForce { desired: std::sync::Arc::new(desired.clone()), ..now };
+        let wanted = CurrentGeneration { desired: std::sync::Arc::new(desired.clone()), ..now };
         let view = look::everything(self, &wanted, ports).await;
         let plan = look::plan(self, &wanted, &view, &BTreeMap::new(), &BTreeMap::new());
         let apps = plan
@@ -214,7 +214,7 @@ fn check_version(desired: &Desired) -> Result<()> {
 }
 
 /// Returns the updates that a document begins: an app that changes its package goes the same careful way as by a click.
-fn changed_packages(now: &InForce, desired: &Desired) -> Vec<(AppId, Option<AppUpdate>)> {
+fn changed_packages(now: &CurrentGeneration, desired: &Desired) -> Vec<(AppId, Option<AppUpdate>)> {
     let removed =
         now.desired.apps.keys().filter(|app| !desired.apps.contains_key(*app)).map(|app| (app.clone(), None));
     let changed = desired.apps.iter().filter_map(|(app, wanted)| {

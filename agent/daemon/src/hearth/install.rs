@@ -2,11 +2,11 @@ use hearth_compose::pattern::check_answers;
 use hearth_model::api::apps::{ConfigureApp, InstallApp};
 use hearth_model::desired::{Actor, DesiredApp};
 use hearth_model::{AppId, Generation, form};
+use hearth_reconciler::Change;
 
 use crate::error::{Error, Result};
 use crate::hearth::Hearth;
 use crate::hearth::apps::Checked;
-use crate::hearth::edits::Change;
 
 impl Hearth {
     /// Installs an app.

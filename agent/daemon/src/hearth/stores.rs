@@ -4,13 +4,13 @@ use hearth_model::desired::{Actor, DesiredStore};
 use hearth_model::event::Event;
 use hearth_model::package::PublishedPort;
 use hearth_model::{AppId, AppSpec, Desired, Generation, StoreId};
+use hearth_reconciler::Change;
 
 use crate::catalog::kept::Record;
 use crate::catalog::{Entry, PackageQuery, Store};
 use crate::error::{Error, Result};
 use crate::hearth::Hearth;
 use crate::hearth::apps::access_requests;
-use crate::hearth::edits::Change;
 use crate::resolve;
 
 impl Hearth {

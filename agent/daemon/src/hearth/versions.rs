@@ -5,10 +5,11 @@ use hearth_model::api::apps::UpdateApp;
 use hearth_model::desired::{Actor, DesiredApp};
 use hearth_model::update::{AppUpdate, UpdatePhase};
 use hearth_model::{AppId, Digest, Generation};
+use hearth_reconciler::Change;
 
 use crate::error::{Error, Result};
 use crate::hearth::Hearth;
-use crate::hearth::edits::{Change, refuse_while_updating};
+use crate::hearth::edits::refuse_while_updating;
 
 impl Hearth {
     /// Updates an app to the package that its store offers now.

@@ -4,6 +4,7 @@ use hearth_host::data::{Borders, LeftOut, Lost, Watch};
 use hearth_model::api::import::{ImportState, ImportStatus, ImportUmbrel};
 use hearth_model::desired::Actor;
 use hearth_model::{Chain, Generation};
+use hearth_reconciler::Change;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +13,6 @@ use super::plan::{Prepared, Ready, granted};
 use crate::db;
 use crate::error::{Error, Result};
 use crate::hearth::Hearth;
-use crate::hearth::edits::Change;
 use crate::resolve;
 
 /// The folder of files that apps share, beside the apps' own.

@@ -2,23 +2,21 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use hearth_gateway::Route;
-use hearth_model::AppSpec;
 use hearth_model::door::Door;
 use hearth_model::observed::EngineState;
+use hearth_model::{AppSpec, Observed};
+use hearth_reconciler::Turn;
 
-use crate::hearth::InForce;
-use crate::reconcile::Loop;
-use crate::reconcile::look::{self, View};
+use crate::hearth::Hearth;
 
 /// Says where to listen for apps and what is behind, from what was seen.
-pub(super) fn publish(state: &Loop, now: &InForce, view: &View) {
-    let hearth = &state.hearth;
+pub(super) fn publish(hearth: &Hearth, turn: &Turn) {
     let last = hearth.doors.routes();
     let mut routes = BTreeMap::new();
-    for app in now.desired.apps.keys() {
-        let spec = view.specs.get(app);
+    for app in turn.current.desired.apps.keys() {
+        let spec = turn.specs.get(app);
         let route = match spec {
-            Some(Ok(spec)) => spec.door.as_ref().map(|door| route(spec, door, view, last.get(app))),
+            Some(Ok(spec)) => spec.door.as_ref().map(|door| route(spec, door, &turn.observed, last.get(app))),
             // What runs is left as it is, and so is the way to it.
             Some(Err(_)) | None => last.get(app).cloned(),
         };
@@ -26,16 +24,15 @@ pub(super) fn publish(state: &Loop, now: &InForce, view: &View) {
     }
     hearth.doors.set_routes(routes);
     // Without a look at the engine nobody knows who has which port.
-    if matches!(view.observed.engine, EngineState::Ready { .. }) {
-        let input = look::input(hearth, now, view, &state.failures, &state.wanted_since);
-        hearth.doors.set_wanted(hearth_planner::door::wanted(&input));
+    if matches!(turn.observed.engine, EngineState::Ready { .. }) {
+        hearth.doors.set_wanted(hearth_planner::door::wanted(&turn.input(hearth.options.timing)));
     }
 }
 
-fn route(spec: &AppSpec, door: &Door, view: &View, last: Option<&Route>) -> Route {
-    let target = match &view.observed.engine {
+fn route(spec: &AppSpec, door: &Door, observed: &Observed, last: Option<&Route>) -> Route {
+    let target = match &observed.engine {
         EngineState::Ready { .. } => {
-            let address = hearth_planner::page::address(spec, &door.service, &view.observed.containers);
+            let address = hearth_planner::page::address(spec, &door.service, &observed.containers);
             address.map(|address| SocketAddr::new(address, door.port))
         }
         // Apps go on while the engine does not answer.

@@ -9,12 +9,13 @@ use hearth_model::host_port::HostSocket;
 use hearth_model::observed::{DataState, EngineState, HostFacts};
 use hearth_model::{AppId, AppSpec, AppState, Chain, ImageRef, Observed, Plan};
 use hearth_planner::{Failure, Input};
+use hearth_reconciler::{CurrentGeneration, Specs};
 use jiff::Timestamp;
 
 use crate::db;
 use crate::error::{Error, Result};
-use crate::hearth::{Hearth, InForce};
-use crate::reconcile::specs::{self, Specs};
+use crate::hearth::Hearth;
+use crate::reconcile::specs;
 
 /// The engine's unit, in Debian's package and on a device.
 const ENGINE_UNIT: &str = "docker.service";
@@ -34,10 +35,21 @@ pub(crate) enum Ports {
     Always,
 }
 
-/// Looks at the engine and the host. Whatever cannot be seen is said in [`Observed::engine`].
-pub(crate) async fn everything(hearth: &Hearth, now: &InForce, ports: Ports) -> View {
-    hearth.observe_address().await;
+/// Resolves the apps of a generation, and observes the engine and the host. Whatever cannot be seen is said in
+/// [`Observed::engine`].
+pub(crate) async fn everything(hearth: &Hearth, now: &CurrentGeneration, ports: Ports) -> View {
     let specs = specs::resolved(hearth, now).await;
+    let observed = observe(hearth, now, &specs, ports).await;
+    View { specs, observed }
+}
+
+/// Observes the engine and the host. Whatever cannot be seen is said in [`Observed::engine`].
+pub(super) async fn observe(
+    hearth: &Hearth,
+    now: &CurrentGeneration,
+    specs: &Specs,
+    ports: Ports,
+) -> Observed {
     let images = specs
         .values()
         .flatten()
@@ -45,7 +57,7 @@ pub(crate) async fn everything(hearth: &Hearth, now: &InForce, ports: Ports) -> 
         .collect();
     let wanted_ports = match ports {
         Ports::Always => None,
-        Ports::WhenNeeded => Some(about_to_publish(hearth, now, &specs)),
+        Ports::WhenNeeded => Some(about_to_publish(hearth, now, specs)),
     };
     // The engine takes its time; the disk and the host have theirs meanwhile.
     let (engine, folders, foreign_ports, host) = tokio::join!(
@@ -79,7 +91,7 @@ pub(crate) async fn everything(hearth: &Hearth, now: &InForce, ports: Ports) -> 
         }
         Err(state) => observed.engine = state,
     }
-    View { specs, observed }
+    observed
 }
 
 /// Returns what the engine has, or why it does not say.
@@ -118,7 +130,7 @@ async fn known_engine(hearth: &Hearth) -> EngineState {
 }
 
 /// Returns the ports of apps that are not yet where they should be.
-fn about_to_publish(hearth: &Hearth, now: &InForce, specs: &Specs) -> BTreeSet<(Protocol, u16)> {
+fn about_to_publish(hearth: &Hearth, now: &CurrentGeneration, specs: &Specs) -> BTreeSet<(Protocol, u16)> {
     let published = hearth.published.borrow();
     let is_settled = |app: &AppId| {
         published.generation == now.generation
@@ -158,7 +170,7 @@ async fn listening(
 }
 
 /// Looks at what the disk and the database say about the apps.
-async fn folders(hearth: &Hearth, now: &InForce) -> Result<Observed> {
+async fn folders(hearth: &Hearth, now: &CurrentGeneration) -> Result<Observed> {
     let created = db::data::created(&hearth.db).await?;
     let hooks_done = db::hooks::all(&hearth.db).await?;
     let apps: BTreeSet<AppId> =
@@ -205,7 +217,7 @@ pub(crate) async fn host(hearth: &Hearth) -> HostFacts {
 /// Plans from a view.
 pub(crate) fn plan(
     hearth: &Hearth,
-    now: &InForce,
+    now: &CurrentGeneration,
     view: &View,
     failures: &BTreeMap<AppId, Failure>,
     wanted_since: &BTreeMap<AppId, Timestamp>,
@@ -216,7 +228,7 @@ pub(crate) fn plan(
 /// Puts together what the planner decides from.
 pub(crate) fn input<'a>(
     hearth: &Hearth,
-    now: &'a InForce,
+    now: &'a CurrentGeneration,
     view: &'a View,
     failures: &'a BTreeMap<AppId, Failure>,
     wanted_since: &'a BTreeMap<AppId, Timestamp>,

@@ -6,16 +6,16 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, header};
 use hearth_gateway::upstream;
-use hearth_model::observed::ObservedPage;
+use hearth_model::observed::{ObservedContainer, ObservedPage};
 use hearth_model::{AppId, Chain};
 use hearth_planner::page::{self, Target};
+use hearth_reconciler::{CurrentGeneration, Specs};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::hearth::{Hearth, InForce};
-use crate::reconcile::look::View;
+use crate::hearth::Hearth;
 
 /// Pages that are asked at the same time: an answer takes milliseconds, and silence is given up after a while.
 const AT_ONCE: usize = 8;
@@ -75,17 +75,22 @@ impl Pages {
 
 /// Sees to it that the pages are asked of which nothing is known, and returns what is known of the others. Asks nobody
 /// itself, and does not wait.
-pub(super) fn observe(hearth: &Hearth, now: &InForce, view: &View) -> BTreeMap<AppId, ObservedPage> {
+pub(super) fn observe(
+    hearth: &Hearth,
+    current: &CurrentGeneration,
+    specs: &Specs,
+    containers: &BTreeMap<String, ObservedContainer>,
+) -> BTreeMap<AppId, ObservedPage> {
     let mut asked = hearth.pages.lock();
-    asked.retain(|app, _| view.specs.contains_key(app));
-    for (app, spec) in view.specs.iter() {
+    asked.retain(|app, _| specs.contains_key(app));
+    for (app, spec) in specs {
         // The page of an app whose spec cannot be told is left as it is, like the app itself.
         let Ok(spec) = spec else { continue };
-        let Some(target) = page::target(spec, &view.observed.containers) else {
+        let Some(target) = page::target(spec, containers) else {
             asked.remove(app);
             continue;
         };
-        let is_on_probation = page::is_on_probation(now.updates.get(app));
+        let is_on_probation = page::is_on_probation(current.updates.get(app));
         let known = asked.get(app).filter(|known| known.target == target);
         if known.is_some_and(|known| known.is_on_probation == is_on_probation) {
             continue;

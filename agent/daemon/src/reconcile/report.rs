@@ -9,66 +9,81 @@ use hearth_model::event::Event;
 use hearth_model::package::{DefaultLogin, Package, PublishedPort, Scheme};
 use hearth_model::plan::AppPlan;
 use hearth_model::update::{AppUpdate, UpdatePhase};
-use hearth_model::{AppId, AppSpec, AppState, Generation, Plan};
+use hearth_model::{AppId, AppSpec, AppState, Generation};
+use hearth_reconciler::{CurrentGeneration, Turn};
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use crate::db;
-use crate::hearth::{Hearth, InForce, Published};
-use crate::reconcile::Loop;
-use crate::reconcile::look::View;
+use crate::hearth::{Hearth, Published};
+use crate::reconcile::LastTurn;
+use crate::reconcile::evidence::Evidence;
 use crate::resolve::{self, Subject};
 
+/// Publishes the state of every app after each turn. A turn that ends while an earlier one is still being published takes
+/// the place of those between.
+pub(super) async fn publish_turns(hearth: Hearth, mut turns: watch::Receiver<LastTurn>) {
+    let mut evidence = Evidence::default();
+    while turns.changed().await.is_ok() {
+        let last = turns.borrow_and_update().clone();
+        if let Some(turn) = last {
+            publish(&hearth, &mut evidence, &turn).await;
+        }
+    }
+}
+
 /// Publishes the state of every app, and tells listeners what changed.
-pub(super) async fn publish(state: &mut Loop, now: &InForce, view: &View, plan: &Plan) {
-    let last = Arc::clone(&state.hearth.published.borrow().apps);
+async fn publish(hearth: &Hearth, evidence: &mut Evidence, turn: &Turn) {
+    let Turn { current, plan, .. } = turn;
+    let last = Arc::clone(&hearth.published.borrow().apps);
     let mut apps = BTreeMap::new();
     for (app, app_plan) in &plan.apps {
-        let status = match now.desired.apps.get(app) {
-            Some(wanted) => installed(state, now, view, app, wanted, app_plan).await,
-            None => removing(last.get(app), now.generation, app, app_plan),
+        let status = match current.desired.apps.get(app) {
+            Some(wanted) => installed(hearth, evidence, turn, app, wanted, app_plan).await,
+            None => removing(last.get(app), current.generation, app, app_plan),
         };
         if let Some(status) = status {
             apps.insert(app.clone(), status);
         }
     }
     // An app whose last steps still run is there until they have ended, whatever the engine says already.
-    for app in state.running.keys() {
+    for app in &turn.running {
         if let Some(status) = last.get(app) {
             apps.entry(app.clone()).or_insert_with(|| status.clone());
         }
     }
     let apps = Arc::new(apps);
     // Replaced first: who subscribes and then asks for the states has a change from one of the two.
-    state.hearth.published.send_replace(Published { generation: now.generation, apps: Arc::clone(&apps) });
+    hearth.published.send_replace(Published { generation: current.generation, apps: Arc::clone(&apps) });
     for (app, status) in apps.iter() {
         if last.get(app) != Some(status) {
-            state.hearth.tell(Event::App { app: Box::new(status.clone()) });
+            hearth.tell(Event::App { app: Box::new(status.clone()) });
         }
     }
     for app in last.keys().filter(|app| !apps.contains_key(*app)) {
-        state.evidence.forget(app);
-        state.hearth.tell(Event::AppRemoved { id: app.clone() });
+        evidence.forget(app);
+        hearth.tell(Event::AppRemoved { id: app.clone() });
     }
 }
 
 async fn installed(
-    state: &mut Loop,
-    now: &InForce,
-    view: &View,
+    hearth: &Hearth,
+    evidence: &mut Evidence,
+    turn: &Turn,
     app: &AppId,
     wanted: &DesiredApp,
     plan: &AppPlan,
 ) -> Option<AppStatus> {
-    let hearth = state.hearth.clone();
+    let Turn { current, specs, observed, .. } = turn;
     let package = hearth.kept_package(&wanted.digest).await.ok().flatten();
-    let spec = view.specs.get(app).and_then(|spec| spec.as_ref().ok());
+    let spec = specs.get(app).and_then(|spec| spec.as_ref().ok());
     let door = hearth.doors.trouble(app).filter(|_| plan.state == AppState::Running);
     let trouble =
-        hearth.spec_trouble(app).filter(|trouble| spec.is_none() || trouble.code != ReasonCode::Waiting);
+        hearth.specs.problem(app).filter(|trouble| spec.is_none() || trouble.code != ReasonCode::Waiting);
     let state_now = match plan.state {
         _ if door.is_some() => AppState::Unhealthy,
         // What it is made of is being worked out.
-        AppState::Unknown if trouble.is_some() => match now.updates.get(app) {
+        AppState::Unknown if trouble.is_some() => match current.updates.get(app) {
             Some(update) if !update.phase.is_over() => AppState::Updating,
             Some(_) | None => AppState::Starting,
         },
@@ -76,9 +91,9 @@ async fn installed(
     };
     let mut reason = plan.reason.clone().or(door).or(trouble).or_else(|| hearth.scripts.trouble(app));
     if let Some(reason) = &mut reason {
-        state.evidence.add(&hearth, app, reason, &view.observed).await;
+        evidence.add(hearth, app, reason, observed).await;
     }
-    let update = now.updates.get(app);
+    let update = current.updates.get(app);
     Some(AppStatus {
         id: app.clone(),
         name: package.as_ref().map_or_else(|| app.to_string(), |package| package.manifest.name.clone()),
@@ -87,22 +102,22 @@ async fn installed(
         store: wanted.store.clone(),
         package: wanted.package.clone(),
         version: wanted.version.clone(),
-        update: available_update(&hearth, wanted, update),
+        update: available_update(hearth, wanted, update),
         state: state_now,
         reason,
-        progress: progress(&hearth, app, plan),
-        services: spec.map(|spec| services(&hearth, spec, view, plan)).unwrap_or_default(),
+        progress: progress(hearth, app, plan),
+        services: spec.map(|spec| services(hearth, spec, turn, plan)).unwrap_or_default(),
         open: spec.and_then(open_target),
         onion: spec.and_then(|spec| spec.onion.clone()),
         ports: spec.map(other_ports).unwrap_or_default(),
-        default_login: default_login(&hearth, now, app, wanted, package.as_deref()).await,
+        default_login: default_login(hearth, current, app, wanted, package.as_deref()).await,
         last_update: update.and_then(last_update),
-        generation: now.generation,
+        generation: current.generation,
     })
 }
 
-fn services(hearth: &Hearth, spec: &AppSpec, view: &View, plan: &AppPlan) -> Vec<ServiceStatus> {
-    let containers = &view.observed.containers;
+fn services(hearth: &Hearth, spec: &AppSpec, turn: &Turn, plan: &AppPlan) -> Vec<ServiceStatus> {
+    let containers = &turn.observed.containers;
     hearth_planner::status::services(
         spec,
         containers,
@@ -178,7 +193,7 @@ fn other_ports(spec: &AppSpec) -> Vec<PublishedPort> {
 
 async fn default_login(
     hearth: &Hearth,
-    now: &InForce,
+    current: &CurrentGeneration,
     app: &AppId,
     wanted: &DesiredApp,
     package: Option<&Package>,
@@ -186,7 +201,7 @@ async fn default_login(
     let package = package?;
     let login = package.manifest.default_login.as_ref()?;
     let secrets = db::data::secrets(&hearth.db, app).await.unwrap_or_default();
-    let around = hearth.surroundings(&now.desired);
+    let around = hearth.surroundings(&current.desired);
     let subject = Subject { app, desired: wanted, package, secrets: &secrets, around: &around };
     let fill = |text: &str| resolve::fill(text, subject);
     Some(DefaultLogin { username: fill(&login.username), password: fill(&login.password) })

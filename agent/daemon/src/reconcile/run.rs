@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
 use hearth_docker::PullProgress;
 use hearth_model::condition::{Progress, ReasonCode};
 use hearth_model::event::Event;
@@ -19,33 +18,6 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// Files that a copy left out and that are named one by one.
 const NAMED_IN_THE_LOG: usize = 50;
-
-/// Does stages one after another, the steps of each at once. Stops after a stage once the token is cancelled.
-///
-/// # Errors
-/// Why a step failed; later stages were not begun. The others of its stage that failed are in the log.
-pub(crate) async fn stages_of(
-    hearth: &Hearth,
-    app: &AppId,
-    stages: Vec<Vec<Step>>,
-    cancel: &CancellationToken,
-) -> Result<(), Reason> {
-    for stage in stages {
-        if cancel.is_cancelled() {
-            return Ok(());
-        }
-        hearth.set_progress_text(app, &describe(&stage));
-        let results = join_all(stage.iter().map(|step| one(hearth, app, step, cancel))).await;
-        let mut failures = results.into_iter().filter_map(Result::err);
-        if let Some(first) = failures.next() {
-            for other in failures {
-                tracing::warn!(app.id = %app, "another step of the same stage failed: {}", other.message);
-            }
-            return Err(first);
-        }
-    }
-    Ok(())
-}
 
 /// Does a step; the token ends one that fetches or runs a script. A copy of data goes on to its end.
 ///
@@ -142,7 +114,7 @@ pub(crate) async fn check_mounts(
     app: &AppId,
     container: &ContainerSpec,
 ) -> Result<(), Reason> {
-    let volumes = hearth.known_spec(app).map(|spec| spec.volumes).unwrap_or_default();
+    let volumes = hearth.specs.spec(app).map(|spec| spec.volumes).unwrap_or_default();
     let (data, app, container) = (hearth.data.clone(), app.clone(), container.clone());
     blocking(move || data.check_mounts(&app, &container, &volumes)).await
 }
@@ -180,7 +152,7 @@ fn recorded(result: crate::error::Result<()>) -> Result<(), Reason> {
 }
 
 /// Returns a stage in words for the owner.
-fn describe(stage: &[Step]) -> String {
+pub(super) fn describe(stage: &[Step]) -> String {
     let text = match stage.first() {
         Some(Step::Engine(EngineStep::PullImage { .. })) if stage.len() == 1 => "Fetching an image",
         Some(Step::Engine(EngineStep::PullImage { .. })) => {
@@ -216,7 +188,7 @@ pub(crate) struct Reported {
 }
 
 impl Hearth {
-    fn set_progress_text(&self, app: &AppId, text: &str) {
+    pub(super) fn set_progress_text(&self, app: &AppId, text: &str) {
         self.report_progress(app, true, |progress| {
             // Images of an earlier stage are there by now.
             *progress = Progress { text: text.to_owned(), images: BTreeMap::new() };

@@ -24,7 +24,7 @@ pub(crate) struct Starts(tokio::sync::Mutex<()>);
 /// # Errors
 /// Why it does not run.
 pub(super) async fn start(hearth: &Hearth, app: &AppId, name: &str) -> Result<(), Reason> {
-    let spec = hearth.known_spec(app);
+    let spec = hearth.specs.spec(app);
     let step = EngineStep::StartContainer { name: name.to_owned() };
     let Some(spec) = spec.filter(|spec| may_be_exchanged(hearth, spec)) else {
         check(hearth, app, name).await?;
@@ -70,7 +70,7 @@ async fn start_alone(
 }
 
 async fn check(hearth: &Hearth, app: &AppId, name: &str) -> Result<(), Reason> {
-    match hearth.known_container(app, name) {
+    match hearth.specs.container(app, name) {
         Some(container) => check_mounts(hearth, app, &container).await,
         None => Ok(()),
     }

@@ -44,7 +44,7 @@ impl Hearth {
             Hook::PreStart => {
                 self.scripts.lock().prepared.insert(app.clone());
                 // The script may have written what the app is made of.
-                self.forget_spec(app);
+                self.specs.forget(app);
             }
             Hook::PreInstall | Hook::PostInstall | Hook::PostUpdate => {
                 db::hooks::set(&self.db, app, hook, &wanted.digest).await.map_err(broken)?;

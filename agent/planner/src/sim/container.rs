@@ -91,7 +91,15 @@ impl SimContainer {
         }
     }
 
-    pub(super) fn tick(&mut self, now: Timestamp) {
+    /// Lets time pass. Returns whether something about the container changed that the agent hears of.
+    pub(super) fn tick(&mut self, now: Timestamp) -> bool {
+        let before = (self.seen.state.clone(), self.seen.health.clone(), self.seen.restart_count);
+        self.come_to(now);
+        let page_changes = self.behaviour.page != PageAnswers::AtOnce && self.is_running();
+        page_changes || before != (self.seen.state.clone(), self.seen.health.clone(), self.seen.restart_count)
+    }
+
+    fn come_to(&mut self, now: Timestamp) {
         if let ContainerState::Restarting { .. } = self.seen.state {
             self.restart_by_engine(now);
             return;

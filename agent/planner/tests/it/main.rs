@@ -1,30 +1,6 @@
-//! The planner against the simulator: scenarios as text, and properties that hold from any state.
+//! From one release of the operating system to the next, and back, on a simulated box with two slots.
 
-/// Order, findings, differences and states, in words.
-mod answers;
-/// Random apps, and random faults of a new version.
-mod any;
-/// Where the agent listens for apps.
-mod doors;
-/// The loop of the agent: observe, move updates on, plan, check the plan, execute it.
-mod driver;
-/// Specs in few words.
-mod fixture;
-/// Scripts of packages.
-mod hooks;
-/// Apps that do not run although their containers do, and waits that end.
-mod liveness;
 /// A box with two slots, in memory.
 mod os_box;
 /// From one release of the operating system to the next, and back.
 mod os_update;
-/// From any state to the desired one.
-mod properties;
-/// Each rule finds the plan that breaks it.
-mod rules;
-/// Installing, changing, stopping, removing.
-mod scenarios;
-/// What goes wrong, and what the owner reads.
-mod trouble;
-/// From one version to the next, and back.
-mod updates;

@@ -75,7 +75,7 @@ impl Caller {
             Call::Run { service, exec, entrypoint, with_dependencies } => {
                 self.may_start()?;
                 // The script may have written what the app is made of.
-                self.hearth.forget_spec(&self.app);
+                self.hearth.specs.forget(&self.app);
                 let spec = self.spec().await?;
                 let container = container_of(&spec, &service)?;
                 if with_dependencies {

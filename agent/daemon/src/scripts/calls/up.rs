@@ -7,12 +7,13 @@ use hearth_model::observed::EngineState;
 use hearth_model::plan::AppPlan;
 use hearth_model::{AppId, AppSpec, AppState, Observed, ServiceName};
 use hearth_planner::Input;
+use hearth_reconciler::stages_of;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::carry_out::Caller;
+use crate::reconcile::ThisBox;
 use crate::reconcile::look::{self, Ports, View};
-use crate::reconcile::run;
 
 /// More than a script has.
 const DAY: Duration = Duration::from_hours(24);
@@ -29,7 +30,7 @@ impl Caller {
     pub(super) async fn up(&self, services: &[ServiceName], wait: Option<Duration>) -> Result<(), String> {
         let (hearth, app) = (&self.hearth, &self.app);
         // The script may have written what the app is made of.
-        hearth.forget_spec(app);
+        hearth.specs.forget(app);
         let wanted_since = BTreeMap::from([(app.clone(), Timestamp::now())]);
         // A wait that never ends is none that ends early.
         let until = wait.map(|wait| Instant::now().checked_add(wait).unwrap_or_else(|| Instant::now() + DAY));
@@ -80,7 +81,8 @@ impl Caller {
     async fn is_done(&self, plan: &AppPlan, until: Option<Instant>) -> Result<bool, String> {
         let words = |reason: &Reason| reason.message.clone();
         if !plan.stages.is_empty() {
-            let done = run::stages_of(&self.hearth, &self.app, plan.stages.clone(), &self.cut_off).await;
+            let done =
+                stages_of(&ThisBox(self.hearth.clone()), &self.app, plan.stages.clone(), &self.cut_off).await;
             return done.map(|()| false).map_err(|reason| words(&reason));
         }
         let reason =
