@@ -1,7 +1,8 @@
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use bytes::Bytes;
 use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt};
 use serde_json::json;
 
 use crate::engine::Engine;
@@ -28,6 +29,13 @@ pub enum EngineEvent {
         /// What, in the engine's word: `start`, `die`, `health_status: healthy`, `destroy` …
         action: String,
     },
+    /// A network was removed, or a container was taken out of one.
+    Network {
+        /// The network's name. The engine does not say whose it is.
+        name: String,
+        /// What, in the engine's word: `destroy` or `disconnect`.
+        action: String,
+    },
     /// The engine went away, or never was there; it is tried again.
     Lost {
         /// What was seen.
@@ -36,7 +44,7 @@ pub enum EngineEvent {
 }
 
 impl Engine {
-    /// Returns what happens to containers of ours, for as long as it is listened to. It never ends: when the engine
+    /// Returns what happens to containers of ours and to their networks, for as long as it is listened to. It never ends: when the engine
     /// goes away it says [`EngineEvent::Lost`] once and tries again, 0.2 to 10 seconds apart.
     pub fn events(&self) -> BoxStream<'static, EngineEvent> {
         let engine = self.clone();
@@ -80,31 +88,26 @@ impl Engine {
         // An engine answers a request for events only with the first event, so it is asked whether it is there before.
         self.inner.reader.versions().await?;
         let ours = format!("{}={}", labels::BOX, self.inner.options.box_id);
-        let filter = filters(&json!({ "type": ["container"], "label": [ours] }));
-        let mut stream = Box::pin(self.inner.reader.follow_slow(&format!("/events?filters={filter}")));
+        let containers = filters(&json!({ "type": ["container"], "label": [ours] }));
+        // Events of networks have no labels, so a filter for ours would keep all of them away.
+        let networks = filters(&json!({ "type": ["network"], "event": ["destroy", "disconnect"] }));
+        let follow =
+            |filter: &str| lines(self.inner.reader.follow_slow(&format!("/events?filters={filter}")));
+        let (containers, networks) = (follow(&containers), follow(&networks));
+        let mut events = std::pin::pin!(futures_util::stream::select(containers, networks));
         *told_lost = false;
         *pause = FIRST_PAUSE;
         if sender.send(EngineEvent::Connected).await.is_err() {
             return Ok(());
         }
-        let mut line = Vec::new();
-        while let Some(bytes) = stream.next().await {
-            for part in bytes?.split_inclusive(|byte| *byte == b'\n') {
-                if line.len() < LINE_LIMIT_BYTES {
-                    line.extend_from_slice(part);
-                }
-                if !part.ends_with(b"\n") {
-                    continue;
-                }
-                let event = self.read_event(&std::mem::take(&mut line));
-                if let Some(event) = event
-                    && sender.send(event).await.is_err()
-                {
-                    return Ok(());
-                }
+        while let Some(line) = events.next().await {
+            if let Some(event) = self.read_event(&line?)
+                && sender.send(event).await.is_err()
+            {
+                return Ok(());
             }
         }
-        Err(Failure::Unreachable("it ended its events".to_owned()))
+        Err(ended())
     }
 
     fn read_event(&self, line: &[u8]) -> Option<EngineEvent> {
@@ -122,10 +125,44 @@ impl Engine {
         {
             return None;
         }
-        self.inner.cache.forget(&event.actor.id);
         let name = event.actor.attributes.get("name").cloned().unwrap_or_default();
+        if event.kind == "network" {
+            return Some(EngineEvent::Network { name, action: event.action });
+        }
+        self.inner.cache.forget(&event.actor.id);
         Some(EngineEvent::Container { name, action: event.action })
     }
+}
+
+/// Cuts what the engine sends into lines. An engine that goes away is an error, so that one of two streams that ends is
+/// not waited out by the other.
+fn lines(
+    pieces: impl Stream<Item = Result<Bytes, Failure>> + Send,
+) -> impl Stream<Item = Result<Vec<u8>, Failure>> + Send {
+    let pieces = pieces.chain(futures_util::stream::once(async { Err(ended()) }));
+    let mut line = Vec::new();
+    let cut = move |piece: Result<Bytes, Failure>| {
+        let mut whole = Vec::new();
+        match piece {
+            Ok(bytes) => {
+                for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+                    if line.len() < LINE_LIMIT_BYTES {
+                        line.extend_from_slice(part);
+                    }
+                    if part.ends_with(b"\n") {
+                        whole.push(Ok(std::mem::take(&mut line)));
+                    }
+                }
+            }
+            Err(failure) => whole.push(Err(failure)),
+        }
+        futures_util::stream::iter(whole)
+    };
+    pieces.map(cut).flatten()
+}
+
+fn ended() -> Failure {
+    Failure::Unreachable("it ended its events".to_owned())
 }
 
 struct AbortOnDrop(tokio::task::JoinHandle<()>);

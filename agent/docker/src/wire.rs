@@ -291,6 +291,8 @@ pub(crate) struct Info {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Event {
+    #[serde(default, rename = "Type")]
+    pub(crate) kind: String,
     #[serde(default)]
     pub(crate) action: String,
     #[serde(default)]
