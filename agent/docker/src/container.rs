@@ -99,6 +99,12 @@ impl Engine {
         };
         let own_labels = labels.write(&self.inner.options.box_id, body::endpoint_count(spec), &spec.labels);
         let versions = self.inner.reader.versions().await.map_err(|failure| self.error(failure, doing))?;
+        if let Some((volume, subpath)) = links::mounted_whole(spec, &versions.api) {
+            let answer = format!(
+                "it mounts `{subpath}` of the volume {volume}, and this engine can mount whole volumes alone; Docker 26 and later can mount a part"
+            );
+            return Err(Error::Refused { doing: doing.to_owned(), answer });
+        }
         let mut mounts = self.mounts_beneath(spec, &versions.api, doing).await?;
         mounts.extend(self.anonymous_mounts(labels, spec, doing).await?);
         let target = body::Target { api_version: &versions.api, defaults: self.inner.options.limits };

@@ -30,14 +30,32 @@ pub fn follows_links(container: &ContainerSpec, api_version: &str) -> bool {
 /// Tells whether the engine resolves the mount beneath its base. It has no words for a bind's propagation and SELinux label
 /// there.
 pub(super) fn is_resolved(mount: &Mount, api_version: &str) -> bool {
-    let number = |text: Option<&str>| text.and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
-    let mut parts = api_version.split('.');
-    let version = (number(parts.next()), number(parts.next()));
     match mount {
-        _ if mount.beneath().is_none() || version < SUBPATH_SINCE => false,
+        _ if mount.beneath().is_none() || !knows_subpaths(api_version) => false,
         Mount::Bind { propagation, selinux, .. } => propagation.is_none() && selinux.is_none(),
         Mount::Volume { .. } | Mount::Tmpfs { .. } => true,
     }
+}
+
+/// Returns a volume of which a container mounts a part, where the engine has no words for that: it would pass over the word
+/// that it does not know, and mount the whole volume.
+pub(super) fn mounted_whole<'a>(
+    container: &'a ContainerSpec,
+    api_version: &str,
+) -> Option<(&'a str, &'a str)> {
+    if knows_subpaths(api_version) {
+        return None;
+    }
+    container.mounts.iter().find_map(|mount| match mount {
+        Mount::Volume { source, subpath: Some(subpath), .. } => Some((source.as_str(), subpath.as_str())),
+        Mount::Volume { .. } | Mount::Bind { .. } | Mount::Tmpfs { .. } => None,
+    })
+}
+
+fn knows_subpaths(api_version: &str) -> bool {
+    let number = |text: Option<&str>| text.and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
+    let mut parts = api_version.split('.');
+    (number(parts.next()), number(parts.next())) >= SUBPATH_SINCE
 }
 
 /// Returns the mounts of a container that the engine resolves beneath a base, given each base's folder.

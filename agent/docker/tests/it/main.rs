@@ -4,6 +4,7 @@
 
 mod attach;
 mod containers;
+mod contract;
 mod crowd;
 mod events;
 mod images;
