@@ -31,6 +31,7 @@ fn a_store_is_added_by_its_address_refreshed_and_removed() -> Result<()> {
         browser.press("button", "=Add a store")?;
         browser.find("textbox", "Location")?;
         browser.fill("Location", &server.url("/balcony.tar"))?;
+        browser.wait_for_text("It comes over plain http", PATIENCE)?;
         browser.screenshots("01-add")?;
         browser.press("button", "=Add a store")?;
         browser.wait_for_text("404", PATIENCE)?;
@@ -41,6 +42,10 @@ fn a_store_is_added_by_its_address_refreshed_and_removed() -> Result<()> {
         browser.wait_for_text("balcony is added", PATIENCE)?;
         let text = browser.wait_for_text("2 packages", PATIENCE)?;
         ensure!(text.contains(&server.url("/balcony.tar")), "the address is not shown: {text}");
+        ensure!(
+            text.contains("It comes over plain http"),
+            "its packages can be changed on their way: {text}"
+        );
         // The page stands open for a while.
         browser.run("const then = Date.now; Date.now = () => then() + 600000", &serde_json::json!([]))?;
         browser.wait_for_text("checked 10 minutes ago", PATIENCE)?;

@@ -215,15 +215,18 @@ fn a_git_store_is_followed_from_the_command_line() -> Result<()> {
         offer("notes", "1")?;
         shop.server.serve("/git/", Page::Git(machine.path("git")));
         let hearth = shop.setup.start()?;
-        let command = |arguments: &[&str]| -> Result<String> {
+        let both = |arguments: &[&str]| -> Result<[String; 2]> {
             let output = hearth.command_line(arguments)?;
-            let error = String::from_utf8_lossy(&output.stderr);
+            let error = String::from_utf8_lossy(&output.stderr).into_owned();
             ensure!(output.status.success(), "`hearth {}` failed: {error}", arguments.join(" "));
-            Ok(String::from_utf8(output.stdout)?)
+            Ok([String::from_utf8(output.stdout)?, error])
         };
+        let command = |arguments: &[&str]| both(arguments).map(|[output, _]| output);
         let url = shop.server.url("/git/apps/.git#main");
-        let added = command(&["store", "add", &url, "--id", "apps", "--name", "My apps"])?;
+        let [added, notes] = both(&["store", "add", &url, "--id", "apps", "--name", "My apps"])?;
         ensure!(added.contains("apps is added: 1 package"), "{added}");
+        ensure!(notes.contains("apps comes over plain http"), "{notes}");
+        ensure!(command(&["store", "list"])?.contains("apps comes over plain http"));
         ensure!(command(&["store", "refresh"])?.contains("nothing changed"));
         offer("notes", "2")?;
         offer("wiki", "1")?;

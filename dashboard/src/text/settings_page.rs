@@ -82,6 +82,7 @@ pub(crate) mod stores {
     pub(crate) const REMOVE: &str = "Remove";
     pub(crate) const REMOVE_WORDS: &str = "Its packages leave your store. Apps that you installed from it stay and go on running, without updates.";
     pub(crate) const TITLE: &str = "Stores";
+    pub(crate) const UNPROTECTED: &str = "It comes over plain http: whoever is on the way between your box and its server can change its packages. Use an address that begins with https:// if it has one.";
     pub(crate) const UNPACKING: &str = "Unpacking";
     pub(crate) const UPDATED: &str = "Updated";
 

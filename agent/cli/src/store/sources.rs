@@ -1,5 +1,7 @@
 use hearth_model::api::apps::Changed;
-use hearth_model::api::store::{AddStore, AddedStore, StoreChanges, StorePhase, StoreProgress, StoreSummary};
+use hearth_model::api::store::{
+    AddStore, AddedStore, StoreChanges, StorePhase, StoreProgress, StoreSummary, is_unprotected,
+};
 use hearth_model::event::Event;
 use hearth_model::{Bytes, StoreId};
 use hyper::Method;
@@ -43,9 +45,19 @@ pub(super) async fn add(
     let request = AddStore { name: name.unwrap_or_else(|| id.to_string()), id: id.clone(), location };
     let asked = client.send::<AddedStore>(Method::POST, "/stores", &request);
     let added = with_progress(client, output, &id, asked).await?;
+    if is_unprotected(&added.store.location) {
+        note(&unprotected(&id));
+    }
     output.value(&added, |AddedStore { store, generation: _ }| {
         format!("{id} is added: {}{}", packages(store), refused(store))
     })
+}
+
+fn unprotected(id: &StoreId) -> String {
+    format!(
+        "{id} comes over plain http: whoever is on the way between this box and its server can change its packages; \
+         add it by an address that begins with https:// if it has one"
+    )
 }
 
 pub(super) async fn remove(client: &Client, output: &Output, store: &StoreId) -> Result<(), CliError> {
@@ -155,6 +167,9 @@ fn in_words(stores: &[StoreSummary]) -> String {
     let mut text =
         table(["STORE", "NAME", "PACKAGES", "REFRESHED", "LOCATION"], &rows, "there are no stores\n");
     for store in stores {
+        if is_unprotected(&store.location) {
+            text.push_str(&format!("{}\n", unprotected(&store.id)));
+        }
         if let Some(changes) = &store.changes {
             let on = changes.at.strftime("%Y-%m-%d");
             text.push_str(&format!("{}, changes of {on}: {}\n", store.id, changes_in_words(changes)));

@@ -89,6 +89,11 @@ pub struct StoreSummary {
     pub apps: Vec<AppId>,
 }
 
+/// Tells whether what comes from an address can be changed on its way, since it comes over plain HTTP.
+pub fn is_unprotected(location: &str) -> bool {
+    location.starts_with("http://")
+}
+
 /// Why a store could not be refreshed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

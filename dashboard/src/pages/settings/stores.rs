@@ -8,7 +8,7 @@ mod progress;
 mod remove;
 
 use hearth_model::Timestamp;
-use hearth_model::api::store::{RefusedPackage, StoreProblem, StoreSummary};
+use hearth_model::api::store::{RefusedPackage, StoreProblem, StoreSummary, is_unprotected};
 use leptos::prelude::*;
 
 use self::add::AddForm;
@@ -81,6 +81,13 @@ fn Row(store: StoreSummary, stores: Remote<Vec<StoreSummary>>) -> impl IntoView 
     };
     let problem = store.problem.map(|problem| trouble(problem, store.packages));
     let left_out = (!store.refused.is_empty()).then(|| refused(&store.refused));
+    let unprotected = is_unprotected(&store.location).then(|| {
+        view! {
+            <div class="store-wide">
+                <Unprotected />
+            </div>
+        }
+    });
     let removing = RwSignal::new(false);
     let title = text::remove_title(&store.name);
     let (refresh_label, remove_label) = (text::refresh(&store.name), text::remove(&store.name));
@@ -120,6 +127,7 @@ fn Row(store: StoreSummary, stores: Remote<Vec<StoreSummary>>) -> impl IntoView 
             </div>
             <ProgressLine store=store.id.clone() />
             {problem}
+            {unprotected}
             {store.changes.map(|changes| view! { <Changes changes /> })}
             {left_out}
             <Dialog open=removing title>
@@ -137,6 +145,12 @@ fn facts(packages: usize, refreshed_at: Option<Timestamp>, revision: Option<Stri
             [Some(text::packages(packages)), checked, revision.clone()].into_iter().flatten().collect();
         facts.join(" · ")
     }
+}
+
+/// That what a store offers can be changed on its way.
+#[component]
+fn Unprotected() -> impl IntoView {
+    view! { <Notice tone=Tone::Warn><p>{text::UNPROTECTED}</p></Notice> }
 }
 
 fn trouble(problem: StoreProblem, packages: usize) -> impl IntoView {

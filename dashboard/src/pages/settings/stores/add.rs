@@ -1,7 +1,8 @@
 use hearth_model::StoreId;
-use hearth_model::api::store::{AddStore, StoreSummary};
+use hearth_model::api::store::{AddStore, StoreSummary, is_unprotected};
 use leptos::prelude::*;
 
+use super::Unprotected;
 use super::progress::ProgressLine;
 use crate::client;
 use crate::components::field::TextField;
@@ -66,6 +67,7 @@ pub(super) fn AddForm(open: RwSignal<bool>, stores: Remote<Vec<StoreSummary>>) -
                     help=text::LOCATION_HELP
                     placeholder="https://"
                 />
+                {move || location.with(|location| is_unprotected(location.trim())).then(|| view! { <Unprotected /> })}
                 <TextField id="store-name" label=text::NAME value=name help=text::NAME_HELP />
                 {move || adding.get().map(|store| view! { <ProgressLine store /> })}
                 <FormError error />
