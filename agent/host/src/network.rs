@@ -14,6 +14,8 @@ const UP_OVER_A_GATEWAY: u32 = 0x3;
 
 /// The route is usable.
 const UP: u32 = 0x1;
+/// What is meant for the route is refused.
+const REFUSED: u32 = 0x200;
 
 /// Returns the network cards over which there is a way out of the home network, by IPv4 or IPv6: hardware address, and what
 /// the kernel calls it now. Another release may call the same card something else. `root` is `/` on a device.
@@ -24,12 +26,14 @@ pub fn ways_out(root: &Path) -> BTreeMap<String, String> {
     named.map(|name| (hardware_address(root, name), name.to_owned())).collect()
 }
 
-/// Returns the IPv4 addresses that this host reaches over networks of its own, and over which interface, default routes and
-/// the engine's bridges left out. A network of containers with any of these addresses would take them from the host, its
+/// Returns the addresses that this host reaches over networks of its own, and over which interface, default routes and
+/// the engine's bridges left out, and of IPv6 what every link has. A network of containers with any of these addresses would take them from the host, its
 /// router's among them. `root` is `/` on a device.
 pub fn routes(root: &Path) -> Vec<Route> {
-    let table = fs::read_to_string(root.join("proc/self/net/route")).unwrap_or_default();
-    let mut routes: Vec<Route> = table.lines().skip(1).filter_map(route).collect();
+    let read = |name: &str| fs::read_to_string(root.join("proc/self/net").join(name)).unwrap_or_default();
+    let (four, six) = (read("route"), read("ipv6_route"));
+    let mut routes: Vec<Route> =
+        four.lines().skip(1).filter_map(route).chain(six.lines().filter_map(route_v6)).collect();
     routes.retain(|route| !route.subnet.is_everything() && !is_bridge_of_docker(&route.interface));
     routes.sort();
     routes.dedup();
@@ -46,6 +50,23 @@ fn route(line: &str) -> Option<Route> {
     let address = Ipv4Addr::from(number(destination)?.to_ne_bytes());
     let length = u8::try_from(number(mask)?.count_ones()).ok()?;
     Some(Route { interface: (*interface).to_owned(), subnet: Subnet::around(address, length)? })
+}
+
+/// Reads a line of [`/proc/net/ipv6_route`](https://man7.org/linux/man-pages/man5/proc_pid_net.5.html). What the host refuses
+/// to reach is no route.
+fn route_v6(line: &str) -> Option<Route> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let [destination, length, .., flags, interface] = fields.as_slice() else { return None };
+    u32::from_str_radix(flags, 16).ok().filter(|flags| flags & (UP | REFUSED) == UP)?;
+    let address = Ipv6Addr::from(u128::from_str_radix(destination, 16).ok()?);
+    let length = u8::from_str_radix(length, 16).ok()?;
+    (!is_on_every_link(address) && !address.is_loopback())
+        .then_some(Route { interface: (*interface).to_owned(), subnet: Subnet::around(address, length)? })
+}
+
+/// Every link has these, so they say nothing about which one it is.
+const fn is_on_every_link(address: Ipv6Addr) -> bool {
+    address.is_unicast_link_local() || address.is_multicast()
 }
 
 /// Tells whether an address is one that Docker gives to containers: it lies in the network of a bridge of Docker's. `root` is
@@ -77,10 +98,8 @@ fn bridges_v6(table: &str) -> impl Iterator<Item = (Ipv6Addr, Ipv6Addr)> {
         let [network, length, .., name] = fields.as_slice() else { return None };
         let network = Ipv6Addr::from(u128::from_str_radix(network, 16).ok()?);
         let length = u32::from_str_radix(length, 16).ok().filter(|length| (1..=128).contains(length))?;
-        // Every link has these, so they say nothing about which one it is.
-        let is_everywhere = network.is_unicast_link_local() || network.is_multicast();
         let mask = Ipv6Addr::from(u128::MAX << (128 - length));
-        (is_bridge_of_docker(name) && !is_everywhere).then_some((network, mask))
+        (is_bridge_of_docker(name) && !is_on_every_link(network)).then_some((network, mask))
     })
 }
 
@@ -207,9 +226,27 @@ mod tests {
                      br-0123456789ab\t0000150A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n\
                      br-lan\t0001000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n";
         fs::write(root.path().join("proc/self/net/route"), format!("{HEAD}{table}")).unwrap();
+        // The same for IPv6: a network at home and one behind it; the way out, what every link has, an address of the host's
+        // own, what is refused, a bridge of the engine's.
+        let zero = "0".repeat(32);
+        let six = |network: &str, length: &str, flags: &str, name: &str| {
+            format!("{network:0<32} {length} {zero} 00 {zero} 00000100 00000001 00000000 {flags} {name}\n")
+        };
+        let table = [
+            six("fd120034", "40", "00000001", "eth0"),
+            six("fd120035", "30", "00000003", "eth0"),
+            six("", "00", "00000003", "eth0"),
+            six("fe80", "40", "00000001", "eth0"),
+            six("ff00", "08", "00000001", "eth0"),
+            six("00000000000000000000000000000001", "80", "80200001", "lo"),
+            six("fd990000", "40", "00200200", "lo"),
+            six("fd450000", "40", "00000001", "br-0123456789ab"),
+        ];
+        fs::write(root.path().join("proc/self/net/ipv6_route"), table.concat()).unwrap();
         let found: Vec<String> =
             routes(root.path()).iter().map(|route| format!("{} {}", route.interface, route.subnet)).collect();
-        assert_eq!(found, ["br-lan 10.0.1.0/24", "eth0 10.21.0.0/24", "eth0 10.21.8.0/21"]);
+        let four = ["br-lan 10.0.1.0/24", "eth0 10.21.0.0/24", "eth0 10.21.8.0/21"];
+        assert_eq!(found, [&four[..], &["eth0 fd12:34::/64", "eth0 fd12:35::/48"]].concat());
         assert!(routes(Path::new("/does/not/exist")).is_empty());
     }
 
