@@ -37,15 +37,7 @@ impl Hearth {
     /// When there is none of that number.
     pub async fn generation_detail(&self, generation: Generation) -> Result<GenerationDetail> {
         let (info, desired) = db::generations::one(&self.db, generation).await?;
-        let stores_of = |desired: &Desired| {
-            let mut shown = desired.clone();
-            for store in shown.stores.values_mut() {
-                store.location = hearth_fetch::without_password(&store.location);
-            }
-            shown
-        };
-        let now = self.in_force().desired;
-        let changes_from_current = hearth_planner::diff::changes(&stores_of(&now), &stores_of(&desired));
+        let changes_from_current = changes(&self.in_force().desired, &desired);
         let desired = self.without_secrets(desired).await?;
         Ok(GenerationDetail { info, desired, changes_from_current })
     }
@@ -97,7 +89,7 @@ impl Hearth {
         self.keep_packages(desired).await?;
         self.check_new_answers(desired).await?;
         let now = self.in_force();
-        let changes = hearth_planner::diff::changes(&now.desired, desired);
+        let changes = changes(&now.desired, desired);
         // What is in force has its ports already, or is being looked at for them.
         let ports = if changes.is_empty() { look::Ports::WhenNeeded } else { look::Ports::Always };
         let wanted = CurrentGeneration { desired: std::sync::Arc::new(desired.clone()), ..now };
@@ -200,6 +192,29 @@ impl Hearth {
         }
         Ok(())
     }
+}
+
+/// Says what differs, without a password: people read it, and it goes where documents go.
+fn changes(from: &Desired, to: &Desired) -> Vec<String> {
+    let shown = |desired: &Desired| {
+        let mut shown = desired.clone();
+        for store in shown.stores.values_mut() {
+            store.location = hearth_fetch::without_password(&store.location);
+        }
+        shown
+    };
+    let (shown_from, shown_to) = (shown(from), shown(to));
+    let mut sentences = hearth_planner::diff::changes(&shown_from, &shown_to);
+    for (id, store) in &to.stores {
+        let Some(before) = from.stores.get(id).filter(|before| before.location != store.location) else {
+            continue;
+        };
+        if hearth_fetch::without_password(&before.location) == hearth_fetch::without_password(&store.location)
+        {
+            sentences.push(format!("Change the password for the store {}.", store.name));
+        }
+    }
+    sentences
 }
 
 fn check_version(desired: &Desired) -> Result<()> {

@@ -323,6 +323,17 @@ async fn an_export_leaves_secrets_to_the_box_and_applying_it_changes_nothing() {
     let plan = app.post("/plan", json!({ "desired": exported })).await.json();
     assert_eq!(plan["changes"], json!([]), "{plan}");
     assert_eq!(app.json("PUT", "/desired", json!({ "desired": exported })).await.json()["generation"], 1);
+    // A plan names addresses, of before and of then.
+    let mut moved = exported.clone();
+    moved["stores"]["mine"]["location"] = json!("https://eve:hunter3@git.invalid/other.git");
+    moved["stored"] = json!({});
+    let plan =
+        String::from_utf8_lossy(&app.post("/plan", json!({ "desired": moved })).await.body).into_owned();
+    assert!(plan.contains("git.invalid/other.git") && plan.contains("git.invalid/apps.git"), "{plan}");
+    assert!(!plan.contains("hunter"), "{plan}");
+    moved["stores"]["mine"]["location"] = json!("https://ada:hunter3@git.invalid/apps.git");
+    let plan = app.post("/plan", json!({ "desired": moved })).await.json();
+    assert_eq!(plan["changes"], json!(["Change the password for the store Mine."]));
 
     let whole = app.get("/desired?secrets=true").await.json();
     assert_eq!((&whole["stores"]["mine"]["location"], whole.get("stored")), (&json!(location), None));
