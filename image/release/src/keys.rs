@@ -16,8 +16,10 @@ use tough::sign::parse_keypair;
 
 /// How long a root of trust counts: boxes that were off for years still find their way.
 const ROOT_DAYS: i64 = 5 * 365;
-/// Keys of the root role: each is enough, so that one may be lost.
-const ROOT_KEYS: usize = 2;
+/// Keys of the root role.
+const ROOT_KEYS: usize = 3;
+/// How many of them a root of trust needs: one may be lost, and who steals one has nothing.
+const ROOT_THRESHOLD: NonZeroU64 = NonZeroU64::MIN.saturating_add(1);
 
 /// A folder with the keys that sign releases, and every root of trust that named them.
 #[derive(Debug, Clone)]
@@ -59,9 +61,10 @@ impl Keys {
     /// the next release.
     ///
     /// # Errors
-    /// When a root key is not in the folder, or the folder cannot be written.
+    /// When too few root keys are in the folder, or the folder cannot be written.
     pub fn rotate(&self, role: RoleType) -> Result<()> {
         let before = self.root()?.signed;
+        self.expect_root_keys(&before)?;
         let mut root = before.clone();
         root.version = root.version.saturating_add(1);
         if let Some(old) = root.roles.remove(&role) {
@@ -74,9 +77,10 @@ impl Keys {
     /// Makes the root of trust count for five more years.
     ///
     /// # Errors
-    /// When a root key is not in the folder, or the folder cannot be written.
+    /// When too few root keys are in the folder, or the folder cannot be written.
     pub fn renew_root(&self) -> Result<()> {
         let before = self.root()?.signed;
+        self.expect_root_keys(&before)?;
         let root = Root { version: before.version.saturating_add(1), ..before.clone() };
         self.sign_root(root, Some(before))
     }
@@ -108,10 +112,21 @@ impl Keys {
         serde_json::from_slice(&text).with_context(|| format!("{} is no root of trust", path.display()))
     }
 
+    /// Refuses to begin what could not be signed, before a key is replaced.
+    fn expect_root_keys(&self, root: &Root) -> Result<()> {
+        let needed = root.roles.get(&RoleType::Root).map_or(ROOT_THRESHOLD, |role| role.threshold).get();
+        let paths = (1..=ROOT_KEYS).map(|number| self.folder.join(root_key(number)));
+        let found = paths.filter(|path| path.exists()).count() as u64;
+        if found < needed {
+            bail!("{needed} root keys are needed, and {found} are in {}", self.folder.display());
+        }
+        Ok(())
+    }
+
     /// Makes the keys of a role; those that it had are kept with the version that they were of.
     fn replace(&self, root: &mut Root, role: RoleType) -> Result<()> {
         let names: Vec<String> = match role {
-            RoleType::Root => (1..=ROOT_KEYS).map(|number| format!("root-{number}.pk8")).collect(),
+            RoleType::Root => (1..=ROOT_KEYS).map(root_key).collect(),
             RoleType::Targets | RoleType::Snapshot | RoleType::Timestamp => vec![format!("{role}.pk8")],
             RoleType::DelegatedTargets => bail!("there are no delegated targets here"),
         };
@@ -132,7 +147,8 @@ impl Keys {
             root.keys.insert(id.clone(), key);
             ids.push(id);
         }
-        root.roles.insert(role, RoleKeys { keyids: ids, threshold: NonZeroU64::MIN, _extra: HashMap::new() });
+        let threshold = if role == RoleType::Root { ROOT_THRESHOLD } else { NonZeroU64::MIN };
+        root.roles.insert(role, RoleKeys { keyids: ids, threshold, _extra: HashMap::new() });
         Ok(())
     }
 
@@ -143,7 +159,7 @@ impl Keys {
         let version = root.version;
         let mut sources = Vec::new();
         for number in 1..=ROOT_KEYS {
-            let name = format!("root-{number}.pk8");
+            let name = root_key(number);
             for name in [format!("{name}.before-{version}"), name] {
                 if self.folder.join(&name).exists() {
                     sources.push(self.source(&name));
@@ -156,12 +172,9 @@ impl Keys {
             let mut signed = SignedRole::new(root.clone(), &holder, &sources, &rng).await?;
             if let Some(before) = before {
                 let by_old = SignedRole::new(root, &KeyHolder::Root(before), &sources, &rng).await?;
-                if by_old.signed().signatures.is_empty() {
-                    bail!("no root key of the version before is in {}", self.folder.display());
-                }
                 signed = signed.add_old_signatures(by_old.signed().signatures.clone())?;
             }
-            Ok(signed)
+            Ok::<_, anyhow::Error>(signed)
         };
         let signed = runtime()?.block_on(sign)?;
         for name in [format!("{version}.root.json"), "root.json".to_owned()] {
@@ -171,6 +184,10 @@ impl Keys {
         }
         Ok(())
     }
+}
+
+fn root_key(number: usize) -> String {
+    format!("root-{number}.pk8")
 }
 
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {

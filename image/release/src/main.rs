@@ -29,7 +29,7 @@ enum Command {
         /// A folder that does not exist yet.
         folder: PathBuf,
     },
-    /// Gives a role new keys; published with the next release or `renew`. Needs a root key.
+    /// Gives a role new keys; published with the next release or `renew`. Needs two root keys.
     Rotate {
         /// The folder with the keys.
         #[arg(long)]
@@ -37,7 +37,7 @@ enum Command {
         /// Whose keys.
         role: Role,
     },
-    /// Makes the root of trust count for five more years. Needs a root key.
+    /// Makes the root of trust count for five more years. Needs two root keys.
     RenewRoot {
         /// The folder with the keys.
         #[arg(long)]
@@ -133,8 +133,8 @@ fn main() -> Result<()> {
             let keys = Keys::make(&folder)?;
             let folder = folder.display();
             format!(
-                "{} is the root of trust: it goes into the image.\n{folder}/root-1.pk8 and root-2.pk8 stay offline, apart from each other; \
-                 one of them is enough.\nThe other keys in {folder} sign releases.",
+                "{} is the root of trust: it goes into the image.\n{folder}/root-1.pk8, root-2.pk8 and root-3.pk8 stay offline, apart from each \
+                 other; any two of them are enough.\nThe other keys in {folder} sign releases.",
                 keys.root_path().display()
             )
         }

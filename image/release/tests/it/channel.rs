@@ -80,16 +80,25 @@ impl Maker {
 
     /// A box that trusts these keys.
     pub(crate) fn new_box(&self) -> TestBox {
-        let dir = tempfile::tempdir().expect("a folder");
-        let root = fs::read(self.keys().root_path()).expect("a root");
-        let trust = Trust {
-            root,
-            memory: dir.path().join("trust"),
-            board: BOARD.to_owned(),
-            built_at: Timestamp::UNIX_EPOCH,
-        };
-        TestBox { dir, trust, have: BTreeMap::new() }
+        new_box(&self.keys().root_path())
     }
+
+    /// A box whose image came with this version of the root of trust.
+    pub(crate) fn new_box_of(&self, root: u32) -> TestBox {
+        new_box(&self.dir.path().join(format!("keys/{root}.root.json")))
+    }
+}
+
+fn new_box(root: &Path) -> TestBox {
+    let dir = tempfile::tempdir().expect("a folder");
+    let root = fs::read(root).expect("a root");
+    let trust = Trust {
+        root,
+        memory: dir.path().join("trust"),
+        board: BOARD.to_owned(),
+        built_at: Timestamp::UNIX_EPOCH,
+    };
+    TestBox { dir, trust, have: BTreeMap::new() }
 }
 
 /// As much of a hash tree as is looked at.

@@ -51,6 +51,32 @@ fn a_key_that_was_replaced_signs_nothing_any_more() {
 }
 
 #[test]
+fn one_root_key_may_be_lost_and_one_alone_is_not_enough() {
+    let maker = Maker::new();
+    maker.publish(version(1), Channel::Stable, &noise(100_000, 1));
+    let hearth = maker.new_box();
+    let keys = maker.dir.path().join("keys");
+    fs::remove_file(keys.join("root-1.pk8")).expect("a key");
+    maker.keys().rotate(RoleType::Timestamp).expect("new keys");
+    maker.repository().renew().expect("signed");
+    hearth.ask(&Source::Folder(maker.served())).expect("an offer");
+
+    // Who has one more of them can neither begin nor have a box believe what the one has signed.
+    fs::remove_file(keys.join("root-2.pk8")).expect("a key");
+    let before = fs::read(keys.join("timestamp.pk8")).expect("a key");
+    let error = maker.keys().rotate(RoleType::Timestamp).expect_err("one is not enough").to_string();
+    assert!(error.contains("2 root keys are needed, and 1 are in"), "{error}");
+    assert_eq!(fs::read(keys.join("timestamp.pk8")).expect("a key"), before, "a key was replaced");
+    let path = maker.served().join("metadata/2.root.json");
+    let mut root: serde_json::Value =
+        serde_json::from_slice(&fs::read(&path).expect("a root")).expect("JSON");
+    root["signatures"].as_array_mut().expect("signatures").truncate(1);
+    fs::write(&path, root.to_string()).expect("written");
+    let error = maker.new_box_of(1).ask(&Source::Folder(maker.served())).expect_err("it is refused");
+    assert!(matches!(error, Error::Untrusted { .. }), "{error:?}");
+}
+
+#[test]
 fn a_release_is_promoted_as_the_same_bits() {
     let maker = Maker::new();
     maker.publish(version(1), Channel::Stable, &noise(100_000, 1));
