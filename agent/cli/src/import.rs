@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Subcommand;
 use hearth_model::api::import::{ImportApp, ImportItem, ImportPlan, ImportState, ImportStatus, ImportUmbrel};
 use hearth_model::desired::Run;
-use hearth_model::package::{Access, AccessKind};
+use hearth_model::package::Access;
 use hearth_model::{AppId, Bytes};
 use hyper::Method;
 
@@ -102,14 +102,12 @@ async fn umbrel(client: &Client, output: &Output, args: Umbrel) -> Result<(), Cl
     Err(CliError::failed(format!("not taken over: {}; the same command tries them again", failed.join(", "))))
 }
 
-/// Returns the kinds of access that are agreed to, for each app that asks: those of which every access is.
-fn granted(plan: &ImportPlan, agreed: impl Fn(&Access) -> bool) -> BTreeMap<AppId, BTreeSet<AccessKind>> {
+/// Returns what is agreed to, for each app that asks.
+fn granted(plan: &ImportPlan, agreed: impl Fn(&Access) -> bool) -> BTreeMap<AppId, BTreeSet<Access>> {
     let asked = plan.apps.iter().filter_map(|app| {
-        let refused: BTreeSet<AccessKind> =
-            app.access.iter().filter(|asked| !agreed(&asked.access)).map(|asked| asked.access.kind).collect();
-        let kinds = app.access.iter().map(|asked| asked.access.kind).filter(|kind| !refused.contains(kind));
-        let kinds: BTreeSet<AccessKind> = kinds.collect();
-        Some((app.id.parse().ok()?, kinds)).filter(|(_, kinds)| !kinds.is_empty())
+        let accesses: BTreeSet<Access> =
+            app.access.iter().map(|asked| &asked.access).filter(|access| agreed(access)).cloned().collect();
+        Some((app.id.parse().ok()?, accesses)).filter(|(_, accesses)| !accesses.is_empty())
     });
     asked.collect()
 }

@@ -27,7 +27,7 @@ impl Hearth {
         let missing: Vec<String> = findings
             .access
             .iter()
-            .filter(|asked| !asked.access.is_granted(&request.granted))
+            .filter(|asked| !asked.access.is_agreed_to(&request.granted))
             .map(|asked| asked.means.clone())
             .collect();
         if !missing.is_empty() {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::apps::AccessRequest;
 use crate::desired::Run;
 use crate::id::{AppId, StoreId};
-use crate::package::AccessKind;
+use crate::package::{Access, AccessKind};
 
 /// `POST /api/v1/import/umbrel`: takes apps over from the data folder of an umbrelOS box.
 /// `POST /api/v1/import/umbrel/check` takes the same body and only looks.
@@ -18,9 +18,9 @@ pub struct ImportUmbrel {
     /// Only these apps; all when empty.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub apps: BTreeSet<AppId>,
-    /// Kinds of access that the owner agrees to, for each app.
+    /// What the owner agrees to, for each app: accesses as `check` tells them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub granted: BTreeMap<AppId, BTreeSet<AccessKind>>,
+    pub granted: BTreeMap<AppId, BTreeSet<Access>>,
     /// Whether the files that apps share, such as downloads, are left where they are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub without_files: bool,

@@ -86,12 +86,23 @@ impl Access {
     /// Who agreed to more agreed to this as well. So did who agreed before versions told how far an access reaches: that
     /// app goes on running, and its owner reads the new text wherever its accesses are listed.
     pub fn is_granted(&self, granted: &BTreeSet<Access>) -> bool {
+        self.is_granted_by(granted, Reach::Stated) || self.is_agreed_to(granted)
+    }
+
+    /// Tells whether the owner agrees to this today, with how far it reaches before their eyes: a consent that does not say
+    /// so is none for what is more than its detail says.
+    pub fn is_agreed_to(&self, granted: &BTreeSet<Access>) -> bool {
         let covering = match self.reach {
             Reach::Reading => &[Reach::Reading, Reach::ReadingSecrets, Reach::Stated, Reach::WholeBox][..],
-            Reach::ReadingSecrets => &[Reach::ReadingSecrets, Reach::Stated, Reach::WholeBox],
-            Reach::Stated | Reach::WholeBox => &[Reach::Stated, Reach::WholeBox],
+            Reach::ReadingSecrets => &[Reach::ReadingSecrets, Reach::WholeBox],
+            Reach::Stated => &[Reach::Stated, Reach::WholeBox],
+            Reach::WholeBox => &[Reach::WholeBox],
         };
-        covering.iter().any(|reach| granted.contains(&Access { reach: *reach, ..self.clone() }))
+        covering.iter().any(|reach| self.is_granted_by(granted, *reach))
+    }
+
+    fn is_granted_by(&self, granted: &BTreeSet<Access>, reach: Reach) -> bool {
+        granted.contains(&Access { reach, ..self.clone() })
     }
 
     /// Tells whether an app with this has about as much power as the owner, or reads what only the owner should.
@@ -131,10 +142,14 @@ mod tests {
             // Consents of earlier versions.
             (Stated, &[Reading, ReadingSecrets, Stated, WholeBox]),
         ] {
+            let is_from_earlier = granted == Stated;
             let granted = BTreeSet::from([path(granted)]);
             for asked in [Reading, ReadingSecrets, Stated, WholeBox] {
                 let is_granted = path(asked).is_granted(&granted);
                 assert_eq!(is_granted, covered.contains(&asked), "{granted:?} for {asked:?}");
+                let is_agreed_to =
+                    is_granted && !(is_from_earlier && [ReadingSecrets, WholeBox].contains(&asked));
+                assert_eq!(path(asked).is_agreed_to(&granted), is_agreed_to, "{granted:?} for {asked:?}");
             }
             let other = Access { detail: "/srv".to_owned(), ..path(Reading) };
             assert!(!other.is_granted(&granted));

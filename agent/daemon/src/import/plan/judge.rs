@@ -29,8 +29,8 @@ pub(super) fn version(found: &mut Found, offered: &Arc<Entry>, theirs: Adapted) 
 }
 
 /// Leaves out an app that asks for more than was agreed to.
-pub(super) fn consent(about: &mut ImportApp, agreed: &BTreeSet<AccessKind>) {
-    let missing = || about.access.iter().filter(|asked| !agreed.contains(&asked.access.kind));
+pub(super) fn consent(about: &mut ImportApp, agreed: &BTreeSet<Access>) {
+    let missing = || about.access.iter().filter(|asked| !asked.access.is_agreed_to(agreed));
     let kinds: BTreeSet<AccessKind> = missing().map(|asked| asked.access.kind).collect();
     if !kinds.is_empty() {
         let means: Vec<&str> = missing().map(|asked| asked.means.as_str()).collect();
@@ -117,8 +117,8 @@ pub(super) fn same_store(one: &str, other: &str) -> bool {
 }
 
 /// Returns what was agreed to of what an app may do.
-pub(in crate::import) fn granted(spec: &AppSpec, agreed: &BTreeSet<AccessKind>) -> BTreeSet<Access> {
-    spec.access.iter().filter(|access| agreed.contains(&access.kind)).cloned().collect()
+pub(in crate::import) fn granted(spec: &AppSpec, agreed: &BTreeSet<Access>) -> BTreeSet<Access> {
+    spec.access.iter().filter(|access| access.is_agreed_to(agreed)).cloned().collect()
 }
 
 #[cfg(test)]
@@ -136,6 +136,25 @@ mod tests {
             assert!(same_store(address, other), "{other}");
         }
         assert!(!same_store(address, "https://github.com/getumbrel/umbrel"));
+    }
+
+    #[test]
+    fn consent_to_less_is_no_consent_to_control_of_the_whole_box() {
+        use hearth_model::api::apps::AccessRequest;
+        use hearth_model::package::Reach;
+
+        let asked = Access { reach: Reach::WholeBox, ..Access::new(AccessKind::HostPaths, "web", "/etc") };
+        for (reach, is_enough) in [(Reach::Stated, false), (Reach::Reading, false), (Reach::WholeBox, true)] {
+            let mut about = Found::new("node").about;
+            about.access = vec![AccessRequest {
+                access: asked.clone(),
+                reason: None,
+                means: hearth_compose::means(&asked),
+                grave: asked.is_grave(),
+            }];
+            consent(&mut about, &BTreeSet::from([Access { reach, ..asked.clone() }]));
+            assert_eq!(about.blockers.is_empty(), is_enough, "{reach:?}: {:?}", about.blockers);
+        }
     }
 
     #[test]
