@@ -4,13 +4,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use hearth_model::api::store::StoreSummary;
+use hearth_model::package::{Access, AccessKind};
 use hearth_tests::client::Client;
 use hearth_tests::hearth::Hearth;
 use hearth_tests::machine::on_a_machine;
+use hearth_tests::process::run;
 use hearth_tests::store::TestPackage;
 use hearth_tests::wait::{Answer, wait_for};
 
 use crate::apps::{PATIENCE, Site};
+use crate::firewall::Neighbour;
 
 /// How long apps that exchange what they mount have for it.
 const ATTEMPTS: Duration = Duration::from_secs(12);
@@ -148,5 +151,57 @@ fn nothing_stays_paused(site: &Site, journal: &Path) -> Result<()> {
     })?;
     wait_for("the list of paused containers to go", PATIENCE, || {
         Ok(Answer::when(!journal.exists(), "it is there"))
+    })
+}
+
+/// An app with an address of its own in the home network, which no firewall of the box sees.
+const AT_HOME: &str = "services:\n  a: { image: IMAGE, init: true, command: [sleep, '1000'], networks: [lan] }\n\
+    networks:\n  lan:\n    driver: macvlan\n    driver_opts: { parent: lan0 }\n    \
+    ipam: { config: [{ subnet: 192.168.7.0/24, ip_range: 192.168.7.128/25 }] }\n";
+
+#[test]
+fn an_app_is_in_the_home_network_by_consent_alone() -> Result<()> {
+    on_a_machine(|machine| {
+        let mut site = Site::new(machine)?;
+        let image = site.registry.push("hostile", "1", 0)?.to_string();
+        let compose = AT_HOME.replace("IMAGE", &image);
+        site.store.write(&TestPackage { id: "lodger", version: "1", web: None, compose: &compose })?;
+        let home = Neighbour::new(machine.folder(), "lan0")?;
+        run("ip", &["address", "add", "192.168.7.2/24", "dev", "lan0"])?;
+        home.run(&["ip", "address", "add", "192.168.7.50/24", "dev", "eth0"])?;
+        let (hearth, client) = site.set_up()?;
+
+        // A package that does not say that it asks for this is none.
+        let stores: Vec<StoreSummary> = client.get("stores")?;
+        let refused: Vec<_> = stores.iter().flat_map(|store| &store.refused).collect();
+        let named =
+            |word: &str| refused.iter().any(|one| one.package == "lodger" && one.reason.contains(word));
+        ensure!(named("`permissions`") && named("is on your home network"), "{refused:?}");
+        let manifest = site.store.path().join("apps/lodger/app.yml");
+        let says =
+            fs::read_to_string(&manifest)? + "permissions: [{ kind: host-network, reason: Lives here. }]\n";
+        fs::write(&manifest, says)?;
+        client.act("POST", "stores/store/refresh")?;
+
+        let install = ["app", "install", "lodger"];
+        let refused = hearth.command_line(&install)?;
+        let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+        ensure!(!refused.status.success() && words.contains("is on your home network"), "{words}");
+        // Consent to another card, or to another network, is none.
+        for detail in ["home eth1", "home any", "network lan0", ""] {
+            let mut wanted = hearth_tests::client::install("store", "lodger")?;
+            wanted.granted = [Access::new(AccessKind::HostNetwork, "a", detail)].into();
+            let refused = client.send_nothing_back("POST", "apps", &wanted).err();
+            ensure!(refused.is_some(), "consent to `{detail}` was enough");
+        }
+        let there = site.engine.names("network")?;
+        ensure!(!there.iter().any(|name| name.contains("lan")), "it has a network already: {there:?}");
+        ensure!(site.engine.containers()?.is_empty(), "it has a container already");
+
+        let agreed = hearth.command_line(&[&install[..], &["--allow", "host-network"]].concat())?;
+        ensure!(agreed.status.success(), "{}", String::from_utf8_lossy(&agreed.stderr));
+        client.wait_for_state("lodger", hearth_model::AppState::Running, PATIENCE)?;
+        site.engine.docker(&["exec", "lodger-a-1", "sh", "-c", "ping -c 1 -W 5 192.168.7.50"])?;
+        Ok(())
     })
 }

@@ -11,6 +11,8 @@ mod command_line;
 mod data;
 /// Hearth and the engine end and come back.
 mod endings;
+/// Who reaches containers from outside of the box.
+mod firewall;
 /// Packages of other stores.
 mod foreign;
 /// The engine, registry and network that tests bring.
