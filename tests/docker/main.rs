@@ -39,6 +39,8 @@ mod os;
 mod owner;
 /// Ports that two want.
 mod ports;
+/// Peers that hold connections and do nothing with them.
+mod slow_clients;
 /// Stores at addresses, honest and hostile.
 mod stores;
 /// Updates that are kept and updates that are not.
