@@ -40,7 +40,11 @@ const KNOWN: [(&str, &str, &str); 4] = [
     ("/containers/create/NetworkingConfig/EndpointsConfig/first/GwPriority", "1.48", PASSED_OVER),
     ("/networks/{id}/connect/EndpointConfig/GwPriority", "1.48", PASSED_OVER),
     ("/containers/create/HostConfig/LogConfig/Type is \"local\"", "1.48", NOT_WRITTEN_DOWN),
-    ("/exec/{id}/start/OutputCapacity", "2", "bollard sends along how it reads, and every engine passes over it"),
+    (
+        "/exec/{id}/start/OutputCapacity",
+        "2",
+        "bollard sends along how it reads, and every engine passes over it",
+    ),
 ];
 const PASSED_OVER: &str =
     "an engine without it passes over the word, and its networks have no order of gateways";
