@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use hearth_model::conventions::Gate;
 
 /// Times that a path's percent-encoding is undone at most; what is still encoded then was meant to deceive.
@@ -16,8 +18,12 @@ pub(crate) fn is_open(gate: &Gate, path: &str) -> bool {
         return false;
     }
     let Some(readings) = readings(path) else { return false };
-    let any = |rules: &[String], reading: &str| rules.iter().any(|rule| matches(rule, reading));
-    readings.iter().all(|reading| any(&gate.open_paths, reading) && !any(&gate.guarded_paths, reading))
+    let is_meant = |rules: &[String], path: &str| rules.iter().any(|rule| matches(rule, path));
+    // Many routers take letters of any case, so a guarded path is one in any.
+    let guarded: Vec<String> = gate.guarded_paths.iter().map(|rule| rule.to_lowercase()).collect();
+    readings
+        .iter()
+        .all(|reading| is_meant(&gate.open_paths, reading) && !is_meant(&guarded, &reading.to_lowercase()))
 }
 
 /// Tells whether a rule means a path.
@@ -60,34 +66,55 @@ fn without_slash_at_end(path: &str) -> &str {
     path.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(path)
 }
 
+/// What programs do differently when they follow `.` and `..`.
+#[derive(Debug, Clone, Copy)]
+struct Habits {
+    /// Slashes in a row are one (nginx); [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-5.2.4) has empty segments
+    /// between them, each of which a `..` takes away.
+    merges_slashes: bool,
+    /// A `\` separates segments as well (browsers, Node).
+    takes_backslashes: bool,
+    /// What follows a `;` is taken away first (servlets).
+    cuts_parameters: bool,
+}
+
+impl Habits {
+    fn all() -> impl Iterator<Item = Self> {
+        (0..8_u8).map(|bits| Self {
+            merges_slashes: bits & 1 != 0,
+            takes_backslashes: bits & 2 != 0,
+            cuts_parameters: bits & 4 != 0,
+        })
+    }
+}
+
 /// Returns every path that an app might read a path as; `None` when there is no end to them.
-fn readings(path: &str) -> Option<Vec<String>> {
-    let mut readings = vec![path.to_owned()];
+fn readings(path: &str) -> Option<BTreeSet<String>> {
+    let mut readings = BTreeSet::new();
     let mut decoded = path.to_owned();
     for _ in 0..DECODED_AT_MOST {
-        let plain = resolved(&decoded);
-        if !readings.contains(&plain) {
-            readings.push(plain);
-        }
+        readings.extend(Habits::all().map(|habits| resolved(&decoded, habits)));
         let again = undone(&decoded);
-        if again == decoded {
+        let is_plain = again == decoded;
+        readings.insert(decoded);
+        if is_plain {
             return Some(readings);
-        }
-        if !readings.contains(&again) {
-            readings.push(again.clone());
         }
         decoded = again;
     }
     None
 }
 
-/// Follows `.` and `..`, with either slash, and with the parameters after `;` that some servers take away first.
-fn resolved(path: &str) -> String {
+/// Follows `.` and `..`.
+fn resolved(path: &str, habits: Habits) -> String {
+    let Habits { merges_slashes, takes_backslashes, cuts_parameters } = habits;
     let mut parts: Vec<&str> = Vec::new();
-    let segments: Vec<&str> = path.split(['/', '\\']).collect();
-    for segment in &segments {
-        match segment.split(';').next().unwrap_or_default() {
-            "" | "." => {}
+    let path = path.strip_prefix('/').unwrap_or(path);
+    for segment in path.split(|character| character == '/' || (takes_backslashes && character == '\\')) {
+        let name = if cuts_parameters { segment.split(';').next().unwrap_or_default() } else { segment };
+        match name {
+            "" if merges_slashes => {}
+            "." => {}
             ".." => drop(parts.pop()),
             name => parts.push(name),
         }

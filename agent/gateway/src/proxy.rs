@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
@@ -121,7 +121,11 @@ fn dashboard(headers: &HeaderMap, context: &Context) -> String {
 
 fn address_of_hearth(headers: &HeaderMap, own: SocketAddr, onion_port: u16) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
-    let host = host.map_or_else(|| own.ip().to_string(), |host| host.host().to_owned());
+    let host = match (host, own.ip()) {
+        (Some(host), _) if !host.host().is_empty() => host.host().to_owned(),
+        (_, IpAddr::V4(address)) => address.to_string(),
+        (_, IpAddr::V6(address)) => format!("[{address}]"),
+    };
     match own.port() {
         // At an onion address the app has port 80.
         _ if host.ends_with(".onion") => format!("http://{host}:{onion_port}"),
@@ -171,7 +175,11 @@ mod tests {
         }
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, "box:3000".parse().unwrap());
-        assert_eq!(address_of_hearth(&headers, "0.0.0.0:80".parse().unwrap(), 2000), "http://box");
+        let address = |headers: &HeaderMap, own: &str| address_of_hearth(headers, own.parse().unwrap(), 2000);
+        assert_eq!(address(&headers, "0.0.0.0:80"), "http://box");
+        assert_eq!(address(&HeaderMap::new(), "[fd00::1]:8080"), "http://[fd00::1]:8080");
+        headers.insert(header::HOST, ":3000".parse().unwrap());
+        assert_eq!(address(&headers, "192.168.1.5:8080"), "http://192.168.1.5:8080");
     }
 
     #[test]

@@ -73,3 +73,29 @@ fn a_path_in_disguise_is_open_only_if_what_it_hides_is() {
         assert!(!is_open(&gate, path), "{path}");
     }
 }
+
+/// `..` takes an empty segment away for whoever follows
+/// [RFC 3986, section 5.2.4](https://www.rfc-editor.org/rfc/rfc3986#section-5.2.4), as Node and browsers do, and the segment
+/// before that one for whoever merges slashes first, as nginx does.
+#[test]
+fn a_guarded_path_stays_guarded_for_those_who_keep_empty_segments() {
+    let gate = gate(&["/open/*"], &["/open/private/*"]);
+    for path in [
+        "/open/x/../private/y//..",
+        "/open/x/../private/y//../",
+        "/open/x/%2e%2e/private/y/%2f..",
+        "/open/x/../private/y\\\\..",
+        "/open/x/../private/y/;a/..",
+    ] {
+        assert!(!is_open(&gate, path), "{path}");
+    }
+    assert!(is_open(&gate, "/open/x//../y"));
+}
+
+#[test]
+fn a_guarded_path_is_guarded_in_letters_of_any_case() {
+    let gate = gate(&["/*"], &["/Admin/*"]);
+    for path in ["/admin/x", "/ADMIN/x", "/%41dmin/x", "/aDMIN;a/x"] {
+        assert!(!is_open(&gate, path), "{path}");
+    }
+}
