@@ -10,7 +10,7 @@ const DECODED_AT_MOST: usize = 4;
 /// The rules are those of [umbrelOS](https://github.com/getumbrel/umbrel/blob/master/containers/app-proxy/utils/auth.js).
 /// What an app might take for another path than it looks like, `/open/../closed` or `/open/%2e%2e/closed`, is open only if
 /// every reading of it is.
-pub(crate) fn is_open(gate: &Gate, path: &str) -> bool {
+pub fn is_open(gate: &Gate, path: &str) -> bool {
     if !gate.sign_in {
         return true;
     }

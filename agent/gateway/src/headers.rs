@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue};
 
-use crate::SESSION_COOKIE;
+use crate::cookie::COOKIE;
 
 /// Headers that are about one connection and never forwarded
 /// ([RFC 9110, section 7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)).
@@ -25,15 +25,15 @@ const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Where a request came from.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Origin {
+pub struct Origin {
     /// The visitor's address.
-    pub(crate) peer: Option<IpAddr>,
+    pub peer: Option<IpAddr>,
     /// Whether another proxy's word on that is passed on.
-    pub(crate) trusted: bool,
+    pub trusted: bool,
 }
 
 /// Returns the protocol that a request wants to change to, `websocket` most of the time.
-pub(crate) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
+pub fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     let asks = headers.get_all(header::CONNECTION).into_iter().any(|value| names(value, "upgrade"));
     headers.get(header::UPGRADE).filter(|_| asks).cloned()
 }
@@ -43,7 +43,7 @@ pub(crate) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
 ///
 /// A proxy of the owner's may ask by another name than the visitor's, and says that one in `X-Forwarded-Host`, which no page
 /// can send to another site.
-pub(crate) fn is_from_here(headers: &HeaderMap) -> bool {
+pub fn is_from_here(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else { return true };
     let origin = origin.to_str().unwrap_or_default();
     let (origin, port) = match origin.split_once("://") {
@@ -62,7 +62,7 @@ pub(crate) fn is_from_here(headers: &HeaderMap) -> bool {
 /// Makes a visitor's headers those for the app.
 ///
 /// `Host` stays, since apps write links with it. Hearth's session goes, and the other cookies stay.
-pub(crate) fn to_app(headers: &mut HeaderMap, origin: Origin) {
+pub fn to_app(headers: &mut HeaderMap, origin: Origin) {
     let upgrade = upgrade(headers);
     remove_hop_by_hop(headers);
     if let Some(protocol) = upgrade {
@@ -92,7 +92,7 @@ pub(crate) fn to_app(headers: &mut HeaderMap, origin: Origin) {
 /// Makes an app's headers those for the visitor; `is_upgrade` when the answer is that the protocol changes.
 ///
 /// What would change Hearth's own session in the browser goes.
-pub(crate) fn to_visitor(headers: &mut HeaderMap, is_upgrade: bool) {
+pub fn to_visitor(headers: &mut HeaderMap, is_upgrade: bool) {
     let upgrade = headers.get(header::UPGRADE).filter(|_| is_upgrade).cloned();
     remove_hop_by_hop(headers);
     if let Some(protocol) = upgrade {
@@ -159,7 +159,7 @@ fn remove_session(headers: &mut HeaderMap) {
 /// Tells whether this is the session's cookie, `name=value` or a name alone.
 fn is_session(pair: &[u8]) -> bool {
     let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
-    name.trim_ascii() == SESSION_COOKIE.as_bytes()
+    name.trim_ascii() == COOKIE.as_bytes()
 }
 
 /// Tells whether a browser that takes this cookie would send it as the session: by its name, or without a name and with

@@ -7,23 +7,29 @@
 //! app cannot set one of that name (`headers.rs`).
 
 /// Which paths are open without a sign-in.
-mod access;
+pub mod access;
 /// Connections from visitors.
 mod connections;
+/// The session in the cookies of a request.
+pub mod cookie;
 /// To the app and back.
 mod forward;
 /// What requests and answers say of themselves on the way.
-mod headers;
+pub mod headers;
 /// How many connections a visitor may hold.
 mod limit;
 /// The listeners of apps.
 mod listeners;
+/// Names that nobody but this box can have.
+pub mod names;
 /// What a visitor reads when the app does not answer.
 mod page;
 /// Who is at the other end of a connection.
 mod peer;
 /// What is done with one request.
 mod proxy;
+/// The way to the sign-in and back.
+pub mod sign_in;
 /// Connections to apps.
 pub mod upstream;
 
@@ -43,9 +49,6 @@ use tokio_util::sync::CancellationToken;
 pub use connections::Connections;
 pub use limit::{ConnectionLimit, Permit};
 pub use peer::{Peer, network};
-
-/// The name of the cookie that holds Hearth's session. A browser sends it to every port of the host.
-pub const SESSION_COOKIE: &str = "hearth_session";
 
 /// What the gateway asks of whoever knows the sessions.
 pub trait Sessions: Send + Sync {

@@ -2,7 +2,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::AppendHeaders;
-use hearth_gateway::SESSION_COOKIE;
+use hearth_gateway::cookie::COOKIE;
 use hearth_model::api::problem::Problem;
 use hearth_model::api::session::{ChangePassword, Credentials, SessionState, SetUp, SetUpCode};
 use jiff::Timestamp;
@@ -123,6 +123,6 @@ fn signed_in(session: CheckedSession) -> (SetCookie, Json<SessionState>) {
 /// Lax rather than Strict: a link from a chat to the dashboard should find its reader signed in. It changes nothing
 /// by itself, since every change is a request that the CSRF layer looks at.
 fn set_cookie(value: &str, max_age_secs: i64) -> SetCookie {
-    let cookie = format!("{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age_secs}");
+    let cookie = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age_secs}");
     AppendHeaders([(header::SET_COOKIE, cookie)])
 }
