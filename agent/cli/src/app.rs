@@ -37,16 +37,16 @@ pub(super) enum Command {
     Stop(Change),
     /// Restarts every container of an app.
     Restart(Change),
-    /// Brings an app to the version that its store offers. It goes back by itself when that does not get healthy.
+    /// Updates an app to the version that its store offers. It goes back by itself when that does not get healthy.
     Update(Update),
-    /// Takes the last update back, with the data of then.
+    /// Goes back to the version before the last update, with the data of that time.
     GoBack(Change),
-    /// Tries at once what failed.
+    /// Retries at once what failed.
     Retry {
         /// The app.
         app: AppId,
     },
-    /// Begins with an empty folder where the app's data is missing; what was there is given up.
+    /// Starts an app whose data is missing with an empty folder; the missing data is given up.
     StartFresh(Change),
     /// Uninstalls an app. Its data stays and is found by the next install.
     Remove(Remove),
@@ -56,7 +56,7 @@ pub(super) enum Command {
     Status {
         /// The app.
         app: Option<AppId>,
-        /// Goes on telling what changes.
+        /// Keeps showing what changes.
         #[arg(long)]
         watch: bool,
     },
@@ -66,7 +66,7 @@ pub(super) enum Command {
 pub(super) struct Change {
     /// The app.
     app: AppId,
-    /// Comes back at once rather than when it is done.
+    /// Returns at once instead of waiting until it is done.
     #[arg(long)]
     no_wait: bool,
 }
@@ -84,7 +84,7 @@ pub(super) struct Update {
 pub(super) struct Remove {
     #[command(flatten)]
     change: Change,
-    /// Deletes the app's folder and its snapshots as well, for good.
+    /// Deletes the app's folder and its snapshots for good.
     #[arg(long)]
     delete_data: bool,
 }
@@ -95,7 +95,7 @@ pub(super) struct Configure {
     change: Change,
     #[command(flatten)]
     answers: Answers,
-    /// Takes an answer away, so that the default holds.
+    /// Removes an answer, so that the default applies.
     #[arg(long, value_name = "NAME")]
     unset: Vec<String>,
 }
@@ -104,13 +104,13 @@ pub(super) struct Configure {
 pub(super) struct Logs {
     /// The app.
     app: AppId,
-    /// Goes on with every line that comes.
+    /// Follows the log.
     #[arg(short, long)]
     follow: bool,
     /// Only this service.
     #[arg(long)]
     service: Option<String>,
-    /// So many lines of the past for each service.
+    /// How many past lines to show for each service.
     #[arg(short = 'n', long, default_value_t = 200)]
     tail: u32,
 }

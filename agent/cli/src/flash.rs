@@ -32,13 +32,13 @@ pub(super) struct Args {
     /// The disk, for example `/dev/sdb`; without it, you are asked.
     #[arg(value_name = "DEVICE")]
     device: Option<PathBuf>,
-    /// Does not ask whether you mean it.
+    /// Does not ask for confirmation.
     #[arg(long, short)]
     yes: bool,
     /// The key that the image has to be signed with: a file of minisign, or the key itself.
     #[arg(long, value_name = "KEY", conflicts_with = "unsigned")]
     key: Option<String>,
-    /// Takes an image that nobody signed although the key of releases is known here.
+    /// Accepts an unsigned image although the key of releases is known here.
     #[arg(long)]
     unsigned: bool,
     #[command(flatten)]

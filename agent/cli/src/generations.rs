@@ -17,10 +17,10 @@ use super::wait::state_word;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ExportArgs {
-    /// Also prints secrets that were typed, for another box; otherwise the document says that this one has them.
+    /// Includes secrets that you typed, to set up another box; without it the document refers to those kept here.
     #[arg(long)]
     with_secrets: bool,
-    /// Does not ask whether you mean it.
+    /// Does not ask for confirmation.
     #[arg(long, short)]
     yes: bool,
 }
@@ -35,13 +35,13 @@ pub(super) struct PlanArgs {
 pub(super) struct ApplyArgs {
     /// The document; `-` reads it from standard input.
     file: PathBuf,
-    /// What is being done, for the list of generations.
+    /// Why, for the list of generations.
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
-    /// Refuses when another generation is in force than the one that the document was made from.
+    /// Refuses when the desired state has changed since the document was exported.
     #[arg(long, value_name = "N")]
     based_on: Option<Generation>,
-    /// Removes apps that are installed and not in the document, without asking.
+    /// Removes installed apps that are not in the document, without asking.
     #[arg(long)]
     allow_removal: bool,
 }
@@ -54,7 +54,7 @@ pub(super) struct ListArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RollbackArgs {
-    /// The generation; the one before the one in force when left out.
+    /// The generation; the one before the current one by default.
     generation: Option<Generation>,
 }
 

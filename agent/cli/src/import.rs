@@ -19,12 +19,12 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Takes apps over from an umbrelOS box, with their data and passwords. That box's folder is only read; shut it down
+    /// Imports apps from an umbrelOS box, with their data and passwords. That box's folder is only read; shut it down
     /// first, so that nothing changes meanwhile.
     Umbrel(Umbrel),
     /// Shows how far an import is.
     Status,
-    /// Gives an import up; apps that were taken over stay.
+    /// Cancels an import; apps that were imported stay.
     Cancel,
 }
 
@@ -32,7 +32,7 @@ pub(super) enum Command {
 pub(super) struct Umbrel {
     /// Its data folder: `/home/umbrel/umbrel` on its disk, or where umbrelOS 0.5 was installed.
     folder: PathBuf,
-    /// Shows what would be taken over, and what not and why; changes nothing.
+    /// Shows what would be imported, and what would not and why; changes nothing.
     #[arg(long)]
     dry_run: bool,
     /// Only this app; may be given more than once.

@@ -22,13 +22,13 @@ pub(super) struct Args {
     store: Option<StoreId>,
     #[command(flatten)]
     answers: Answers,
-    /// Lets an app take the place of one that the package depends on: `bitcoin=bitcoin-knots`.
+    /// Uses an app in place of one that the package depends on: `bitcoin=bitcoin-knots`.
     #[arg(long = "use", value_name = "PACKAGE=APP", value_parser = app_for_package)]
     uses: Vec<(AppId, AppId)>,
-    /// Looks at what the install would meet and changes nothing.
+    /// Checks whether the install would work, and changes nothing.
     #[arg(long)]
     check: bool,
-    /// Comes back at once rather than when the app runs.
+    /// Returns at once instead of waiting until the app runs.
     #[arg(long)]
     no_wait: bool,
 }
@@ -43,7 +43,7 @@ pub(super) struct Answers {
     /// the list of processes.
     #[arg(long = "set-file", value_name = "NAME=FILE", value_parser = pair)]
     set_file: Vec<(String, String)>,
-    /// Takes another port of this box than the package's: `8080/tcp=9090`, or `8080=9090`.
+    /// Publishes a port of the package at another port of this box: `8080/tcp=9090`, or `8080=9090`.
     #[arg(long = "port", value_name = "PORT[/PROTOCOL]=PORT", value_parser = port)]
     pub(super) ports: Vec<(String, u16)>,
     /// Agrees to what the app may do beyond its own folder and network, by its kind: `host-network`, `devices` …;

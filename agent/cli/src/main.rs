@@ -91,24 +91,24 @@ enum Command {
     /// Installs, changes and watches apps.
     #[command(subcommand)]
     App(app::Command),
-    /// Looks at what the stores offer, and at packages.
+    /// Searches stores, manages them, and checks packages.
     #[command(subcommand)]
     Store(store::Command),
-    /// Takes over what another system has on its disk.
+    /// Imports apps from the disk of another system.
     #[command(subcommand)]
     Import(import::Command),
     /// Shows and updates the operating system of the box.
     #[command(subcommand)]
     Os(os::Command),
-    /// Prints everything that is wanted as one YAML document.
+    /// Prints the desired state of the box as one YAML document.
     Export(generations::ExportArgs),
     /// Shows what applying a document would do.
     Plan(generations::PlanArgs),
-    /// Makes a document what is wanted.
+    /// Applies a document: it becomes the desired state of the box.
     Apply(generations::ApplyArgs),
-    /// Lists every change of what is wanted, or shows one.
+    /// Lists the generations of the desired state, or shows one.
     Generations(generations::ListArgs),
-    /// Makes an earlier generation what is wanted.
+    /// Goes back to an earlier generation of the desired state.
     Rollback(generations::RollbackArgs),
     /// Works with Compose files; needs no service.
     #[command(subcommand)]
@@ -117,7 +117,7 @@ enum Command {
     Setup(setup::Args),
     /// Prints the code that the set-up page asks for, while there is no owner.
     SetupCode,
-    /// Puts an image of Hearth on a disk, or lists the disks that could take one; needs no service.
+    /// Writes an image of Hearth to a disk, or lists the disks that could take one; needs no service.
     Flash(flash::Args),
     /// Changes the slots of this device; for `hearth-slot@.service`.
     #[command(hide = true)]

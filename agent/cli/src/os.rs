@@ -18,21 +18,21 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Shows which system runs, who updates it, how far that is, and which releases the box can start.
+    /// Shows the running system, the progress of an update, and which releases the box can start.
     Status,
-    /// Asks for the newest release.
+    /// Checks for a newer release.
     Check {
-        /// Asks this folder, such as that of a USB stick, in place of the usual address.
+        /// Checks this folder, such as that of a USB stick, instead of the usual address.
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
     },
-    /// Fetches the release that is available, and installs it beside the one that runs.
+    /// Downloads the available release and installs it beside the running one.
     Update {
-        /// Waits until it is installed, and tells how far it is.
+        /// Waits until it is installed, and shows progress.
         #[arg(long)]
         wait: bool,
     },
-    /// Gives up what goes on; possible until the box restarts.
+    /// Cancels the update; possible until the box restarts.
     Cancel,
     /// Restarts the box into the release that is installed.
     Reboot,
@@ -40,11 +40,11 @@ pub(super) enum Command {
     Back {
         /// Which; `hearth os status` lists them.
         version: ReleaseVersion,
-        /// Puts Hearth's own data back to the copy from before the release that runs; what changed since is lost.
+        /// Restores Hearth's own data from the copy made before the running release; what changed since is lost.
         #[arg(long)]
         with_copy: bool,
     },
-    /// Changes how updates come, and shows that.
+    /// Shows and changes the settings of updates.
     Settings(Settings),
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Args {
     /// `address` in the state folder.
     #[arg(long, env = "HEARTH_LISTEN", default_value = "127.0.0.1:8080", value_name = "HOST:PORT")]
     listen: String,
-    /// Takes the next free port when that one is taken.
+    /// Uses the next free port when that one is taken.
     #[arg(long)]
     port_fallback: bool,
     /// The engine's socket.

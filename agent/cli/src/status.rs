@@ -11,7 +11,7 @@ use super::wait::{explain, state_word};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Goes on telling what changes.
+    /// Keeps showing what changes.
     #[arg(long)]
     pub(super) watch: bool,
 }

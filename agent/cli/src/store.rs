@@ -41,10 +41,10 @@ pub(super) enum Command {
         /// A folder, the address of an archive (`https://….zip`, `.tar.gz`, `.tar.zst`, `.tar`), or the address of a git
         /// repository (`https://….git`, with `#branch` if you like).
         address: String,
-        /// What it is called in commands; made from its address when left out.
+        /// Its id in commands; made from its address by default.
         #[arg(long)]
         id: Option<StoreId>,
-        /// What people read.
+        /// Its name for people.
         #[arg(long)]
         name: Option<String>,
     },
@@ -53,14 +53,14 @@ pub(super) enum Command {
         /// The store.
         store: StoreId,
     },
-    /// Fetches a store if it changed and reads it anew, or all of them.
+    /// Refreshes a store, or all of them.
     Refresh {
         /// The store.
         store: Option<StoreId>,
     },
     /// Checks packages; needs no service.
     Lint(super::lint::Args),
-    /// Says for every package of a store, also of Umbrel, CasaOS or Runtipi, whether it loads, resolves and plans; needs no
+    /// Tells for every package of a store, also of Umbrel, CasaOS or Runtipi, whether it loads, resolves and plans; needs no
     /// service.
     Check(super::check::Args),
     /// Prints the JSON Schema of `app.yml`; needs no service.
