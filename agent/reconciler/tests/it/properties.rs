@@ -196,11 +196,13 @@ fn assert_nobody_is_cut_off(agent: &Agent, observed: &hearth_model::Observed) {
     });
 }
 
-/// Few cases by default, for they are slow without optimization; `PROPTEST_CASES` asks for more.
+/// Cases of each property: 20,000 of all. `PROPTEST_CASES` asks for more, or for fewer while one is written.
+const CASES: u32 = 2_860;
+
 fn config() -> ProptestConfig {
     let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = 48;
+        config.cases = CASES;
     }
     config
 }
