@@ -54,7 +54,7 @@ fn a_store_is_added_by_its_address_refreshed_and_removed() -> Result<()> {
         browser.click(&browser.select(
             "li.store:has(button[aria-label^=Remove]) button[aria-label='Look for new packages in balcony']",
         )?)?;
-        browser.wait_for_text("1 new, 1 updated, 1 gone", PATIENCE)?;
+        browser.wait_for_text("1 new, 1 updated, 1 removed", PATIENCE)?;
         browser.click(&browser.select("details.is-news summary")?)?;
         browser.wait_for_text("mint 1 → 2", PATIENCE)?;
         browser.screenshots("03-refreshed")?;
