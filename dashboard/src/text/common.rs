@@ -62,7 +62,7 @@ pub(crate) mod session {
     pub(crate) const BOTH_NEEDED: &str = "Enter your name and your password.";
     pub(crate) const CODE: &str = "Set-up code";
     pub(crate) const CODE_EXAMPLE: &str = "ACDE-4679";
-    pub(crate) const CODE_HELP: &str = "It proves that this box is yours. It stands on the screen of the box, or where you flashed or started it; the command “hearth setup-code” on the box prints it.";
+    pub(crate) const CODE_HELP: &str = "It proves that this box is yours. It is shown on the screen of the box, and where you flashed or started it; the command “hearth setup-code” on the box prints it.";
     pub(crate) const CODE_NEEDED: &str = "enter the code of your box";
     pub(crate) const EXPIRED: &str = "Your session has ended. Sign in to continue where you left off.";
     pub(crate) const NAME: &str = "Name";
