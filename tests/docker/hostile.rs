@@ -131,8 +131,9 @@ fn refuses_options_of_volumes(hearth: &Hearth, client: &Client) -> Result<()> {
     let stores: Vec<StoreSummary> = client.get("stores")?;
     let refused: Vec<_> = stores.iter().flat_map(|store| &store.refused).collect();
     for (id, _, words) in refused_options() {
-        let output = hearth.command_line(&["app", "install", &format!("store/{id}")])?;
-        ensure!(!output.status.success(), "{id} is installed");
+        let output = hearth.command_line(&["app", "install", id, "--store", "store"])?;
+        let told = String::from_utf8_lossy(&output.stderr);
+        ensure!(!output.status.success() && told.contains(words), "{id}: {told}");
         let reason = refused.iter().find(|refused| refused.package == id).map(|refused| &refused.reason);
         ensure!(reason.is_some_and(|reason| reason.contains(words)), "{id}: {reason:?}");
         ensure!(

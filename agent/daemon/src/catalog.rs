@@ -293,12 +293,19 @@ impl Catalog {
             .ok_or_else(|| Error::NoSuchStore(id.to_string()))
     }
 
-    pub(crate) fn entry(&self, store: &StoreId, package: &str) -> Result<Arc<Entry>> {
-        self.store(store)?
-            .packages
-            .get(package)
-            .cloned()
-            .ok_or_else(|| Error::NoSuchPackage { store: store.to_string(), package: package.to_owned() })
+    pub(crate) fn entry(&self, id: &StoreId, package: &str) -> Result<Arc<Entry>> {
+        let store = self.store(id)?;
+        if let Some(entry) = store.packages.get(package) {
+            return Ok(Arc::clone(entry));
+        }
+        // It is there, and whoever asks for it wants to know why it is not offered.
+        match store.refused.iter().find(|refused| refused.package == package) {
+            Some(refused) => Err(Error::Package(format!(
+                "the package `{package}` of the store `{id}` cannot be used: {}",
+                refused.reason
+            ))),
+            None => Err(Error::NoSuchPackage { store: id.to_string(), package: package.to_owned() }),
+        }
     }
 }
 
