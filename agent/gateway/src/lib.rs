@@ -6,7 +6,7 @@
 //! Hearth's own session: a browser sends its cookie to every port of the host, so it is taken out of what is forwarded, and an
 //! app cannot set one of that name (`headers.rs`).
 
-/// Which paths are open without a sign-in.
+/// Rules for paths: some are open without a sign-in.
 pub mod access;
 /// Connections from visitors.
 mod connections;
@@ -14,19 +14,19 @@ mod connections;
 pub mod cookie;
 /// To the app and back.
 mod forward;
-/// What requests and answers say of themselves on the way.
+/// Headers of requests and answers, as they are passed on.
 pub mod headers;
-/// How many connections a visitor may hold.
+/// A limit on the connections of one visitor.
 mod limit;
 /// The listeners of apps.
 mod listeners;
 /// Names that nobody but this box can have.
 pub mod names;
-/// What a visitor reads when the app does not answer.
+/// The page that a visitor reads when the app does not answer.
 mod page;
-/// Who is at the other end of a connection.
+/// The other end of a connection.
 mod peer;
-/// What is done with one request.
+/// The proxy: handles one request.
 mod proxy;
 /// The way to the sign-in and back.
 pub mod sign_in;
@@ -50,7 +50,7 @@ pub use connections::Connections;
 pub use limit::{ConnectionLimit, Permit};
 pub use peer::{Peer, network};
 
-/// What the gateway asks of whoever knows the sessions.
+/// The sessions, as far as the gateway asks about them.
 pub trait Sessions: Send + Sync {
     /// Returns the session of a request, when it has one that holds.
     ///
@@ -68,7 +68,7 @@ pub struct Session {
     pub ended: BoxFuture<'static, ()>,
 }
 
-/// What the gateway asks of whoever knows the apps.
+/// The apps, as far as the gateway asks about them.
 pub trait Apps: Send + Sync {
     /// Returns the state of an app; `None` when it is not installed.
     fn status<'a>(&'a self, app: &'a AppId) -> BoxFuture<'a, Option<AppStatus>>;
@@ -77,7 +77,7 @@ pub trait Apps: Send + Sync {
     fn ports_changed(&self);
 }
 
-/// What the gateway needs of the rest of the agent.
+/// Everything that the gateway needs from the rest of the agent.
 #[derive(Clone)]
 pub struct Context {
     /// Sessions of visitors.
@@ -94,14 +94,14 @@ pub struct Context {
     pub shutdown: CancellationToken,
 }
 
-/// Where the requests to an app go.
+/// The target of requests to an app, and who may send them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// Who may pass.
+    /// Decides who may pass.
     pub gate: Gate,
-    /// Where the app's page answers; `None` while it has no container that runs.
+    /// The address of the app's page; `None` while no container of it runs.
     pub target: Option<SocketAddr>,
-    /// What it speaks there.
+    /// The protocol of the page.
     pub scheme: Scheme,
 }
 
@@ -116,7 +116,7 @@ pub struct Gateway {
     state: Arc<Mutex<ListenerState>>,
 }
 
-/// What came of what was wanted.
+/// The ports that are open, and the reasons for those that are not.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct ListenerState {
     open: Ports,

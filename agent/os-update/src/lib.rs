@@ -9,31 +9,31 @@ mod clock;
 mod copies;
 /// The task that does the work.
 mod driver;
-/// What goes wrong.
+/// Errors.
 mod error;
 /// Fetches a release, and lays it out.
 mod fetch;
-/// Whether a release on trial is healthy.
+/// Health checks of a release on trial.
 mod health;
 /// The log of the boot before.
 mod journal;
-/// What the box remembers besides the record.
+/// Facts that the box keeps besides the state of the update.
 mod metadata;
 /// Files and folders.
 mod paths;
-/// What updates ask of the rest of the agent.
+/// The trait through which updates ask whether the box is healthy.
 mod probe;
-/// How far the present step is.
+/// Progress of the current step.
 mod progress;
-/// What the owner asks for.
+/// Requests of the owner.
 mod requests;
 /// The restart of the box.
 mod restart;
 /// Tasks on the slots, by the unit that may.
 mod slots;
-/// What the owner sees.
+/// The status that the API returns.
 mod status;
-/// What updates need of the database.
+/// The trait through which updates reach the database.
 mod store;
 /// A channel that the owner sends.
 mod upload;

@@ -6,7 +6,7 @@
 
 /// The loop.
 mod reconciler;
-/// What each app is made of, resolved beside the turn where scripts have to run.
+/// Resolves each app to its spec, beside the turn where scripts have to run.
 mod specs;
 /// The stages of one app's plan.
 mod stages;

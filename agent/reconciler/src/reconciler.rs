@@ -35,7 +35,7 @@ const STEP_END: Duration = Duration::from_secs(5);
 /// for no longer than that.
 const SCRIPTS_AT_ONCE: usize = 8;
 
-/// What one turn saw and decided.
+/// The result of one turn: what it observed and what it planned.
 #[derive(Debug, Clone)]
 pub struct Turn {
     /// When it was decided.

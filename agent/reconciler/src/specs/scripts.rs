@@ -22,7 +22,7 @@ struct Failed<I> {
     retry_at: Timestamp,
 }
 
-/// How it is with the scripts of an app that has to be resolved.
+/// The state of the scripts of an app that has to be resolved.
 pub(super) enum State {
     /// They run.
     Running,
